@@ -1,0 +1,3 @@
+"""A marketplace where people sell each other second-hand books."""
+
+__version__ = "0.1.0"

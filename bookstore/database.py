@@ -1,0 +1,386 @@
+"""The database as the shop uses it: typed rows, affected-row counts, transactions that always
+give their connection back, and retries where the engine asks for them.
+
+`databases` owns the pool and the drivers (aiosqlite, aiomysql). Statements run on the drivers'
+own cursors: parameters are written `:name` for every engine, a list or tuple expands to an IN
+list, and rows come back as the named tuples the caller asks for.
+"""
+
+import asyncio
+import re
+import sqlite3
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import databases
+import pymysql
+from databases.interfaces import ConnectionBackend
+from pymysql.constants import CLIENT
+
+type Values = Mapping[str, Any]
+type Dialect = Literal["sqlite", "mysql"]
+
+_PLACEHOLDER = re.compile(
+    r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|(?<![:\w]):([a-z_]\w*)", re.IGNORECASE
+)
+_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1040, 1053, 1077, 1079, 1129, 1290, 1836, 1927, 3159}
+_RETRY = {1205, 1213}  # lock wait timeout, deadlock
+_DUPLICATE = {1062, 1586}
+
+
+class DatabaseUnavailable(Exception):
+    """The database does not answer, or no connection became free in time."""
+
+
+class ConnectionLost(DatabaseUnavailable):
+    """The connection broke under a statement; what became of the statement is unknown."""
+
+
+class Conflict(Exception):
+    """The engine gave this transaction up for another one; running it again may succeed."""
+
+
+class Duplicate(Exception):
+    """A row with the same unique value exists already."""
+
+
+class SQLiteConnection(sqlite3.Connection):
+    """A connection with the pragmas that concurrent readers and one writer need."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.execute("PRAGMA busy_timeout = 10000")
+        self.execute("PRAGMA journal_mode = WAL")
+        self.execute("PRAGMA synchronous = NORMAL")
+        self.execute("PRAGMA foreign_keys = ON")
+        self.execute("PRAGMA temp_store = MEMORY")
+
+
+@lru_cache(maxsize=2048)
+def _pyformat(sql: str) -> str:
+    """Turn `:name` into `%(name)s` outside quotes, and `%` into `%%` everywhere."""
+
+    def replace(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return f"%({name})s" if name else match.group(0).replace("%", "%%")
+
+    parts, end = [], 0
+    for match in _PLACEHOLDER.finditer(sql):
+        parts.append(sql[end : match.start()].replace("%", "%%"))
+        parts.append(replace(match))
+        end = match.end()
+    parts.append(sql[end:].replace("%", "%%"))
+    return "".join(parts)
+
+
+def _expand(sql: str, values: Values) -> tuple[str, Values]:
+    """Write a list or tuple value as one placeholder an item; an empty one matches nothing."""
+    lists = {name: value for name, value in values.items() if isinstance(value, list | tuple)}
+    if not lists:
+        return sql, values
+    flat = {name: value for name, value in values.items() if name not in lists}
+    for name, items in lists.items():
+        names = [f"{name}_{number}" for number in range(len(items))]
+        placeholders = ", ".join(f":{item}" for item in names) or "NULL"
+        sql = re.sub(rf":{name}\b", lambda _, text=placeholders: f"({text})", sql)  # type: ignore[misc]
+        flat.update(zip(names, items, strict=True))
+    return sql, flat
+
+
+def _translate(error: Exception) -> Exception:
+    """Return the error of ours that a driver's error means, or the error itself."""
+    if isinstance(error, pymysql.err.Error | pymysql.err.Warning):
+        code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        if code in _RETRY:
+            return Conflict(str(error))
+        if code in _DUPLICATE:
+            return Duplicate(str(error))
+        if code in _LOST or isinstance(error, pymysql.err.InterfaceError):
+            return ConnectionLost("the connection to the database broke")
+    if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
+        return Duplicate(str(error))
+    if isinstance(error, sqlite3.OperationalError):
+        if "locked" in str(error) or "busy" in str(error):
+            return Conflict(str(error))
+        if "unable to open" in str(error) or "disk I/O" in str(error):
+            return DatabaseUnavailable(str(error))
+    if isinstance(error, OSError | EOFError):
+        return ConnectionLost("the connection to the database broke")
+    if isinstance(error, RuntimeError) and "closed" in str(error).lower():
+        return ConnectionLost("the connection to the database is closed")
+    return error
+
+
+class Queries:
+    """Run statements on one connection. `sql` names its parameters `:name`."""
+
+    def __init__(self, raw: Any, dialect: Dialect) -> None:
+        self._raw = raw
+        self.dialect: Dialect = dialect
+
+    @asynccontextmanager
+    async def _cursor(self, sql: str, values: Values | Sequence[Values]) -> AsyncIterator[Any]:
+        many = not isinstance(values, Mapping)
+        try:
+            cursor = await self._raw.cursor()
+        except Exception as error:
+            raise _translate(error) from error
+        try:
+            if not many:
+                sql, values = _expand(sql, values)  # type: ignore[arg-type]
+            if self.dialect == "mysql":
+                sql = _pyformat(sql)
+            try:
+                await (cursor.executemany(sql, values) if many else cursor.execute(sql, values))
+                yield cursor
+            except Exception as error:
+                translated = _translate(error)
+                if translated is error:
+                    raise
+                raise translated from error
+        finally:
+            with suppress(Exception):
+                await cursor.close()
+
+    async def all[T: tuple[Any, ...]](self, row: type[T], sql: str, values: Values = {}) -> list[T]:  # noqa: B006
+        """Return every row as the named tuple `row`, whose fields name the columns in order."""
+        async with self._cursor(sql, values) as cursor:
+            make = _maker(row, tuple(column[0] for column in cursor.description))
+            return [make(record) for record in await cursor.fetchall()]
+
+    async def one[T: tuple[Any, ...]](
+        self,
+        row: type[T],
+        sql: str,
+        values: Values = {},  # noqa: B006
+    ) -> T | None:
+        """Return the first row as the named tuple `row`, or None."""
+        async with self._cursor(sql, values) as cursor:
+            record = await cursor.fetchone()
+            if record is None:
+                return None
+            made: T = _maker(row, tuple(column[0] for column in cursor.description))(record)
+            return made
+
+    async def value(self, sql: str, values: Values = {}) -> Any:  # noqa: B006
+        """Return the first column of the first row, or None."""
+        async with self._cursor(sql, values) as cursor:
+            record = await cursor.fetchone()
+            return None if record is None else record[0]
+
+    async def execute(self, sql: str, values: Values = {}) -> int:  # noqa: B006
+        """Run a statement and return how many rows it matched, on every engine."""
+        async with self._cursor(sql, values) as cursor:
+            return max(int(cursor.rowcount), 0)
+
+    async def insert(self, sql: str, values: Values = {}) -> int:  # noqa: B006
+        """Run an INSERT and return the id that the engine gave the row."""
+        async with self._cursor(sql, values) as cursor:
+            return int(cursor.lastrowid)
+
+    async def execute_many(self, sql: str, rows: Sequence[Values]) -> int:
+        """Run a statement once for each mapping in `rows`, in bulk; return the rows affected."""
+        if not rows:
+            return 0
+        async with self._cursor(sql, rows) as cursor:
+            return max(int(cursor.rowcount), 0)
+
+
+@lru_cache(maxsize=1024)
+def _maker(row: type[tuple[Any, ...]], columns: tuple[str, ...]) -> Callable[[Iterable[Any]], Any]:
+    """Return what makes `row` of a record, after checking that its fields name the columns."""
+    fields = getattr(row, "_fields", None)
+    if fields is None:
+        return row
+    if fields != columns:
+        raise TypeError(f"{row.__name__} has the fields {fields}, the query gives {columns}")
+    make: Callable[[Iterable[Any]], Any] = row._make  # type: ignore[attr-defined]
+    return make
+
+
+class Database:
+    """One database and its bounded pool of connections."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, pool_timeout: float = 5.0) -> None:
+        """`url` is sqlite:///FILE or mysql://USER:PASSWORD@HOST/NAME (?ssl=true, ?ssl_ca=FILE,
+        ?unix_socket=FILE); `pool_timeout` is how many seconds a statement waits for a connection.
+        """
+        self.dialect: Dialect = "sqlite" if url.startswith("sqlite") else "mysql"
+        self._databases = _make(url, self.dialect, pool_size)
+        self._slots = asyncio.Semaphore(pool_size)
+        self._timeout = pool_timeout
+        self._idle: list[ConnectionBackend] = []  # SQLite alone: opening one starts a thread
+        self.in_use = 0
+        self.waiting = 0
+
+    async def connect(self) -> None:
+        """Make the pool. It opens connections as they are needed: a database that is away now
+        does not stop the shop from starting."""
+        await self._databases.connect()
+
+    async def disconnect(self) -> None:
+        """Close every connection."""
+        while self._idle:
+            await self._idle.pop().release()
+        await self._databases.disconnect()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Queries]:
+        """Hold one connection for several statements, without a transaction."""
+        async with self._held() as backend:
+            yield Queries(backend.raw_connection, self.dialect)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Queries]:
+        """Run statements that take effect together; an exception undoes them all.
+
+        On SQLite it takes the write lock at once (BEGIN IMMEDIATE). Use the object it gives;
+        statements on the database itself run outside of the transaction.
+        """
+        async with self._held() as backend:
+            queries = Queries(backend.raw_connection, self.dialect)
+            await queries.execute("BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN")
+            try:
+                yield queries
+            except BaseException:
+                await self._finish(backend, queries, "ROLLBACK")
+                raise
+            await queries.execute("COMMIT")
+
+    async def in_transaction[T](
+        self, work: Callable[[Queries], Awaitable[T]], *, attempts: int = 6
+    ) -> T:
+        """Run `work` in a transaction, and again from its start when the engine chose it as the
+        victim of a deadlock or a lock wait ran out. `work` must have no other effect than its
+        statements."""
+        for attempt in range(1, attempts + 1):
+            try:
+                async with self.transaction() as queries:
+                    return await work(queries)
+            except Conflict as error:
+                if attempt == attempts:
+                    raise DatabaseUnavailable(
+                        f"the transaction met a conflict {attempts} times"
+                    ) from error
+                await asyncio.sleep(0.01 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    async def all[T: tuple[Any, ...]](self, row: type[T], sql: str, values: Values = {}) -> list[T]:  # noqa: B006
+        """Return every row as the named tuple `row`. See Queries.all."""
+        return await self._read(lambda queries: queries.all(row, sql, values))
+
+    async def one[T: tuple[Any, ...]](
+        self,
+        row: type[T],
+        sql: str,
+        values: Values = {},  # noqa: B006
+    ) -> T | None:
+        """Return the first row as the named tuple `row`, or None."""
+        return await self._read(lambda queries: queries.one(row, sql, values))
+
+    async def value(self, sql: str, values: Values = {}) -> Any:  # noqa: B006
+        """Return the first column of the first row, or None."""
+        return await self._read(lambda queries: queries.value(sql, values))
+
+    async def execute(self, sql: str, values: Values = {}) -> int:  # noqa: B006
+        """Run one statement by itself and return how many rows it matched."""
+        async with self.connection() as queries:
+            return await queries.execute(sql, values)
+
+    async def insert(self, sql: str, values: Values = {}) -> int:  # noqa: B006
+        """Run one INSERT by itself and return the id that the engine gave the row."""
+        async with self.connection() as queries:
+            return await queries.insert(sql, values)
+
+    async def _read[T](self, query: Callable[[Queries], Awaitable[T]]) -> T:
+        """Run a query, once more when the pooled connection turned out to be dead."""
+        try:
+            async with self.connection() as queries:
+                return await query(queries)
+        except ConnectionLost:
+            async with self.connection() as queries:
+                return await query(queries)
+
+    @asynccontextmanager
+    async def _held(self) -> AsyncIterator[ConnectionBackend]:
+        """Wait for a slot, at most the pool's timeout, and give the connection back whatever
+        happens, a cancelled task included."""
+        backend = await self._acquire()
+        self.in_use += 1
+        try:
+            yield backend
+        finally:
+            self.in_use -= 1
+            try:
+                await asyncio.shield(asyncio.ensure_future(self._release(backend)))
+            finally:
+                self._slots.release()
+
+    async def _acquire(self) -> ConnectionBackend:
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._slots.acquire()
+                try:
+                    if self._idle:
+                        return self._idle.pop()
+                    backend: ConnectionBackend = self._databases._backend.connection()
+                    await backend.acquire()
+                except BaseException:
+                    self._slots.release()
+                    raise
+                return backend
+        except TimeoutError as error:
+            raise DatabaseUnavailable(
+                f"no database connection became free within {self._timeout:g} s"
+            ) from error
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            translated = _translate(error)
+            raise (
+                DatabaseUnavailable(str(error)) if translated is error else translated
+            ) from error
+        finally:
+            self.waiting -= 1
+
+    async def _release(self, backend: ConnectionBackend) -> None:
+        if self.dialect == "sqlite" and not backend.raw_connection.in_transaction:
+            self._idle.append(backend)
+            return
+        with suppress(Exception):  # a broken connection has nothing left to give back
+            await backend.release()
+
+    async def _finish(self, backend: ConnectionBackend, queries: Queries, statement: str) -> None:
+        """End a transaction that failed. The driver closes a connection whose statement was
+        cancelled or broke, which undoes its work on the server as well."""
+        if self.dialect == "mysql" and backend.raw_connection.closed:
+            return
+        with suppress(Exception):
+            await asyncio.shield(asyncio.ensure_future(queries.execute(statement)))
+
+
+def _make(url: str, dialect: Dialect, pool_size: int) -> databases.Database:
+    if dialect == "sqlite":
+        return databases.Database(url, factory=SQLiteConnection, timeout=10.0)
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    options: dict[str, Any] = {}
+    ca = query.pop("ssl_ca", None)
+    if query.pop("ssl", "false").lower() == "true" or ca:
+        options["ssl"] = ssl.create_default_context(cafile=ca)
+    return databases.Database(
+        urlunsplit(parts._replace(query=urlencode(query))),
+        min_size=0,
+        max_size=pool_size,
+        pool_recycle=1800,
+        charset="utf8mb4",
+        connect_timeout=3,
+        client_flag=CLIENT.FOUND_ROWS,  # an UPDATE to the same value counts as matched
+        init_command="SET SESSION transaction_isolation='READ-COMMITTED', time_zone='+00:00'",
+        **options,
+    )

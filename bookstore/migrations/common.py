@@ -1,0 +1,37 @@
+"""What the migrations of every context have in common."""
+
+from typing import Any
+
+import sqlalchemy as sa
+import sqlalchemy.dialects.mysql
+from alembic import op
+
+
+def table_options() -> dict[str, Any]:
+    """Return the table options: InnoDB and full Unicode on MySQL, nothing on SQLite."""
+    return {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
+
+
+def big_id() -> sa.Column[int]:
+    """Return an `id` column that counts up by itself on every engine and never reuses a number."""
+    return sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    )
+
+
+def create_idempotency(context: str) -> None:
+    """Create the table in which a context keeps the answers to requests with a key."""
+    op.create_table(
+        f"{context}_idempotency",
+        sa.Column("scope", sa.String(64), primary_key=True),
+        sa.Column("key", sa.String(255), primary_key=True),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("started_at", sa.BigInteger, nullable=False, index=True),
+        sa.Column("status", sa.Integer, nullable=True),
+        sa.Column("headers", sa.Text, nullable=True),
+        sa.Column("body", sa.Text().with_variant(sa.dialects.mysql.MEDIUMTEXT(), "mysql")),
+        **table_options(),
+    )

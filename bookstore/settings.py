@@ -1,0 +1,173 @@
+"""Every setting of the shop. Each is read from BOOKSTORE_<NAME>, or from the file that
+BOOKSTORE_<NAME>_FILE names (a Docker secret, for example). docs/settings.md explains them."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "BOOKSTORE_"
+CONTEXTS = ("accounts", "catalogue", "orders")
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the text says which and what to do."""
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """Take a setting from the file named by BOOKSTORE_<NAME>_FILE."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        variable = f"{PREFIX}{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().strip(), field_name, False
+        except OSError as error:
+            raise SettingsError(
+                f"{variable} names {path}, which cannot be read ({error.strerror}). "
+                "Mount the file or unset the variable."
+            ) from error
+
+    def __call__(self) -> dict[str, Any]:
+        values = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, _, _ = self.get_field_value(field, name)
+            if value is not None:
+                values[name] = value
+        return values
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    database_url: SecretStr = SecretStr("sqlite:///var/bookstore.db")
+    accounts_database_url: SecretStr | None = None
+    catalogue_database_url: SecretStr | None = None
+    orders_database_url: SecretStr | None = None
+    database_pool_size: int = Field(10, ge=1, le=1000)
+    database_pool_timeout: float = Field(5.0, gt=0)
+
+    contexts: Annotated[tuple[str, ...], NoDecode] = CONTEXTS
+    accounts_origin: str | None = None
+    catalogue_origin: str | None = None
+    orders_origin: str | None = None
+
+    media_dir: Path = Path("var/media")
+    secret_key: SecretStr | None = None
+    public_origin: str | None = None
+    trusted_hops: int = Field(0, ge=0, le=10)
+    bind: str = "127.0.0.1:8000"
+    drain_seconds: float = Field(8.0, ge=0, le=600)
+    replica: str = Field(default_factory=socket.gethostname)
+
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$")
+    hold_minutes: float = Field(15.0, gt=0)
+    shipping_speed: float = Field(1.0, gt=0)
+
+    log_level: str = "INFO"
+    log_format: str = Field("json", pattern="^(json|console)$")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _FileSource(settings_cls), env_settings
+
+    @field_validator("contexts", mode="before")
+    @classmethod
+    def _split_contexts(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = tuple(name.strip() for name in value.split(",") if name.strip())
+        unknown = sorted(set(value) - set(CONTEXTS))
+        if unknown or not value:
+            raise ValueError(f"it takes one or more of {', '.join(CONTEXTS)}, not {unknown}")
+        return tuple(name for name in CONTEXTS if name in value)
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("it takes DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @field_validator("public_origin", "accounts_origin", "catalogue_origin", "orders_origin")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path not in {"", "/"}:
+            raise ValueError("it takes an origin such as https://books.example.org")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("it needs at least 32 characters; try `openssl rand -hex 32`")
+        return value
+
+    @model_validator(mode="after")
+    def _siblings_known(self) -> Self:
+        missing = [
+            name
+            for name in CONTEXTS
+            if name not in self.contexts and getattr(self, f"{name}_origin") is None
+        ]
+        needed = {"orders": {"accounts", "catalogue"}, "catalogue": {"accounts"}, "accounts": set()}
+        for context in self.contexts:
+            for sibling in sorted(needed[context] & set(missing)):
+                raise ValueError(
+                    f"{context} runs without {sibling}: set {PREFIX}{sibling.upper()}_ORIGIN to "
+                    f"where {sibling} answers, or add {sibling} to {PREFIX}CONTEXTS"
+                )
+        return self
+
+    @property
+    def https(self) -> bool:
+        """Tell whether readers reach the shop over HTTPS."""
+        return self.public_origin is not None and self.public_origin.startswith("https://")
+
+    def database_url_of(self, context: str) -> str:
+        """Return the database URL of one context: its own, or the common one."""
+        own: SecretStr | None = getattr(self, f"{context}_database_url")
+        return (own or self.database_url).get_secret_value()
+
+    def required_secret_key(self) -> str:
+        """Return the secret key, or refuse in a sentence: there is no default."""
+        if self.secret_key is None:
+            raise SettingsError(
+                f"{PREFIX}SECRET_KEY is not set, and there is no default. Set it, or "
+                f"{PREFIX}SECRET_KEY_FILE, to at least 32 random characters: "
+                "`openssl rand -hex 32` makes them."
+            )
+        return self.secret_key.get_secret_value()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; raise SettingsError with one sentence for each that is wrong."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        sentences = []
+        for item in error.errors():
+            name = PREFIX + str(item["loc"][0]).upper() + ": " if item["loc"] else ""
+            sentences.append(name + item["msg"].removeprefix("Value error, ") + ".")
+        raise SettingsError("\n".join(sentences)) from error
