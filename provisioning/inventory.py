@@ -291,9 +291,11 @@ def check_files(inventory: Inventory) -> None:
             problems.append(f"The secret {name} is to come from {path}, but that file is empty.")
         elif path.stat().st_mode & 0o007:
             problems.append(f"Everybody may read the secret file {path}: run chmod 600 {path}.")
-    for endpoint in (*inventory.host, *inventory.jump):
-        if not endpoint.key_file.is_file():
-            problems.append(f"{endpoint.name}: the SSH key {endpoint.key_file} does not exist.")
+    problems += [
+        f"{endpoint.name}: the SSH key {endpoint.key_file} does not exist."
+        for endpoint in (*inventory.host, *inventory.jump)
+        if not endpoint.key_file.is_file()
+    ]
     authority = inventory.cluster.acme_ca_file
     if authority and not authority.is_file():
         problems.append(f"The ACME server's CA file {authority} does not exist.")

@@ -1,0 +1,189 @@
+"""The SSH layer against a real sshd."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from provisioning.errors import OperatorError
+from provisioning.fleet import Fleet
+from provisioning.redaction import Redactor
+from provisioning.transport import CommandFailed, HostError
+
+from .conftest import Sshd, make_key
+
+
+def test_gives_status_and_both_streams(sshd: Sshd, fleet: Fleet) -> None:
+    result = fleet.to(sshd.host()).run("echo out; echo err >&2; exit 3", check=False)
+    assert (result.status, result.stdout, result.stderr) == (3, "out\n", "err\n")
+
+
+def test_a_failed_command_says_host_command_and_last_lines(sshd: Sshd, fleet: Fleet) -> None:
+    with pytest.raises(CommandFailed, match=r"alpha: `ls /nowhere` failed \(status 2\): ls: .*"):
+        fleet.to(sshd.host()).run("ls /nowhere")
+
+
+def test_drains_ten_megabytes_on_both_streams_at_once(sshd: Sshd, fleet: Fleet) -> None:
+    size = 10_000_000
+    result = fleet.to(sshd.host()).run(
+        f"head -c {size} /dev/zero | tr '\\0' e >&2 & head -c {size} /dev/zero | tr '\\0' o; wait"
+    )
+    assert (len(result.stdout), len(result.stderr)) == (size, size)
+
+
+def test_feeds_standard_input(sshd: Sshd, fleet: Fleet) -> None:
+    content = os.urandom(3_000_000)
+    assert fleet.to(sshd.host()).run("cat", stdin=content).raw == content
+
+
+def test_a_command_that_ignores_its_input_is_no_error(sshd: Sshd, fleet: Fleet) -> None:
+    assert fleet.to(sshd.host()).run("echo ok", stdin=b"x" * 5_000_000).stdout == "ok\n"
+
+
+def test_output_is_echoed_while_it_comes(sshd: Sshd, fleet: Fleet) -> None:
+    seen: list[float] = []
+    fleet.to(sshd.host()).run(
+        "echo a; sleep 0.5; echo b", echo=lambda _: seen.append(time.monotonic())
+    )
+    assert seen[-1] - seen[0] > 0.3
+
+
+def test_out_of_time_ends_the_remote_process(sshd: Sshd, fleet: Fleet) -> None:
+    connection = fleet.to(sshd.host())
+    with pytest.raises(HostError, match=r"took longer than 0.5 seconds and was ended"):
+        connection.run("sleep 98.7654321", timeout=0.5)
+    assert connection.run("pgrep -xf 'sleep 98.7654321'", check=False).stdout == ""
+
+
+def test_out_of_time_ends_a_process_that_ignores_sigterm(sshd: Sshd, fleet: Fleet) -> None:
+    connection = fleet.to(sshd.host())
+    with pytest.raises(HostError, match=r"was ended"):
+        connection.run("trap '' TERM; while sleep 0.2; do :; done", timeout=0.5)
+    assert connection.run("pgrep -f '[t]rap .. TERM'", check=False).stdout == ""
+
+
+def test_a_host_lost_during_a_command_is_named(start_sshd: Callable[..., Sshd]) -> None:
+    with Fleet([], Redactor()) as fleet:
+        connection = fleet.to(start_sshd().host())
+        with pytest.raises(HostError, match=r"alpha: the connection was lost during `kill .*again"):
+            connection.run("kill -9 $(ps -o ppid= -p $PPID)")
+
+
+def test_a_wrong_host_key_is_refused(sshd: Sshd, fleet: Fleet, tmp_path: Path) -> None:
+    other = make_key(tmp_path / "other")
+    with pytest.raises(HostError, match=r"shows the host key SHA256:\S+, not the pinned SHA256:"):
+        fleet.to(sshd.host(host_key=other))
+
+
+def test_a_wrong_key_is_refused(sshd: Sshd, fleet: Fleet, tmp_path: Path) -> None:
+    make_key(tmp_path / "mine")
+    with pytest.raises(HostError, match=r"refuses the key .*/mine for the user"):
+        fleet.to(sshd.host(key_file=tmp_path / "mine"))
+
+
+def test_an_expired_key_is_refused(start_sshd: Callable[..., Sshd], fleet: Fleet) -> None:
+    expired = start_sshd(authorized='expiry-time="20200101" ')
+    with pytest.raises(HostError, match=r"holds the public key, not expired"):
+        fleet.to(expired.host())
+
+
+def test_a_missing_key_file_is_named(sshd: Sshd, fleet: Fleet, tmp_path: Path) -> None:
+    with pytest.raises(HostError, match=r"the SSH key .*/none does not exist"):
+        fleet.to(sshd.host(key_file=tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"port": 1}, "127.0.0.1 port 1 cannot be reached over SSH .* sshd runs there"),
+        ({"address": "no-such-host.invalid"}, "no-such-host.invalid is unknown to DNS"),
+    ],
+)
+def test_an_unreachable_host_gets_a_sentence(
+    sshd: Sshd, fleet: Fleet, changes: dict[str, str | int], said: str
+) -> None:
+    with pytest.raises(HostError, match=said):
+        fleet.to(sshd.host("alpha", **changes))
+
+
+def test_jumps_through_a_bastion(sshd: Sshd, start_sshd: Callable[..., Sshd], fleet: Fleet) -> None:
+    inner = start_sshd()
+    result = fleet.to(inner.host("inner", jump="bastion")).run("echo $SSH_CONNECTION")
+    assert result.stdout.split()[3] == str(inner.port)
+    assert str(inner.port) not in sshd.log.read_text()
+
+
+def test_many_connects_to_an_sshd_that_refuses_more_than_two(
+    start_sshd: Callable[..., Sshd],
+) -> None:
+    timid = start_sshd("MaxStartups 3:100:3")
+    with Fleet([], Redactor()) as fleet:
+        hosts = [timid.host(f"host-{n}") for n in range(12)]
+        answers = fleet.all(hosts, lambda c: c.run("echo hello").stdout)
+    assert list(answers.values()) == ["hello\n"] * 12
+
+
+def test_one_lost_host_leaves_the_others_alone(sshd: Sshd, fleet: Fleet) -> None:
+    hosts = [sshd.host("good"), sshd.host("bad", port=1)]
+    answers = fleet.each(hosts, lambda c: c.run("echo hello").stdout)
+    assert answers["good"] == "hello\n"
+    assert isinstance(answers["bad"], HostError)
+    with pytest.raises(OperatorError, match=r"^bad: "):
+        fleet.all(hosts, lambda c: c.run("true"))
+
+
+def test_uploads_with_mode_and_replaces(sshd: Sshd, fleet: Fleet, tmp_path: Path) -> None:
+    target = tmp_path / "new folder" / "it's.conf"
+    for content in (b"first", os.urandom(300_000)):
+        fleet.to(sshd.host()).upload(str(target), content, mode=0o640)
+        assert target.read_bytes() == content
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(target.parent) == [target.name]
+
+
+def test_a_full_disk_leaves_the_old_file(sshd: Sshd, fleet: Fleet, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small file system")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=True)
+    try:
+        connection = fleet.to(sshd.host())
+        connection.upload(f"{tmp_path}/file", b"old")
+        with pytest.raises(CommandFailed, match=r"alpha: `write .*/file` failed.*No space left"):
+            connection.upload(f"{tmp_path}/file", b"n" * 1_000_000)
+        assert (tmp_path / "file").read_bytes() == b"old"
+        assert os.listdir(tmp_path) == ["file"]
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.skipif(not shutil.which("sudo"), reason="needs sudo")
+def test_sudo_runs_as_root(sshd: Sshd, fleet: Fleet) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs a user who may use sudo")
+    assert fleet.to(sshd.host()).run("id -u", sudo=True).stdout == "0\n"
+
+
+@pytest.mark.skipif(not shutil.which("sudo"), reason="needs sudo")
+def test_no_sudo_gets_a_sentence(start_sshd: Callable[..., Sshd]) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become a user without sudo")
+    nobody = start_sshd(
+        'ForceCommand setpriv --reuid=65534 --clear-groups bash -c "$SSH_ORIGINAL_COMMAND"'
+    )
+    with Fleet([], Redactor()) as fleet, pytest.raises(HostError, match=r"may not use sudo.*Put"):
+        fleet.to(nobody.host()).run("id -u", sudo=True)
+
+
+def test_secrets_are_in_no_message(sshd: Sshd) -> None:
+    redact = Redactor()
+    redact.hide("correct-horse")
+    with Fleet([], redact) as fleet, pytest.raises(CommandFailed) as failure:
+        fleet.to(sshd.host()).run("echo mysql://shop:hunter2@db correct-horse >&2; false")
+    assert "•••" in str(failure.value)
+    assert not any(s in str(failure.value) for s in ("hunter2", "correct-horse"))
