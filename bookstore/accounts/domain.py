@@ -1,0 +1,47 @@
+"""The rules about people: names, addresses, passwords, and how often signing in may fail."""
+
+from collections.abc import Container
+from typing import NamedTuple
+
+MIN_PASSWORD = 8
+MAX_PASSWORD = 256
+# How many failures a bucket may hold within the window before signing in has to wait.
+FAILURES_PER_ACCOUNT = 10
+FAILURES_PER_ADDRESS = 60
+FAILURE_WINDOW = 15 * 60 * 1000  # milliseconds
+
+
+class Profile(NamedTuple):
+    """What anybody may know of a person."""
+
+    id: int
+    name: str
+    created_at: int
+
+
+class Session(NamedTuple):
+    """A browser in which a person has signed in."""
+
+    token_hash: str
+    user_agent: str
+    address: str
+    created_at: int
+    seen_at: int
+
+
+def email_key(email: str) -> str:
+    """Return what makes two spellings of an e-mail address the same account."""
+    return email.strip().casefold()
+
+
+def is_common(password: str, common: Container[str], *, email: str = "", name: str = "") -> bool:
+    """Tell whether a guesser would try this password among the first: it is on the list of common
+    ones, one character repeated, or simply the person's own name or address."""
+    lowered = password.casefold()
+    own = {email.casefold(), email.casefold().split("@")[0], name.casefold(), "bookstore"}
+    return lowered in common or lowered in own or len(set(lowered)) == 1
+
+
+def must_wait(account_failures: int, address_failures: int) -> bool:
+    """Tell whether signing in has failed too often lately, for one account or from one address."""
+    return account_failures >= FAILURES_PER_ACCOUNT or address_failures >= FAILURES_PER_ADDRESS

@@ -1,0 +1,174 @@
+"""The tables of accounts."""
+
+from typing import NamedTuple
+
+from bookstore.accounts.domain import Profile, Session
+from bookstore.contracts import Person
+from bookstore.database import Database, Queries
+
+type Source = Database | Queries
+
+
+class Credentials(NamedTuple):
+    id: int
+    name: str
+    email: str
+    password_hash: str
+    registration_key: str
+
+
+class LiveSession(NamedTuple):
+    id: int
+    name: str
+    email: str
+    seen_at: int
+
+
+async def add_person(
+    source: Source, *, email: str, key: str, name: str, password_hash: str, form_key: str, now: int
+) -> int:
+    return await source.insert(
+        "INSERT INTO people (email, email_key, name, password_hash, registration_key, created_at)"
+        " VALUES (:email, :email_key, :name, :password_hash, :form_key, :now)",
+        {
+            "email": email,
+            "email_key": key,
+            "name": name,
+            "password_hash": password_hash,
+            "form_key": form_key,
+            "now": now,
+        },
+    )
+
+
+async def credentials(source: Source, key: str) -> Credentials | None:
+    return await source.one(
+        Credentials,
+        "SELECT id, name, email, password_hash, registration_key FROM people"
+        " WHERE email_key = :key",
+        {"key": key},
+    )
+
+
+async def credentials_of(source: Source, person_id: int) -> Credentials | None:
+    return await source.one(
+        Credentials,
+        "SELECT id, name, email, password_hash, registration_key FROM people WHERE id = :id",
+        {"id": person_id},
+    )
+
+
+async def profile(source: Source, person_id: int) -> Profile | None:
+    return await source.one(
+        Profile, "SELECT id, name, created_at FROM people WHERE id = :id", {"id": person_id}
+    )
+
+
+async def rename(source: Source, person_id: int, name: str) -> None:
+    await source.execute(
+        "UPDATE people SET name = :name WHERE id = :id", {"name": name, "id": person_id}
+    )
+
+
+async def set_password(source: Source, person_id: int, password_hash: str) -> None:
+    await source.execute(
+        "UPDATE people SET password_hash = :hash WHERE id = :id",
+        {"hash": password_hash, "id": person_id},
+    )
+
+
+async def add_session(
+    source: Source,
+    *,
+    token_hash: str,
+    person_id: int,
+    user_agent: str,
+    address: str,
+    now: int,
+    expires_at: int,
+) -> None:
+    await source.execute(
+        "INSERT INTO sessions"
+        " (token_hash, person_id, user_agent, address, created_at, seen_at, expires_at)"
+        " VALUES (:token_hash, :person_id, :user_agent, :address, :now, :now, :expires_at)",
+        {
+            "token_hash": token_hash,
+            "person_id": person_id,
+            "user_agent": user_agent,
+            "address": address,
+            "now": now,
+            "expires_at": expires_at,
+        },
+    )
+
+
+async def live_session(
+    source: Source, token_hash: str, *, now: int, seen_after: int
+) -> LiveSession | None:
+    return await source.one(
+        LiveSession,
+        "SELECT p.id, p.name, p.email, s.seen_at FROM sessions s JOIN people p ON p.id = s.person_id"
+        " WHERE s.token_hash = :token_hash AND s.expires_at > :now AND s.seen_at > :seen_after",
+        {"token_hash": token_hash, "now": now, "seen_after": seen_after},
+    )
+
+
+async def touch_session(source: Source, token_hash: str, now: int) -> None:
+    await source.execute(
+        "UPDATE sessions SET seen_at = :now WHERE token_hash = :token_hash",
+        {"now": now, "token_hash": token_hash},
+    )
+
+
+async def sessions_of(source: Source, person_id: int, now: int) -> list[Session]:
+    return await source.all(
+        Session,
+        "SELECT token_hash, user_agent, address, created_at, seen_at FROM sessions"
+        " WHERE person_id = :person_id AND expires_at > :now ORDER BY seen_at DESC LIMIT 50",
+        {"person_id": person_id, "now": now},
+    )
+
+
+async def end_session(source: Source, token_hash: str) -> None:
+    await source.execute("DELETE FROM sessions WHERE token_hash = :hash", {"hash": token_hash})
+
+
+async def end_other_sessions(source: Source, person_id: int, kept_hash: str) -> int:
+    return await source.execute(
+        "DELETE FROM sessions WHERE person_id = :person_id AND token_hash <> :kept",
+        {"person_id": person_id, "kept": kept_hash},
+    )
+
+
+async def delete_old(source: Source, *, now: int, seen_before: int, failed_before: int) -> None:
+    await source.execute(
+        "DELETE FROM sessions WHERE expires_at <= :now OR seen_at <= :seen_before",
+        {"now": now, "seen_before": seen_before},
+    )
+    await source.execute(
+        "DELETE FROM sign_in_failures WHERE failed_at <= :before", {"before": failed_before}
+    )
+
+
+async def failures(source: Source, bucket: str, since: int) -> int:
+    return int(
+        await source.value(
+            "SELECT COUNT(*) FROM sign_in_failures WHERE bucket = :bucket AND failed_at > :since",
+            {"bucket": bucket, "since": since},
+        )
+    )
+
+
+async def add_failures(source: Queries, buckets: list[str], now: int) -> None:
+    await source.execute_many(
+        "INSERT INTO sign_in_failures (bucket, failed_at) VALUES (:bucket, :now)",
+        [{"bucket": bucket, "now": now} for bucket in buckets],
+    )
+
+
+async def forget_failures(source: Source, bucket: str) -> None:
+    await source.execute("DELETE FROM sign_in_failures WHERE bucket = :bucket", {"bucket": bucket})
+
+
+def person_of(row: Credentials | LiveSession) -> Person:
+    return Person(row.id, row.name, row.email)

@@ -1,0 +1,74 @@
+"""What the contexts say to each other: the types that cross, and the calls each may rely on.
+A link is a direct call in one process and HTTP between services."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+
+class Person(NamedTuple):
+    """Somebody who has signed in."""
+
+    id: int
+    name: str
+    email: str
+
+
+class Quote(NamedTuple):
+    """A book as it can be bought right now. `price` is in minor units of `currency`; `stock` is
+    what is left to sell; a withdrawn book is not `listed`."""
+
+    book_id: int
+    title: str
+    author: str
+    condition: str
+    price: int
+    currency: str
+    seller_id: int
+    seller_name: str
+    cover: str | None
+    stock: int
+    listed: bool
+
+
+class HoldLine(NamedTuple):
+    """Copies of one book to set aside."""
+
+    book_id: int
+    quantity: int
+
+
+class HoldRefused(Exception):
+    """Some book has fewer copies left than asked for; nothing was held."""
+
+    def __init__(self, left: Mapping[int, int]) -> None:
+        super().__init__(f"not enough copies left: {dict(left)}")
+        self.left = dict(left)  # book id -> copies left, only the books that fell short
+
+
+class SessionLink(Protocol):
+    """What accounts does for the others."""
+
+    async def person_of(self, token: str, *, fresh: bool) -> Person | None:
+        """Return who holds the session; `fresh` forbids an answer from a cache."""
+        ...
+
+
+class CatalogueLink(Protocol):
+    """What the catalogue does for orders. Every call may be repeated: `reference` names a hold,
+    and doing the same to it twice changes nothing more."""
+
+    async def quotes(self, book_ids: Sequence[int]) -> dict[int, Quote]:
+        """Return today's terms of those of the books that exist."""
+        ...
+
+    async def hold(self, reference: str, lines: Sequence[HoldLine], expires_at: int) -> None:
+        """Set copies aside until `expires_at` (milliseconds), all or none; raise HoldRefused."""
+        ...
+
+    async def confirm(self, reference: str) -> bool:
+        """Sell what is held. False when the hold ran out or was released, so nothing is sold."""
+        ...
+
+    async def release(self, reference: str) -> None:
+        """Put copies back on sale, held or sold."""
+        ...

@@ -1,0 +1,34 @@
+// The little that HTML and htmx do not do by themselves. Every page works without it.
+"use strict";
+
+// Show a text for a moment; the region is announced by screen readers.
+document.addEventListener("toast", (event) => {
+  const toast = document.createElement("p");
+  toast.textContent = event.detail.text;
+  document.getElementById("toasts").append(toast);
+  setTimeout(() => toast.remove(), 6000);
+});
+
+// After the page's main part was replaced, the focus moves to its heading instead of getting lost.
+document.addEventListener("htmx:after:swap", () => {
+  if (document.activeElement === document.body) {
+    document.querySelector("#main h1[tabindex='-1'], #main [autofocus]")?.focus({ preventScroll: true });
+  }
+});
+
+// Forms that send themselves when a choice changes (data-autosubmit); without scripts a button does.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-autosubmit]");
+  if (form) form.requestSubmit();
+});
+
+// A form that is on its way cannot be sent a second time by a double click.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "1";
+});
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+});

@@ -1,0 +1,1 @@
+"""What the pages of every context share: templates, sessions, forms, safety, health."""

@@ -1,0 +1,54 @@
+"""Requests that change something must come from our own pages: first the browser's word
+(Sec-Fetch-Site, Origin), then a token bound to the visitor's cookie."""
+
+import hashlib
+import hmac
+
+from quart import current_app, request
+
+from bookstore.settings import Settings
+from bookstore.web import urls
+from bookstore.web.errors import PageError
+from bookstore.web.i18n import gettext as _
+from bookstore.web.sessions import session_token, token_for_forms
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+# Signed by other means than a cookie, so that no browser can be made to send them.
+EXEMPT = (urls.payment_webhook(), "/internal/")
+
+
+def csrf_token() -> str:
+    """Return the token for the forms of the page being rendered."""
+    return _token_of(token_for_forms())
+
+
+async def check_request() -> None:
+    """Refuse a changing request that did not come from one of this visitor's own pages."""
+    if request.method in SAFE_METHODS or request.path.startswith(EXEMPT):
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None and site not in {"same-origin", "none"}:
+        raise PageError(403, _("This request came from another website, so nothing was changed."))
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != _own_origin():
+        raise PageError(403, _("This request came from another website, so nothing was changed."))
+    given = request.headers.get("X-CSRF-Token") or (await request.form).get("csrf_token", "")
+    bound = session_token()
+    if bound is None or not hmac.compare_digest(given.encode(), _token_of(bound).encode()):
+        raise PageError(
+            403,
+            _(
+                "This form is out of date: you signed in or out since it was opened, or cookies "
+                "are switched off. Go back, reload the page and send it again."
+            ),
+        )
+
+
+def _own_origin() -> str:
+    settings: Settings = current_app.extensions["bookstore.settings"]
+    return settings.public_origin or f"{request.scheme}://{request.host}"
+
+
+def _token_of(session: str) -> str:
+    key: bytes = current_app.extensions["bookstore.csrf_key"]
+    return hmac.new(key, session.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,96 @@
+"""Errors as pages: what is wrong and what to do, in the reader's language."""
+
+import structlog
+from quart import Quart, Response, request
+from werkzeug.exceptions import HTTPException
+
+from bookstore.database import DatabaseUnavailable
+from bookstore.web.i18n import gettext as _
+
+log = structlog.get_logger()
+
+
+class PageError(Exception):
+    """End the request with an error page that says `text`."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+def not_found() -> PageError:
+    """Return the error for what does not exist, or is somebody else's, which looks the same."""
+    return PageError(404, _("There is nothing here. It may have been withdrawn or never existed."))
+
+
+def install(app: Quart) -> None:
+    """Answer every kind of error with a page."""
+    app.register_error_handler(PageError, _on_page_error)
+    app.register_error_handler(DatabaseUnavailable, _on_database_unavailable)
+    app.register_error_handler(HTTPException, _on_http_exception)
+    app.register_error_handler(Exception, _on_exception)
+
+
+def error_page(status: int, text: str) -> Response:
+    """Return the error page; htmx gets it whole and puts it in place of the page."""
+    from bookstore.web.templating import page  # the templates themselves may need a PageError
+
+    response = page("error.html", status=status, code=status, title=_title(status), text=text)
+    response.headers["Cache-Control"] = "no-store"
+    if request.headers.get("HX-Request") == "true":
+        response.headers["HX-Retarget"] = "body"
+        response.headers["HX-Reswap"] = "innerHTML"
+    return response
+
+
+async def _on_page_error(error: PageError) -> Response:
+    return error_page(error.status, error.text)
+
+
+async def _on_database_unavailable(error: DatabaseUnavailable) -> Response:
+    log.warning("database unavailable", reason=str(error))
+    response = error_page(
+        503,
+        _(
+            "Our database does not answer at the moment. Nothing of yours is lost; "
+            "please try again in a few seconds."
+        ),
+    )
+    response.headers["Retry-After"] = "2"
+    return response
+
+
+async def _on_http_exception(error: HTTPException) -> Response:
+    texts = {
+        400: _("The request could not be understood."),
+        404: not_found().text,
+        405: _("This address does not take that kind of request."),
+        413: _("That is too large. A cover may have up to 10 MB."),
+    }
+    status = error.code or 500
+    response = error_page(status, texts.get(status, error.description or _title(status)))
+    for name, value in error.get_headers():
+        if name.lower() in {"allow", "retry-after"}:
+            response.headers[name] = value
+    return response
+
+
+async def _on_exception(error: Exception) -> Response:
+    log.error("request failed", exc_info=error)
+    return error_page(500, _("Something went wrong on our side. We have written it down."))
+
+
+def _title(status: int) -> str:
+    titles = {
+        400: _("Bad request"),
+        403: _("Not allowed"),
+        404: _("Not found"),
+        405: _("Method not allowed"),
+        409: _("Already under way"),
+        413: _("Too large"),
+        429: _("Too many attempts"),
+        500: _("Something went wrong"),
+        503: _("Back in a moment"),
+    }
+    return titles.get(status, _("Error"))

@@ -1,0 +1,45 @@
+"""Forms: WTForms in the reader's language. Tokens and keys are checked elsewhere, for every
+request alike; a form here only reads and validates fields."""
+
+from typing import Any
+
+from quart import request
+from wtforms import Form
+from wtforms.validators import ValidationError
+
+from bookstore.web import i18n
+from bookstore.web.i18n import gettext as _
+
+
+class ShopForm(Form):
+    """A form whose built-in messages are in the language of the request."""
+
+    class Meta:
+        def get_translations(self, form: Form) -> Any:
+            from wtforms.i18n import get_translations
+
+            return get_translations([i18n.language()])
+
+    @classmethod
+    async def from_request(cls, **defaults: Any) -> "ShopForm":
+        """Return the form filled with what the request sent."""
+        form = await request.form
+        files = await request.files
+        merged = form.copy()
+        for name, file in files.items(multi=True):
+            merged.add(name, file)
+        return cls(merged, **defaults)
+
+
+def plain_text(_form: Form, field: Any) -> None:
+    """Refuse control characters, which no keyboard types into a field."""
+    allowed = "\n\r\t" if field.type == "TextAreaField" else ""
+    if any(ord(character) < 32 and character not in allowed for character in field.data or ""):
+        raise ValidationError(_("This holds characters that cannot be shown. Please retype it."))
+
+
+def tidy(value: str | None) -> str | None:
+    """Trim a text and fold runs of spaces inside its lines."""
+    if value is None:
+        return None
+    return "\n".join(" ".join(line.split()) for line in value.strip().splitlines())

@@ -1,0 +1,81 @@
+"""What every request and every answer goes through: host check, request id, language, headers."""
+
+import re
+import secrets
+
+import structlog
+from quart import Quart, Response, g, request
+
+from bookstore.settings import Settings
+from bookstore.web import i18n
+from bookstore.web.csrf import check_request
+from bookstore.web.errors import PageError
+from bookstore.web.sessions import set_session_cookie
+
+POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+)
+_LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Asked by health checks and collectors under whatever name they know the replica by.
+_ANY_HOST = {"/healthz", "/readyz", "/metrics"}
+
+
+def install(app: Quart, settings: Settings) -> None:
+    """Check every request and complete every answer."""
+    public_host = settings.public_origin.split("//")[1] if settings.public_origin else None
+
+    def host_is_ours() -> bool:
+        host = request.host
+        if public_host is not None:
+            return host == public_host
+        return _LOOPBACK.fullmatch(host) is not None or host == settings.bind
+
+    @app.before_request
+    async def before() -> None:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        i18n.set_language(i18n.choose_language(request))
+        private = request.path.startswith("/internal/")
+        if request.path not in _ANY_HOST and not private and not host_is_ours():
+            raise PageError(400, "This server does not answer under that host name.")
+        proxied = settings.trusted_hops > 0 and "X-Forwarded-For" in request.headers
+        if proxied and (private or request.path == "/metrics"):
+            raise PageError(404, "There is nothing here.")
+        await check_request()
+
+    @app.after_request
+    async def after(response: Response) -> Response:
+        headers = response.headers
+        headers["X-Request-ID"] = getattr(g, "request_id", "")
+        headers["X-Served-By"] = settings.replica
+        headers["Content-Security-Policy"] = POLICY
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "same-origin"
+        headers["X-Frame-Options"] = "DENY"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+        if settings.https:
+            headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        if response.mimetype == "text/html":
+            headers["Content-Language"] = i18n.language()
+            headers.add("Vary", "Accept-Language, Cookie")
+            headers.setdefault("Cache-Control", "no-store")
+        if request.path.startswith("/static/") and response.status_code == 200:
+            lasting = "public, max-age=31536000, immutable"
+            headers["Cache-Control"] = lasting if "v" in request.args else "public, max-age=3600"
+        if request.args.get("lang") in i18n.LANGUAGES:
+            response.set_cookie(
+                i18n.COOKIE,
+                i18n.language(),
+                max_age=31536000,
+                samesite="Lax",
+                secure=settings.https,
+                httponly=True,
+            )
+        token = getattr(g, "new_visitor_token", None)
+        if token is not None and not response.headers.get("Set-Cookie", "").count("session="):
+            set_session_cookie(response, token)
+        return response

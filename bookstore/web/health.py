@@ -1,0 +1,99 @@
+"""What machines ask: alive, ready, metrics."""
+
+import time
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from quart import Blueprint, Quart, Response, current_app, g, request
+
+from bookstore.database import Database, DatabaseUnavailable
+
+blueprint = Blueprint("health", __name__)
+
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter(
+    "bookstore_requests", "Requests answered", ["method", "route", "status"], registry=REGISTRY
+)
+SECONDS = Histogram(
+    "bookstore_request_seconds",
+    "Time to answer a request",
+    ["route"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registry=REGISTRY,
+)
+
+
+class Readiness:
+    """Whether this replica wants new requests."""
+
+    def __init__(self) -> None:
+        self.draining = False
+
+
+class _Pools(Collector):
+    def __init__(self, databases: dict[str, Database]) -> None:
+        self._databases = databases
+
+    def collect(self) -> Iterable[Metric]:
+        in_use = GaugeMetricFamily(
+            "bookstore_pool_in_use", "Database connections in use", labels=["context"]
+        )
+        waiting = GaugeMetricFamily(
+            "bookstore_pool_waiting", "Statements waiting for a connection", labels=["context"]
+        )
+        for context, database in self._databases.items():
+            in_use.add_metric([context], database.in_use)
+            waiting.add_metric([context], database.waiting)
+        return [in_use, waiting]
+
+
+@blueprint.get("/healthz")
+async def healthz() -> Response:
+    return Response("alive\n", content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/readyz")
+async def readyz() -> Response:
+    readiness: Readiness = current_app.extensions["bookstore.readiness"]
+    databases: dict[str, Database] = current_app.extensions["bookstore.databases"]
+    status, text = 200, "ready\n"
+    if readiness.draining:
+        status, text = 503, "draining: this replica is stopping\n"
+    else:
+        try:
+            for database in set(databases.values()):
+                await database.value("SELECT 1")
+        except DatabaseUnavailable:
+            status, text = 503, "the database does not answer\n"
+    return Response(text, status=status, content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/metrics")
+async def metrics() -> Response:
+    pools: Collector = current_app.extensions["bookstore.pools"]
+    own = CollectorRegistry()
+    own.register(pools)
+    text = generate_latest(REGISTRY) + generate_latest(own)
+    return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def install(app: Quart, databases: dict[str, Database]) -> None:
+    """Mount the three addresses and count every request."""
+    app.extensions["bookstore.readiness"] = Readiness()
+    app.extensions["bookstore.pools"] = _Pools(databases)
+    app.register_blueprint(blueprint)
+
+    @app.before_request
+    async def start() -> None:
+        g.started = time.perf_counter()
+
+    @app.after_request
+    async def count(response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else "(none)"
+        REQUESTS.labels(request.method, route, str(response.status_code)).inc()
+        started = getattr(g, "started", None)
+        if started is not None:
+            SECONDS.labels(route).observe(time.perf_counter() - started)
+        return response

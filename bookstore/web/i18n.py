@@ -1,0 +1,123 @@
+"""English and Spanish. The catalogues are locale/es/*.po, one for each part of the shop; they
+are compiled in memory when the shop starts."""
+
+import io
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.support import LazyProxy
+from quart import Request, has_request_context, request
+
+LANGUAGES = {"en": "English", "es": "Español"}
+COOKIE = "lang"
+LOCALE_DIR = Path(__file__).parent.parent / "locale"
+
+_language: ContextVar[str] = ContextVar("language", default="en")
+
+
+@cache
+def _translations(language: str) -> NullTranslations:
+    first: GNUTranslations | None = None
+    for path in sorted((LOCALE_DIR / language).glob("*.po")):
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=language)
+        compiled = io.BytesIO()
+        write_mo(compiled, catalogue)
+        compiled.seek(0)
+        translations = GNUTranslations(compiled)
+        if first is None:
+            first = translations
+        else:
+            first.add_fallback(translations)
+    return first or NullTranslations()
+
+
+def choose_language(request: Request) -> str:
+    """Return the language of a request: ?lang=, then the cookie, then Accept-Language."""
+    for wish in (request.args.get("lang"), request.cookies.get(COOKIE)):
+        if wish in LANGUAGES:
+            return wish
+    return request.accept_languages.best_match(list(LANGUAGES), default="en") or "en"
+
+
+def set_language(language: str) -> None:
+    """Use `language` for the rest of this request or task."""
+    _language.set(language)
+
+
+def language() -> str:
+    """Return the language in use."""
+    return _language.get()
+
+
+def gettext(message: str, **variables: object) -> str:
+    """Translate `message` and fill in its %(name)s variables."""
+    text = _translations(language()).gettext(message)
+    return text % variables if variables else text
+
+
+def ngettext(singular: str, plural: str, number: int, **variables: object) -> str:
+    """Translate the form that fits `number`; %(num)s is the number."""
+    text = _translations(language()).ngettext(singular, plural, number)
+    return text % {"num": number, **variables}
+
+
+def lazy_gettext(message: str) -> LazyProxy:
+    """Translate when shown, not now: for texts in class bodies."""
+    return LazyProxy(gettext, message, enable_cache=False)
+
+
+def money(amount: int, currency: str) -> str:
+    """Write an amount in minor units as people of the language do: 1250, EUR -> €12.50."""
+    value = Decimal(amount).scaleb(-get_currency_precision(currency))
+    return str(format_currency(value, currency, locale=_locale()))
+
+
+def number(value: int) -> str:
+    """Write a whole number with the language's separators."""
+    return str(format_decimal(value, locale=_locale()))
+
+
+def date(moment: int) -> str:
+    """Write the day of a moment in milliseconds (UTC)."""
+    return str(format_date(datetime.fromtimestamp(moment / 1000, UTC), "medium", _locale()))
+
+
+def date_time(moment: int) -> str:
+    """Write a moment in milliseconds with its time (UTC)."""
+    moment_utc = datetime.fromtimestamp(moment / 1000, UTC)
+    return str(format_datetime(moment_utc, "medium", locale=_locale())) + " UTC"
+
+
+def iso(moment: int) -> str:
+    """Write a moment in milliseconds for machines (ISO 8601)."""
+    return datetime.fromtimestamp(moment / 1000, UTC).isoformat()
+
+
+def language_name(code: str) -> str:
+    """Return the name of a language code (ISO 639) in the language in use."""
+    try:
+        return str(Locale.parse(code).get_language_name(language()) or code)
+    except (ValueError, LookupError):
+        return code
+
+
+def _locale() -> str:
+    # Amounts and dates of this shop are European: "en_GB" writes day before month.
+    return {"en": "en_GB", "es": "es_ES"}[language()]
+
+
+def requested_address() -> str:
+    """Return path and query of the request at hand, or / outside of one."""
+    if not has_request_context():
+        return "/"
+    return request.full_path.rstrip("?")

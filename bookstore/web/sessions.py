@@ -1,0 +1,130 @@
+"""Who is asking. The cookie holds a random token; accounts alone knows whose it is.
+
+A visitor who has not signed in gets a token as well as soon as a form needs one, so that every
+form is bound to a browser. No row stands behind it until somebody signs in.
+"""
+
+import functools
+import hashlib
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from quart import Response, current_app, g, request
+
+from bookstore.clock import DAY, SECOND
+from bookstore.contracts import Person, SessionLink
+from bookstore.settings import Settings
+from bookstore.web import urls
+from bookstore.web.responses import see_other
+
+IDLE = 7 * DAY
+ABSOLUTE = 30 * DAY
+_TOKEN = re.compile(r"[vs][A-Za-z0-9_-]{43}")
+
+
+def cookie_name(settings: Settings, name: str = "session") -> str:
+    """Return the name of a cookie: bound to the host when the shop is served over HTTPS."""
+    return f"__Host-{name}" if settings.https else name
+
+
+def new_token(*, signed_in: bool) -> str:
+    """Return a fresh token. Its first letter tells pages, not the server, which header to show."""
+    return ("s" if signed_in else "v") + secrets.token_urlsafe(32)
+
+
+def token_hash(token: str) -> str:
+    """Return what the database keeps of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def session_token() -> str | None:
+    """Return the token that the request brought, if it has the shape of one."""
+    token = request.cookies.get(cookie_name(_settings()))
+    return token if token is not None and _TOKEN.fullmatch(token) else None
+
+
+def looks_signed_in() -> bool:
+    """Tell from the cookie's shape alone which header to show. It proves nothing."""
+    return (session_token() or "v").startswith("s")
+
+
+def token_for_forms() -> str:
+    """Return the token that this page's forms are bound to, giving a new visitor one."""
+    token = session_token() or getattr(g, "new_visitor_token", None)
+    if token is None:
+        token = g.new_visitor_token = new_token(signed_in=False)
+    return token
+
+
+def set_session_cookie(response: Response, token: str) -> None:
+    """Give the browser a session: Secure and bound to the host over HTTPS, never for scripts."""
+    set_private_cookie(response, "session", token)
+
+
+def set_private_cookie(response: Response, name: str, value: str) -> None:
+    """Set a cookie that only this server reads, for as long as a session may last."""
+    response.set_cookie(
+        cookie_name(_settings(), name),
+        value,
+        max_age=ABSOLUTE // SECOND,
+        secure=_settings().https,
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+
+
+def forget_cookie(response: Response, name: str) -> None:
+    """Take a cookie back."""
+    response.delete_cookie(
+        cookie_name(_settings(), name),
+        path="/",
+        secure=_settings().https,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+async def current_person() -> Person | None:
+    """Return who is signed in; asked once a request. Requests that change something ask afresh."""
+    if not hasattr(g, "person"):
+        token = session_token()
+        g.person = None
+        if token is not None and token.startswith("s"):
+            link: SessionLink = current_app.extensions["bookstore.sessions"]
+            g.person = await link.person_of(token, fresh=request.method not in {"GET", "HEAD"})
+    person: Person | None = g.person
+    return person
+
+
+async def required_person() -> Person:
+    """Return who is signed in, inside a handler that `login_required` guards."""
+    person = await current_person()
+    if person is None:
+        raise LookupError("nobody is signed in here")
+    return person
+
+
+def login_required[**P](
+    handler: Callable[P, Awaitable[Any]],
+) -> Callable[P, Awaitable[Any]]:
+    """Send whoever has not signed in to the sign-in page, and back here afterwards."""
+
+    @functools.wraps(handler)
+    async def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
+        if await current_person() is not None:
+            return await handler(*args, **kwargs)
+        if request.method == "GET" and request.headers.get("HX-Request") != "true":
+            wanted = request.full_path.rstrip("?")
+        else:  # come back to the page that was open, not to a form's target
+            wanted = urls.path_of(request.headers.get("HX-Current-URL") or request.referrer)
+        return see_other(urls.login(next=wanted if wanted != "/" else None))
+
+    return guarded
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["bookstore.settings"]
+    return settings

@@ -1,0 +1,151 @@
+"""The paths of the shop. No other module writes a path of a context out."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
+
+
+def home(**query: object) -> str:
+    """Return the catalogue's address with search, facets, sort and cursor as its query."""
+    return _with_query("/", query)
+
+
+def book(book_id: int) -> str:
+    return f"/books/{book_id}"
+
+
+def cover(name: str) -> str:
+    return f"/covers/{name}"
+
+
+def sell(**query: object) -> str:
+    return _with_query("/sell", query)
+
+
+def my_books(**query: object) -> str:
+    return _with_query("/my/books", query)
+
+
+def my_book(book_id: int) -> str:
+    return f"/my/books/{book_id}"
+
+
+def withdraw_book(book_id: int) -> str:
+    return f"/my/books/{book_id}/withdraw"
+
+
+def register(**query: object) -> str:
+    return _with_query("/register", query)
+
+
+def login(**query: object) -> str:
+    return _with_query("/login", query)
+
+
+def logout() -> str:
+    return "/logout"
+
+
+def account(**query: object) -> str:
+    return _with_query("/account", query)
+
+
+def account_password() -> str:
+    return "/account/password"
+
+
+def account_sessions() -> str:
+    return "/account/sessions"
+
+
+def person(person_id: int) -> str:
+    return f"/people/{person_id}"
+
+
+def basket() -> str:
+    return "/basket"
+
+
+def basket_item(book_id: int) -> str:
+    return f"/basket/{book_id}"
+
+
+def basket_badge() -> str:
+    return "/basket/badge"
+
+
+def checkout() -> str:
+    return "/checkout"
+
+
+def orders(**query: object) -> str:
+    return _with_query("/orders", query)
+
+
+def order(order_id: int) -> str:
+    return f"/orders/{order_id}"
+
+
+def order_timeline(order_id: int) -> str:
+    return f"/orders/{order_id}/timeline"
+
+
+def pay(order_id: int) -> str:
+    return f"/orders/{order_id}/pay"
+
+
+def cancel_order(order_id: int) -> str:
+    return f"/orders/{order_id}/cancel"
+
+
+def sales(**query: object) -> str:
+    return _with_query("/sales", query)
+
+
+def ship(shipment_id: int) -> str:
+    return f"/sales/{shipment_id}/ship"
+
+
+def three_d_secure(intent_id: str) -> str:
+    return f"/pay/3ds/{intent_id}"
+
+
+def payment_webhook() -> str:
+    return "/webhooks/payments"
+
+
+def static(name: str) -> str:
+    return f"/static/{name}"
+
+
+def with_language(address: str, language: str) -> str:
+    """Return `address` with its language changed, the rest of its query kept."""
+    parts = urlsplit(address)
+    kept = [pair for pair in parts.query.split("&") if pair and not pair.startswith("lang=")]
+    return parts._replace(query="&".join([*kept, f"lang={language}"])).geturl()
+
+
+def safe_next(address: str | None, default: str) -> str:
+    """Return `address` when it is a path of this shop, else `default`: where to go after signing
+    in never leaves the site."""
+    if not address or not address.startswith("/") or address.startswith(("//", "/\\")):
+        return default
+    if any(
+        ord(character) <= 32 or character in '\\"<>' or ord(character) == 127
+        for character in address
+    ):
+        return default
+    parts = urlsplit(address)
+    return address if not parts.scheme and not parts.netloc else default
+
+
+def _with_query(path: str, query: Mapping[str, object]) -> str:
+    pairs = [(key, value) for key, value in query.items() if value not in (None, "", [])]
+    return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
+
+
+def path_of(address: str | None) -> str:
+    """Return path and query of a full address, or / when there is none."""
+    if not address:
+        return "/"
+    parts = urlsplit(address)
+    return safe_next(parts._replace(scheme="", netloc="", fragment="").geturl(), "/")
