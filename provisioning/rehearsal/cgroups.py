@@ -1,0 +1,99 @@
+"""Control groups: one for each guest in every hierarchy; they also tell whose a process is."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from provisioning.rehearsal.system import wait_for
+
+ROOT = Path("/sys/fs/cgroup")
+SLICE = "bookstore-rehearsal"
+
+
+def _hierarchies() -> list[Path]:
+    """List where control groups are mounted: one place with version 2, one a controller before."""
+    mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
+    return [Path(fields[1]) for fields in mounts if fields[2] in ("cgroup", "cgroup2")]
+
+
+def version_1() -> bool:
+    """Tell whether this machine still mounts its controllers one by one."""
+    return not (ROOT / "cgroup.controllers").exists()
+
+
+def create(name: str) -> None:
+    """Make a guest's group in every hierarchy."""
+    for hierarchy in _hierarchies():
+        for group in (hierarchy / SLICE, hierarchy / SLICE / name):
+            group.mkdir(exist_ok=True)
+            for setting in ("cpuset.cpus", "cpuset.mems"):  # empty at first in version 1
+                file = group / setting
+                if hierarchy.name == "cpuset" and not file.read_text().strip():
+                    file.write_text((group.parent / setting).read_text())
+            if not version_1() and group.name == SLICE:
+                controllers = (group / "cgroup.controllers").read_text().split()
+                (group / "cgroup.subtree_control").write_text(
+                    " ".join(f"+{c}" for c in controllers)
+                )
+
+
+def enter(name: str) -> str:
+    """Give the shell lines that move the shell itself into a guest's group."""
+    files = [h / SLICE / name / "cgroup.procs" for h in _hierarchies()]
+    return "".join(f"echo $$ > '{file}'\n" for file in files)
+
+
+def guests() -> list[str]:
+    """List the guests that have a group now."""
+    return sorted({g.name for h in _hierarchies() for g in (h / SLICE).glob("*/")})
+
+
+def processes(name: str) -> list[int]:
+    """List the processes of a guest, those of its containers included."""
+    found: set[int] = set()
+    for hierarchy in _hierarchies():
+        for file in (hierarchy / SLICE / name).glob("**/cgroup.procs"):
+            try:
+                found.update(map(int, file.read_text().split()))
+            except OSError:  # the group went away, or is a threaded one
+                continue
+    return sorted(found - {os.getpid()})
+
+
+def kill(name: str) -> None:
+    """End every process of a guest at once, its first process foremost, and wait for the end."""
+    everybody = processes(name)
+    leader = first_process(name)
+    for pid in ([leader] if leader else []) + everybody:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    wait_for(lambda: not processes(name), f"Processes of {name} did not end", 30, 0.02)
+
+
+def first_process(name: str) -> int | None:
+    """Find the guest's own process 1, as this machine numbers it."""
+    for pid in processes(name):
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            continue
+        numbers = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[
+            1:
+        ]
+        if len(numbers) == 2 and numbers[1] == "1":
+            return pid
+    return None
+
+
+def delete(name: str) -> None:
+    """Remove a guest's groups, and the common one with the last of them."""
+    for hierarchy in _hierarchies():
+        top = hierarchy / SLICE
+        for group in sorted((top / name).glob("**/"), reverse=True):
+            group.rmdir()
+        if top.is_dir() and not any(top.glob("*/")):
+            top.rmdir()

@@ -1,0 +1,107 @@
+"""`./run ops rehearsal …`"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from provisioning.rehearsal import guests, lifecycle, network
+from provisioning.rehearsal.cluster_file import OPERATOR_KEY
+from provisioning.rehearsal.layout import (
+    CLOUD,
+    INVENTORY,
+    LOAD_BALANCER,
+    SHOP,
+    USER,
+    VPC,
+    Host,
+)
+from provisioning.rehearsal.system import require_machine
+
+
+def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the rehearsal's commands; each sets `handler`, from arguments to exit status."""
+    up = subparsers.add_parser("up", help="make the hosts and the cloud around them")
+    up.add_argument("--managers", type=int, choices=(1, 3), default=1)
+    up.add_argument("--workers", type=int, default=3, help="number of workers (default 3)")
+    up.set_defaults(handler=_up)
+    subparsers.add_parser("status", help="show the hosts").set_defaults(handler=_status)
+    subparsers.add_parser("down", help="take it all away").set_defaults(handler=_down)
+    for name, help_ in (
+        ("crash", "cut a host's power"),
+        ("boot", "give a host its power back"),
+        ("partition", "pull a host's network cable"),
+        ("heal", "put a host's network cable back"),
+    ):
+        command = subparsers.add_parser(name, help=help_)
+        command.add_argument("host", metavar="HOST", help="such as worker1")
+        command.set_defaults(handler=_change, change=name)
+
+
+def _up(args: argparse.Namespace) -> int:
+    hosts = lifecycle.up(args.managers, args.workers)
+    _show(hosts)
+    return 0
+
+
+def _status(args: argparse.Namespace) -> int:
+    require_machine()
+    hosts = lifecycle.current_hosts()
+    if not hosts:
+        left = guests.everything() + ([VPC] if VPC in network.namespaces() else [])
+        if left:
+            print(
+                f"A rehearsal was interrupted; left of it: {', '.join(left)}. "
+                "Go on with `up`, or take it away with `down`."
+            )
+            return 1
+        print("There is no rehearsal. Make one: ./run ops rehearsal up")
+        return 1
+    _show(hosts)
+    return 0 if all(lifecycle.state(host) == "up" for host in hosts) else 1
+
+
+def _show(hosts: tuple[Host, ...]) -> None:
+    print(f"{'host':<10} {'address':<14} {'zone':<5} state")
+    for host in hosts:
+        print(f"{host.name:<10} {host.address:<14} {host.zone:<5} {lifecycle.state(host)}")
+    print(
+        f"{CLOUD:<10} {LOAD_BALANCER:<14} {'':<5} {'up' if guests.running(CLOUD) else 'no power'}"
+    )
+    print(f"\nInventory  {INVENTORY}")
+    print(f"Log in     ssh -i {OPERATOR_KEY} {USER}@{hosts[0].address}")
+    print(
+        f"Shop       curl --resolve {SHOP}:443:{LOAD_BALANCER} -k https://{SHOP}/ (once deployed)"
+    )
+
+
+def _change(args: argparse.Namespace) -> int:
+    match args.change:
+        case "crash":
+            lifecycle.crash(args.host)
+        case "boot":
+            lifecycle.boot(args.host)
+        case action:
+            lifecycle.partition(args.host, apart=action == "partition")
+    print(f"{args.host}: {lifecycle.state(lifecycle.named(args.host))}")
+    return 0
+
+
+def _down(args: argparse.Namespace) -> int:
+    found = lifecycle.down()
+    print(f"Taken down: {', '.join(found)}." if found else "There was nothing to take down.")
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command without the operator's other commands."""
+    parser = argparse.ArgumentParser(prog="rehearsal", description=__doc__)
+    add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
+    args = parser.parse_args(argv)
+    from provisioning.errors import OperatorError
+
+    try:
+        return int(args.handler(args))
+    except OperatorError as error:
+        print(error, file=sys.stderr)
+        return 1

@@ -1,0 +1,103 @@
+"""Where everything of a rehearsal is: folders, names and addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Literal
+
+from provisioning.errors import OperatorError
+
+CACHE = Path("/var/cache/bookstore-rehearsal")  # survives `down`
+STATE = Path("/var/lib/bookstore-rehearsal")  # `down` deletes it
+KEYS = STATE / "keys"
+SHARED = STATE / "shared"  # stands for EFS
+INVENTORY = STATE / "cluster.toml"
+
+ZONE = "bookstore.test"
+SHOP = f"shop.{ZONE}"
+REGISTRY = f"registry.{ZONE}"
+DATABASE = f"database.{ZONE}"
+ACME = f"acme.{ZONE}"
+
+SHARED_IN_HOST = "/srv/bookstore"
+USER = "admin"  # as on Debian's EC2 images
+
+# The VPC is one namespace that holds a bridge; each host has a namespace of its own.
+PREFIX = "bookstore-"  # of every namespace
+VPC = "vpc"
+NETWORK = "10.77.0.0/24"
+ROUTER = "10.77.0.1"
+RESOLVER = "10.77.0.2"
+OPERATOR_LINK = "bookstore-vpc"  # the machine's own interface into the VPC
+OPERATOR, OPERATOR_GATEWAY = "10.77.1.1", "10.77.1.2"
+
+# One more guest plays what AWS would provide; each service has an address of its own.
+CLOUD = "cloud"
+LOAD_BALANCER = "10.77.0.10"
+SERVICES = {
+    "resolver": RESOLVER,
+    SHOP: LOAD_BALANCER,
+    DATABASE: "10.77.0.20",
+    REGISTRY: "10.77.0.30",
+    ACME: "10.77.0.40",
+}
+
+Role = Literal["manager", "worker"]
+
+
+@dataclass(frozen=True)
+class Host:
+    """One rehearsal host; its name, role and number say everything else."""
+
+    role: Role
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Give the host's name, such as `worker2`."""
+        return f"{self.role}{self.number}"
+
+    @property
+    def address(self) -> str:
+        """Give its address in the VPC."""
+        return f"10.77.0.{(100 if self.role == 'manager' else 200) + self.number}"
+
+    @property
+    def zone(self) -> str:
+        """Give its availability zone: hosts of a role are dealt out to three."""
+        return "abc"[(self.number - 1) % 3]
+
+
+def hosts(managers: int, workers: int) -> tuple[Host, ...]:
+    """List the hosts of a rehearsal, managers first."""
+    if managers not in (1, 3):
+        raise OperatorError(f"{managers} managers cannot be rehearsed: use 1 or 3.")
+    if not 0 <= workers <= 9:
+        raise OperatorError(f"{workers} workers cannot be rehearsed: use 0 to 9.")
+    return (
+        *(Host("manager", n + 1) for n in range(managers)),
+        *(Host("worker", n + 1) for n in range(workers)),
+    )
+
+
+def parse_host(name: str) -> Host:
+    """Turn a host's name back into the host."""
+    for role in ("manager", "worker"):
+        number = name.removeprefix(role)
+        if number != name and number.isdecimal() and 1 <= int(number) <= 9:
+            return Host(role, int(number))
+    raise OperatorError(
+        f'"{name}" is no rehearsal host: they are called manager1, worker1 and so on.'
+    )
+
+
+def guest_folder(name: str) -> Path:
+    """Give the folder with a guest's disk, log and mount point."""
+    return STATE / "guests" / name
+
+
+def mac(address: str) -> str:
+    """Give the hardware address that belongs to an address: a host keeps it over a reboot."""
+    return "02:00:" + ":".join(f"{byte:02x}" for byte in IPv4Address(address).packed)

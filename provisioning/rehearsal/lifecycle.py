@@ -1,0 +1,172 @@
+"""The life of a rehearsal: up, power cuts, partitions, down."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from provisioning.errors import OperatorError
+from provisioning.rehearsal import cloud, guests, mounts, network, trees
+from provisioning.rehearsal.authority import create_authority, ssh_pair, write_secret
+from provisioning.rehearsal.cluster_file import OPERATOR_KEY, host_key, write_inventory
+from provisioning.rehearsal.layout import (
+    CACHE,
+    SHARED,
+    SHARED_IN_HOST,
+    STATE,
+    USER,
+    VPC,
+    Host,
+    guest_folder,
+    hosts,
+    parse_host,
+)
+from provisioning.rehearsal.system import only_one, require_machine, step
+
+SIZE = STATE / "size.json"
+
+
+def up(managers: int, workers: int) -> tuple[Host, ...]:
+    """Make the rehearsal, or what is missing of it; give its hosts."""
+    wanted = hosts(managers, workers)
+    require_machine()
+    with only_one():
+        if (size := current_size()) and size[0] != managers:
+            raise OperatorError(
+                f"A rehearsal with {size[0]} manager(s) is up. Take it down first: "
+                "./run ops rehearsal down"
+            )
+        workers = max(workers, size[1] if size else 0)
+        wanted = hosts(managers, workers)
+        trees.build()
+        trees.discard_others(keep=trees.folder())
+        STATE.mkdir(mode=0o711, parents=True, exist_ok=True)
+        SIZE.write_text(json.dumps([managers, workers]))
+        create_authority()
+        cloud.create_database_url()
+        with step("Network and cloud"):
+            network.create_vpc()
+            guests.boot(cloud.guest(managers))
+            cloud.wait_until_up()
+        for host in wanted:
+            if not guests.running(host.name):
+                with step(f"{host.name} ({host.address})"):
+                    _power_on(host)
+        write_inventory(wanted)
+    return wanted
+
+
+def current_size() -> tuple[int, int] | None:
+    """Give the number of managers and workers of the rehearsal, if there is one."""
+    if not SIZE.exists():
+        return None
+    managers, workers = json.loads(SIZE.read_text())
+    return int(managers), int(workers)
+
+
+def current_hosts() -> tuple[Host, ...]:
+    """List the rehearsal's hosts, none when there is no rehearsal."""
+    size = current_size()
+    return hosts(*size) if size else ()
+
+
+def named(name: str) -> Host:
+    """Find one of the rehearsal's hosts."""
+    require_machine()
+    host = parse_host(name)
+    known = current_hosts()
+    if not known:
+        raise OperatorError("There is no rehearsal. Make one: ./run ops rehearsal up")
+    if host not in known:
+        raise OperatorError(
+            f"There is no {name}; the hosts are {', '.join(h.name for h in known)}."
+        )
+    return host
+
+
+def state(host: Host) -> str:
+    """Describe a host in a word or two: up, partitioned or without power."""
+    if not guests.running(host.name):
+        return "no power"
+    return "up" if network.plugged(host.name) else "partitioned"
+
+
+def crash(name: str) -> None:
+    """Cut a host's power: it vanishes from the network, then all that ran on it is dead."""
+    host = named(name)
+    with only_one():
+        if not guests.running(host.name):
+            raise OperatorError(f"{name} has no power already. Give it some: boot {name}")
+        guests.cut_power(host.name)
+
+
+def boot(name: str) -> None:
+    """Give a host its power back; its disk is as it was."""
+    host = named(name)
+    with only_one():
+        if guests.running(host.name):
+            raise OperatorError(f"{name} is running already.")
+        _power_on(host)
+
+
+def partition(name: str, *, apart: bool) -> None:
+    """Pull a host's network cable, or put it back; the host itself goes on."""
+    host = named(name)
+    with only_one():
+        if not guests.running(host.name):
+            raise OperatorError(f"{name} has no power. Boot it first: boot {name}")
+        network.plug(host.name, into=not apart)
+
+
+def down() -> list[str]:
+    """Take away all that a rehearsal made, however it ended; the cache stays.
+
+    Looks at what exists, not at what was written down. Gives what was found.
+    """
+    require_machine()
+    with only_one():
+        found = guests.everything()
+        for name in found:
+            guests.delete(name)
+        if VPC in network.namespaces():
+            found.append(VPC)
+        network.delete(VPC)
+        mounts.unmount_under(STATE)
+        if STATE.is_dir():
+            shutil.rmtree(STATE)
+        for partial in CACHE.glob("*.partial"):
+            mounts.unmount_under(partial)
+            shutil.rmtree(partial)
+    return found
+
+
+def _power_on(host: Host) -> None:
+    guests.boot(
+        guests.Guest(
+            name=host.name,
+            addresses=[host.address],
+            layers=[],
+            binds={
+                "/var/lib/docker": guest_folder(host.name) / "docker",
+                SHARED_IN_HOST: SHARED,
+            },
+            furnish=lambda root: _furnish(host, root),
+        )
+    )
+
+
+def _furnish(host: Host, root: Path) -> None:
+    """Do what cloud-init does: the operator's key for the user, and a host key of its own."""
+    home = root / "home" / USER
+    owner = home.stat()
+    authorized = home / ".ssh/authorized_keys"
+    write_secret(authorized, ssh_pair(OPERATOR_KEY) + "\n")
+    for path, mode in ((authorized.parent, 0o700), (authorized, 0o600)):
+        os.chown(path, owner.st_uid, owner.st_gid)
+        path.chmod(mode)
+    public = host_key(host)
+    private = (guest_folder(host.name) / "host_key").read_bytes()
+    write_secret(root / "etc/ssh/ssh_host_ed25519_key", private)
+    (root / "etc/ssh/ssh_host_ed25519_key.pub").write_text(f"{public} {host.name}\n")
