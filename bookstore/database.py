@@ -381,6 +381,6 @@ def _make(url: str, dialect: Dialect, pool_size: int) -> databases.Database:
         charset="utf8mb4",
         connect_timeout=3,
         client_flag=CLIENT.FOUND_ROWS,  # an UPDATE to the same value counts as matched
-        init_command="SET SESSION transaction_isolation='READ-COMMITTED', time_zone='+00:00'",
+        init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         **options,
     )

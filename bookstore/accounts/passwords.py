@@ -38,7 +38,7 @@ async def verify(password: str, password_hash: str | None) -> bool:
 
 def _verify(password: str, password_hash: str | None) -> bool:
     try:
-        right = _hasher.verify(password_hash or _nobodys_hash(), password)
+        _hasher.verify(password_hash or _nobodys_hash(), password)
     except (VerificationError, InvalidHashError):
         return False
-    return right and password_hash is not None
+    return password_hash is not None

@@ -107,7 +107,8 @@ async def live_session(
 ) -> LiveSession | None:
     return await source.one(
         LiveSession,
-        "SELECT p.id, p.name, p.email, s.seen_at FROM sessions s JOIN people p ON p.id = s.person_id"
+        "SELECT p.id, p.name, p.email, s.seen_at"
+        " FROM sessions s JOIN people p ON p.id = s.person_id"
         " WHERE s.token_hash = :token_hash AND s.expires_at > :now AND s.seen_at > :seen_after",
         {"token_hash": token_hash, "now": now, "seen_after": seen_after},
     )

@@ -11,7 +11,7 @@ from bookstore.web import i18n
 from bookstore.web.i18n import gettext as _
 
 
-class ShopForm(Form):
+class ShopForm(Form):  # type: ignore[misc]  # WTForms publishes no types
     """A form whose built-in messages are in the language of the request."""
 
     class Meta:

@@ -2,7 +2,6 @@
 asynchronous and takes twice the time)."""
 
 import hashlib
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,11 @@ def templates_dir() -> Path:
 
 
 def make_environment() -> Environment:
-    """Return the environment of every template. BOOKSTORE_TEMPLATES_RELOAD=1 re-reads changed files."""
+    """Return the environment of every template."""
     environment = Environment(
         loader=FileSystemLoader(templates_dir()),
         autoescape=True,
-        auto_reload=bool(os.environ.get("BOOKSTORE_TEMPLATES_RELOAD")),
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

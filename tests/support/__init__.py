@@ -1,0 +1,1 @@
+"""Factories and tools of the tests."""

@@ -1,0 +1,108 @@
+"""A MariaDB server of the tests' own, on a Unix socket and a loopback port."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pymysql
+import pytest
+
+
+class MariaDB:
+    """A running server. Its files live in a temporary folder."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self.socket = folder / "s.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(cls) -> Iterator["MariaDB"]:
+        """Run a server for the length of the block; skip the test where there is none to run."""
+        if shutil.which("mariadbd") is None:
+            if os.environ.get("CI"):
+                pytest.fail("MariaDB is not installed: apt install mariadb-server")
+            pytest.skip("MariaDB is not installed (apt install mariadb-server)")
+        folder = Path(tempfile.mkdtemp(prefix="bookstore-mariadb-"))
+        server = cls(folder, _free_port())
+        try:
+            subprocess.run(
+                ["mariadb-install-db", f"--datadir={folder}/data", *_user(),
+                 "--auth-root-authentication-method=normal", "--skip-test-db"],
+                check=True, capture_output=True,
+            )  # fmt: skip
+            server.boot()
+            yield server
+        finally:
+            server.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def boot(self) -> None:
+        """Start the server process and wait until it answers."""
+        self._process = subprocess.Popen(
+            ["mariadbd", "--no-defaults", f"--datadir={self.folder}/data", *_user(),
+             f"--socket={self.socket}", f"--port={self.port}", "--bind-address=127.0.0.1",
+             f"--pid-file={self.folder}/pid", f"--log-error={self.folder}/log",
+             "--innodb-flush-log-at-trx-commit=2",
+             "--innodb-buffer-pool-size=256M", "--character-set-server=utf8mb4",
+             "--skip-name-resolve", "--max-connections=300", "--sync-binlog=0"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        for _attempt in range(300):
+            ping = ["mariadb-admin", f"--socket={self.socket}", "--user=root", "ping"]
+            if subprocess.run(ping, capture_output=True).returncode == 0:
+                return
+            time.sleep(0.1)
+        raise TimeoutError((self.folder / "log").read_text()[-2000:])
+
+    def stop(self) -> None:
+        """Stop the server process, as a restart or the end of the tests does."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=60)
+            self._process = None
+
+    def connect(self, database: str | None = None) -> "pymysql.Connection[pymysql.cursors.Cursor]":
+        """Return a connection as the server's root."""
+        return pymysql.connect(
+            unix_socket=str(self.socket), user="root", database=database, autocommit=True
+        )
+
+    def create_database(self, name: str) -> str:
+        """Create a database and a user for it; return its URL."""
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE OR REPLACE DATABASE `{name}` CHARACTER SET utf8mb4")
+            cursor.execute("CREATE USER IF NOT EXISTS 'shop'@'%' IDENTIFIED BY 'shop'")
+            cursor.execute(f"GRANT ALL ON `{name}`.* TO 'shop'@'%'")
+        return f"mysql://shop:shop@127.0.0.1:{self.port}/{name}"
+
+    def empty(self, name: str) -> None:
+        """Delete every row of a database but the migrations' own."""
+        with self.connect(name) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
+                " AND table_type = 'BASE TABLE' AND table_name NOT LIKE '%%\\_version'",
+                (name,),
+            )
+            tables = [row[0] for row in cursor.fetchall()]
+            cursor.execute("SET foreign_key_checks = 0")
+            for table in tables:
+                cursor.execute(f"DELETE FROM `{table}`")
+
+
+def _user() -> list[str]:
+    return ["--user=root"] if os.geteuid() == 0 else []
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
