@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import ipaddress
 import re
 import tomllib
 from pathlib import Path
@@ -93,6 +94,16 @@ def _image(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        network = ipaddress.IPv4Network(value)
+    except ValueError:
+        raise ValueError(f'"{value}" is no network: write it as 10.200.0.0/16') from None
+    if network.prefixlen > 20:
+        raise ValueError(f'"{value}" has no room for sixteen networks of 256: use /20 or wider')
+    return value
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -156,9 +167,11 @@ class Cluster(Table):
     acme_directory: Annotated[str, AfterValidator(_https)] = LETS_ENCRYPT
     acme_ca_file: Path | None = None
     image: Annotated[str, AfterValidator(_image)]
+    stacks: tuple[Name, ...] = ("edge", "app")  # which of swarm/*.yml to deploy, in this order
     replicas: Annotated[tuple[int, int], AfterValidator(_replicas)] = (3, 12)
     storage: Annotated[str, AfterValidator(_storage)]
     database_url_file: Path
+    overlay_pool: Annotated[str, AfterValidator(_network)] = "10.200.0.0/16"
     mirror: str = ""  # images of Docker Hub are pulled from here instead, e.g. "10.0.0.2:5000"
     insecure_registries: tuple[str, ...] = ()  # registries that speak plain HTTP
     load_balancer: tuple[str, ...] = ()  # addresses whose PROXY protocol header is believed
@@ -235,6 +248,18 @@ class Inventory(Table):
             )
         if not any(h.is_edge for h in self.host):
             problems.append("No host is an edge: set edge = true on those that take HTTPS.")
+        problems += [
+            f"Host {h.name} ({h.swarm_address}) lies in overlay_pool {self.cluster.overlay_pool}: "
+            "choose a pool that no network of yours uses."
+            for h in self.host
+            if _within(h.swarm_address, self.cluster.overlay_pool)
+        ]
+        problems += [
+            f"Host {h.name}: engines find each other by IP address, and {h.swarm_address} is a "
+            "name: add private_address."
+            for h in self.host
+            if not _is_address(h.swarm_address)
+        ]
         jumps = [j.name for j in self.jump]
         problems += [
             f'Host {h.name} jumps through "{h.jump}", which is no [[jump]].'
@@ -328,6 +353,20 @@ def _absolute(inventory: Inventory, folder: Path) -> Inventory:
                 for key, endpoints in (("host", inventory.host), ("jump", inventory.jump))
             },
         }
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _within(address: str, network: str) -> bool:
+    return _is_address(address) and (
+        ipaddress.IPv4Address(address) in ipaddress.IPv4Network(network)
     )
 
 

@@ -62,7 +62,7 @@ class Connection:
     def __init__(self, endpoint: Endpoint, client: paramiko.SSHClient, redact: Redactor) -> None:
         self.endpoint = endpoint
         self._client = client
-        self._redact = redact
+        self.redact = redact
 
     @property
     def name(self) -> str:
@@ -87,7 +87,7 @@ class Connection:
         CommandFailed for a status other than zero unless `check` is off, HostError when the host is
         lost or the time is up.
         """
-        shown = self._redact(shown or command)
+        shown = self.redact(shown or command)
         # `timeout` runs inside sudo: outside it could not end a process of root's.
         limited = f"timeout -k {KILL_AFTER} {timeout:g} bash -c {shlex.quote(command)}"
         started = time.monotonic()
@@ -96,7 +96,7 @@ class Connection:
             channel = self._transport().open_session(timeout=CONNECT_TIMEOUT)
             with channel:
                 channel.exec_command(f"sudo -n -- {limited}" if sudo else limited)
-                result = self._converse(channel, stdin, deadline, echo)
+                result = self._exchange(channel, stdin, deadline, echo)
         except (OSError, EOFError, paramiko.SSHException) as error:
             self.close()
             raise HostError(
@@ -142,6 +142,16 @@ class Connection:
         """Close the connection."""
         self._client.close()
 
+    def converse(self, command: str) -> paramiko.Channel:
+        """Start a command as root and give its streams; it ends when the channel closes."""
+        try:
+            channel = self._transport().open_session(timeout=CONNECT_TIMEOUT)
+            channel.settimeout(CONNECT_TIMEOUT)
+            channel.exec_command(f"sudo -n -- bash -c {shlex.quote(command)}")
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise HostError(self.name, f"no command can be started there ({error}).") from None
+        return channel
+
     @property
     def is_open(self) -> bool:
         """Tell whether the connection still stands, as far as this side knows."""
@@ -161,7 +171,7 @@ class Connection:
             raise paramiko.SSHException("not connected")
         return transport
 
-    def _converse(
+    def _exchange(
         self,
         channel: paramiko.Channel,
         stdin: bytes,
@@ -178,7 +188,7 @@ class Connection:
                 while chunk := receive(CHUNK):
                     into.append(chunk)
                     if echo and into is out:
-                        echo(self._redact(chunk.decode("utf-8", "replace")))
+                        echo(self.redact(chunk.decode("utf-8", "replace")))
             except OSError as error:
                 lost.append(error)
 
@@ -214,4 +224,4 @@ class Connection:
         )
 
     def _clean(self, result: Result) -> Result:
-        return Result(result.status, self._redact(result.stdout), self._redact(result.stderr))
+        return Result(result.status, self.redact(result.stdout), self.redact(result.stderr))

@@ -1,0 +1,57 @@
+"""Judge whether a deployment has succeeded, is under way or has failed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from provisioning.live import BROKEN, Service, Task
+
+JOBS = ("ReplicatedJob", "GlobalJob")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be said of one service."""
+
+    service: str
+    state: Literal["healthy", "waiting", "failed"]
+    words: str
+
+
+def judge(service: Service, since: str) -> Verdict:
+    """Say how far a service has come after a deployment begun at `since` (the swarm's clock).
+
+    A service is healthy when as many tasks as wanted run with its present specification and no
+    update is under way; it has failed when the swarm gave up or went back.
+    """
+    current = sum(t.current for t in service.running)
+    count = f"{current} of {service.desired} run the new release"
+    if service.update.startswith("rollback") and service.message:
+        return Verdict(service.name, "failed", f"was rolled back by the swarm ({service.message})")
+    if service.update == "paused":
+        return Verdict(service.name, "failed", f"stopped half-way ({service.message})")
+    broken = failures(service, since)
+    if service.update == "updating" or current < service.desired or service.desired == 0:
+        why = f"; {len(broken)} failed" if broken else ""
+        return Verdict(service.name, "waiting", count + why)
+    old = len(service.running) - current
+    if old:
+        return Verdict(service.name, "waiting", f"{count}, {old} of the old still to stop")
+    return Verdict(service.name, "healthy", count)
+
+
+def failures(service: Service, since: str) -> list[Task]:
+    """List the tasks that were made since then and broke."""
+    return [
+        task
+        for task in service.tasks
+        if task.created >= since
+        and (task.state in BROKEN or (task.exit_code not in (None, 0) and task.state != "running"))
+    ]
+
+
+def settled(verdicts: Iterable[Verdict]) -> bool:
+    """Tell whether all services are healthy."""
+    return all(v.state == "healthy" for v in verdicts)

@@ -1,0 +1,285 @@
+"""Deploy and roll back: show the difference, migrate, deploy, wait, and tell the truth about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from provisioning import gate, history, live, views
+from provisioning.errors import OperatorError
+from provisioning.fleet import Fleet
+from provisioning.images import resolve
+from provisioning.inventory import Inventory
+from provisioning.migration import migrate
+from provisioning.plan import Object
+from provisioning.session import now, operator
+from provisioning.stacks import (
+    Document,
+    Stack,
+    dump,
+    images,
+    keep_scale,
+    pin,
+    render,
+    variables,
+)
+from provisioning.transport import Connection
+
+STACKS = Path(__file__).resolve().parent.parent / "swarm"
+PATIENCE = 300.0  # seconds a deployment may take
+POLL = 1.0
+LOG_LINES = 20
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A release about to be deployed."""
+
+    release: history.Release
+    objects: tuple[Object, ...]
+    changes: list[views.Change]
+    before: history.Release | None  # what to go back to
+    migrates: bool
+
+
+def read_secrets(inventory: Inventory, fleet: Fleet) -> dict[str, bytes]:
+    """Read the secrets' files; from here on no message shows what they hold."""
+    secrets = {}
+    for name, path in inventory.secret_files().items():
+        secrets[name] = path.read_bytes().rstrip(b"\r\n")
+        fleet.redact.hide(secrets[name].decode("utf-8", "replace"))
+    return secrets
+
+
+def render_all(
+    inventory: Inventory, secrets: Mapping[str, bytes], managed: Mapping[str, str], image: str
+) -> tuple[Stack, ...]:
+    """Render every stack of the inventory."""
+    authority = inventory.cluster.acme_ca_file
+    values = variables(inventory, image=image, authority=authority.read_text() if authority else "")
+    rendered = []
+    for name in inventory.cluster.stacks:
+        path = STACKS / f"{name}.yml"
+        if not path.is_file():
+            known = ", ".join(sorted(p.stem for p in STACKS.glob("*.yml")))
+            raise OperatorError(f'There is no stack "{name}" in swarm/. There are: {known}.')
+        read = lambda file: (STACKS / file).read_bytes()  # noqa: E731
+        rendered.append(
+            render(name, path.read_text(encoding="utf-8"), values, secrets, managed, read)
+        )
+    return tuple(rendered)
+
+
+def managed_secrets(connection: Connection) -> dict[str, str]:
+    """Name the newest of each secret that a service makes itself, such as the certificate."""
+    rows = connection.run(
+        'ids=$(docker secret ls -q --filter label=bookstore.secret); [ -z "$ids" ] || '
+        "docker secret inspect $ids --format "
+        "'{{.CreatedAt.UnixNano}} {{index .Spec.Labels \"bookstore.secret\"}} {{.Spec.Name}}'",
+        sudo=True,
+        shown="read the certificates' names",
+    ).stdout
+    found = sorted(line.split() for line in rows.splitlines())
+    return {key: name for _, key, name in found}
+
+
+def objects_of(inventory: Inventory, secrets: Mapping[str, bytes]) -> tuple[Object, ...]:
+    """List the networks, secrets and configs that the stacks refer to, each once."""
+    stacks = render_all(inventory, secrets, {}, inventory.cluster.image)
+    return tuple({(o.kind, o.name): o for stack in stacks for o in stack.objects}.values())
+
+
+def propose(
+    inventory: Inventory, fleet: Fleet, connection: Connection, image: str | None, say: Say
+) -> Proposal:
+    """Work out the next release and how it differs from what runs. Changes nothing."""
+    secrets = read_secrets(inventory, fleet)
+    image = image or inventory.cluster.image
+    rendered = render_all(inventory, secrets, managed_secrets(connection), image)
+    wanted = sorted({i for stack in rendered for i in images(stack.document)})
+    digests = resolve(connection, wanted, say)
+    stacks = {stack.name: pin(stack.document, digests) for stack in rendered}
+    objects = tuple({(o.kind, o.name): o for s in rendered for o in s.objects}.values())
+    return _proposal(inventory, connection, stacks, digests[image], objects, "")
+
+
+def propose_rollback(inventory: Inventory, connection: Connection, number: int | None) -> Proposal:
+    """Work out how to go back to an earlier release. The scale stays as it is."""
+    cluster = inventory.cluster.name
+    target = history.find(history.read(connection, cluster), number)
+    note = f"back to {target.number}"
+    return _proposal(inventory, connection, target.stacks, target.image, (), note)
+
+
+def carry_out(inventory: Inventory, connection: Connection, proposal: Proposal, say: Say) -> None:
+    """Deploy a proposal and wait until it is healthy; otherwise restore what ran, and raise."""
+    cluster = inventory.cluster.name
+    create_objects(connection, cluster, proposal.objects, say)
+    if proposal.migrates:
+        migrate(connection, cluster, proposal.release, say)
+    since = _swarm_time(connection)
+    _deploy(connection, proposal.release.stacks)
+    try:
+        _wait(connection, proposal.release, since, say)
+    except OperatorError as failure:
+        raise OperatorError(
+            f"{failure}\n{_restore(inventory, connection, proposal, say)}"
+        ) from None
+    history.write(connection, cluster, proposal.release)
+    collect_garbage(connection, cluster, say)
+
+
+def create_objects(
+    connection: Connection, cluster: str, objects: tuple[Object, ...], say: Say
+) -> None:
+    """Create the networks, secrets and configs that are not there yet."""
+    for item in objects:
+        found = connection.run(
+            f"docker {item.kind} inspect {item.name} >/dev/null 2>&1", sudo=True, check=False
+        )
+        if found.status:
+            options = " ".join((f"--label bookstore.cluster={cluster}", *item.options))
+            kind = "--driver overlay" if item.kind == "network" else ""
+            dash = "" if item.kind == "network" else "-"
+            connection.run(
+                f"docker {item.kind} create {kind} {options} {item.name} {dash}",
+                sudo=True,
+                stdin=item.content,
+                shown=f"create the {item.kind} {item.name}",
+            )
+            say(f"  created the {item.kind} {item.name}")
+
+
+def collect_garbage(connection: Connection, cluster: str, say: Say) -> None:
+    """Remove secrets and configs that neither a service nor one of the last releases uses."""
+    releases, services = history.read(connection, cluster), live.read(connection)
+    for kind in ("secret", "config"):
+        listed = connection.run(f"docker {kind} ls --format '{{{{.Name}}}}'", sudo=True).stdout
+        for name in history.garbage(cluster, listed.split(), releases, services):
+            connection.run(f"docker {kind} rm {name}", sudo=True)
+            say(f"  removed the unused {kind} {name}")
+
+
+def _proposal(
+    inventory: Inventory,
+    connection: Connection,
+    stacks: dict[str, Document],
+    image: str,
+    objects: tuple[Object, ...],
+    note: str,
+) -> Proposal:
+    releases = history.read(connection, inventory.cluster.name)
+    services = live.read(connection)
+    stacks = _scaled(inventory, stacks, services)
+    ours = [s for s in services if s.stack in stacks]
+    old = views.of_swarm([{"Spec": s.spec} for s in ours])
+    new = {
+        name: view
+        for stack, document in stacks.items()
+        for name, view in views.of_stack(stack, document).items()
+    }
+    changes = views.compare(old, new)
+    last = releases[-1] if releases else None
+    release = history.Release(
+        number=last.number + 1 if last else 1,
+        at=now(),
+        who=operator(),
+        image=image,
+        stacks=stacks,
+        note=note,
+    )
+    return Proposal(release, objects, changes, last, last is None or last.image != image)
+
+
+def _scaled(
+    inventory: Inventory, stacks: dict[str, Document], services: tuple[live.Service, ...]
+) -> dict[str, Document]:
+    low, high = inventory.cluster.replicas
+    counts = {s.name: min(max(s.replicas, low), high) for s in services if s.replicas is not None}
+    return {name: keep_scale(name, document, counts) for name, document in stacks.items()}
+
+
+def _deploy(connection: Connection, stacks: Mapping[str, Document]) -> None:
+    for name, document in stacks.items():
+        connection.run(
+            "docker stack deploy --detach=true --with-registry-auth --resolve-image never --prune "
+            f"--compose-file - {name}",
+            sudo=True,
+            stdin=dump({"version": "3.9", **document}).encode(),
+            timeout=120,
+            shown=f"deploy the stack {name}",
+        )
+
+
+def _wait(connection: Connection, release: history.Release, since: str, say: Say) -> None:
+    """Wait until all services of the release are healthy; raise with the reason if they are not."""
+    deadline = time.monotonic() + PATIENCE
+    said: dict[str, str] = {}
+    calm = 0
+    while True:
+        services = [s for s in live.read(connection) if s.stack in release.stacks]
+        verdicts = [gate.judge(service, since) for service in services]
+        for verdict in verdicts:
+            if said.get(verdict.service) != verdict.words:
+                said[verdict.service] = verdict.words
+                say(f"  {verdict.service}: {verdict.words}")
+        failed = [v for v in verdicts if v.state == "failed"]
+        late = time.monotonic() > deadline
+        if failed or late:
+            bad = failed or [v for v in verdicts if v.state != "healthy"]
+            lines = [f"{v.service} {v.words}" for v in bad]
+            lines += [f"It did not get healthy within {PATIENCE:g} seconds."] if not failed else []
+            names = {v.service for v in bad}
+            lines += _last_words(connection, [s for s in services if s.name in names], since)
+            raise OperatorError("\n".join(lines))
+        # Healthy twice in a row: a task that dies at once must not be taken for a running one.
+        calm = calm + 1 if verdicts and gate.settled(verdicts) else 0
+        if calm == 2:
+            return
+        time.sleep(POLL)
+
+
+def _last_words(connection: Connection, services: list[live.Service], since: str) -> list[str]:
+    """Give what the last failed task of each service said before it died."""
+    lines = []
+    for service in services:
+        broken = gate.failures(service, since)
+        if not broken:
+            continue
+        task = broken[-1]
+        code = f", exit code {task.exit_code}" if task.exit_code else ""
+        lines.append(f"Task {service.name}.{task.slot} failed: {task.error or task.state}{code}")
+        out = connection.run(
+            f"timeout 10 docker service logs --raw --tail {LOG_LINES} {task.id} 2>&1",
+            sudo=True,
+            check=False,
+        ).stdout
+        lines += [f"  | {connection.redact(line)}" for line in out.splitlines()[-LOG_LINES:]]
+    return lines
+
+
+def _restore(inventory: Inventory, connection: Connection, proposal: Proposal, say: Say) -> str:
+    """Bring back the last good release after a failure; say what runs now."""
+    before = proposal.before
+    if before is None:
+        return (
+            "There is no earlier release to go back to; the services are left for you to look at."
+        )
+    say(f"Going back to release {before.number} …")
+    since = _swarm_time(connection)
+    stacks = _scaled(inventory, before.stacks, live.read(connection))
+    _deploy(connection, stacks)
+    try:
+        _wait(connection, before, since, say)
+    except OperatorError as error:
+        return f"Release {before.number} could not be brought back either:\n{error}"
+    return f"Release {proposal.release.number} was not kept; release {before.number} runs again."
+
+
+def _swarm_time(connection: Connection) -> str:
+    """Give the manager's time as the engine writes it, so that clocks need not agree with ours."""
+    return connection.run("date -u +%Y-%m-%dT%H:%M:%S.%N").stdout.strip()
