@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from bookstore.database import DatabaseUnavailable
 from bookstore.settings import Settings, SettingsError, load_settings
@@ -16,6 +17,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve.set_defaults(command=_serve)
     migrate = commands.add_parser("migrate", help="bring the database to the newest version")
     migrate.set_defaults(command=_migrate)
+    health = commands.add_parser("health", help="ask this machine's shop whether it is alive")
+    health.set_defaults(command=_health)
+    demo = commands.add_parser("demo", help="serve a shop with a demo catalogue on this machine")
+    demo.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (default 8000)")
+    demo.add_argument(
+        "--data", type=Path, default=Path("var"), help="folder that keeps everything (default var)"
+    )
+    demo.set_defaults(command=_demo)
     options = parser.parse_args(arguments)
     try:
         sys.exit(options.command(options))
@@ -46,3 +55,23 @@ def _migrate(_options: argparse.Namespace) -> int:
     for line in migrate(load_settings()) or ["nothing to migrate"]:
         print(line)
     return 0
+
+
+def _health(_options: argparse.Namespace) -> int:
+    """Return 0 when this replica answers, whatever address it is bound to."""
+    import http.client
+
+    port = int(load_settings().bind.rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return 0 if connection.getresponse().status == 200 else 1
+    except OSError as error:
+        print(f"bookstore: port {port} does not answer: {error}", file=sys.stderr)
+        return 1
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from bookstore.demo import prepare
+
+    return serve(prepare(options.data, options.port))

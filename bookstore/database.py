@@ -120,10 +120,16 @@ class Queries:
 
     def __init__(self, raw: Any, dialect: Dialect) -> None:
         self._raw = raw
+        self._turn = asyncio.Lock()  # a connection runs one statement at a time
         self.dialect: Dialect = dialect
 
     @asynccontextmanager
     async def _cursor(self, sql: str, values: Values | Sequence[Values]) -> AsyncIterator[Any]:
+        async with self._turn, self._running(sql, values) as cursor:
+            yield cursor
+
+    @asynccontextmanager
+    async def _running(self, sql: str, values: Values | Sequence[Values]) -> AsyncIterator[Any]:
         many = not isinstance(values, Mapping)
         try:
             cursor = await self._raw.cursor()

@@ -115,6 +115,11 @@ class Accounts:
             await repository.touch_session(self.database, token_hash(token), now)
         return repository.person_of(session)
 
+    async def find(self, email: str) -> Person | None:
+        """Return the person with an e-mail address."""
+        known = await repository.credentials(self.database, domain.email_key(email))
+        return repository.person_of(known) if known else None
+
     async def profile(self, person_id: int) -> Profile | None:
         """Return what anybody may know of a person."""
         return await repository.profile(self.database, person_id)

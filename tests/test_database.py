@@ -1,0 +1,294 @@
+"""The traps of the data layer, each as it was met. They run against the real engines."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from bookstore.database import (
+    ConnectionLost,
+    Database,
+    DatabaseUnavailable,
+    Duplicate,
+    Queries,
+)
+from tests.support.mariadb import MariaDB
+
+
+class Counted(NamedTuple):
+    count: int
+    index: str
+    keys: str
+
+
+class Stock(NamedTuple):
+    id: int
+    stock: int
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, without the shop's tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/empty.db"
+    return str(request.getfixturevalue("mariadb").create_database("traps"))
+
+
+@pytest.fixture
+async def db(empty_url: str) -> AsyncIterator[Database]:
+    """A pool of two connections on a table of two books with ten copies each."""
+    database = Database(empty_url, pool_size=2, pool_timeout=2.0)
+    await database.connect()
+    await database.execute("CREATE TABLE books (id INTEGER PRIMARY KEY, stock INTEGER NOT NULL)")
+    await database.execute("INSERT INTO books (id, stock) VALUES (1, 10), (2, 10)")
+    await database.execute(
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTO_INCREMENT, word VARCHAR(20) UNIQUE)"
+        if database.dialect == "mysql"
+        else "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, word VARCHAR(20) UNIQUE)"
+    )
+    yield database
+    await database.disconnect()
+
+
+@pytest.fixture
+async def mysql(mariadb: MariaDB) -> AsyncIterator[Database]:
+    """A pool of two connections to MariaDB."""
+    database = Database(mariadb.create_database("traps"), pool_size=2, pool_timeout=2.0)
+    await database.connect()
+    await database.execute("CREATE TABLE books (id INTEGER PRIMARY KEY, stock INTEGER NOT NULL)")
+    await database.execute("INSERT INTO books (id, stock) VALUES (1, 10), (2, 10)")
+    yield database
+    await database.disconnect()
+
+
+async def stock(database: Database, book_id: int = 1) -> int:
+    return int(await database.value("SELECT stock FROM books WHERE id = :id", {"id": book_id}))
+
+
+# Connections come back
+
+
+@pytest.mark.mariadb
+async def test_cancelled_transactions_give_their_connections_back(mysql: Database) -> None:
+    async def slow(queries: Queries) -> None:
+        await queries.execute("UPDATE books SET stock = 0 WHERE id = 1")
+        await queries.value("SELECT SLEEP(30)")
+
+    for _more_than_the_pool_holds in range(5):
+        task = asyncio.ensure_future(mysql.in_transaction(slow))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert mysql.in_use == 0
+    assert await stock(mysql) == 10
+
+
+@pytest.mark.mariadb
+async def test_a_connection_killed_in_mid_transaction_is_replaced(
+    mysql: Database, mariadb: MariaDB
+) -> None:
+    async def killed(queries: Queries) -> None:
+        await queries.execute("UPDATE books SET stock = 0 WHERE id = 1")
+        number = await queries.value("SELECT CONNECTION_ID()")
+        with mariadb.connect() as root, root.cursor() as cursor:
+            cursor.execute(f"KILL {number}")
+        await queries.execute("UPDATE books SET stock = 0 WHERE id = 2")
+
+    for _more_than_the_pool_holds in range(5):
+        with pytest.raises(ConnectionLost):
+            await mysql.in_transaction(killed)
+    assert mysql.in_use == 0
+    assert [await stock(mysql, 1), await stock(mysql, 2)] == [10, 10]
+
+
+@pytest.mark.mariadb
+async def test_a_query_on_a_pooled_connection_that_died_is_asked_again(
+    mysql: Database, mariadb: MariaDB
+) -> None:
+    number = await mysql.value("SELECT CONNECTION_ID()")
+    with mariadb.connect() as root, root.cursor() as cursor:
+        cursor.execute(f"KILL {number}")
+    assert await stock(mysql) == 10
+
+
+@pytest.mark.mariadb
+async def test_whoever_waits_gets_the_place_of_a_connection_that_broke(mariadb: MariaDB) -> None:
+    database = Database(mariadb.create_database("traps"), pool_size=1, pool_timeout=5.0)
+    await database.connect()
+    held = asyncio.Event()
+
+    async def hold_and_break() -> None:
+        async with database.connection() as queries:
+            number = await queries.value("SELECT CONNECTION_ID()")
+            held.set()
+            await asyncio.sleep(0.2)
+            with mariadb.connect() as root, root.cursor() as cursor:
+                cursor.execute(f"KILL {number}")
+            with pytest.raises(ConnectionLost):
+                await queries.value("SELECT 1")
+
+    task = asyncio.ensure_future(hold_and_break())
+    await held.wait()
+    assert await database.value("SELECT 7") == 7
+    await task
+    await database.disconnect()
+
+
+async def test_waiting_for_a_connection_ends(empty_url: str) -> None:
+    database = Database(empty_url, pool_size=1, pool_timeout=0.2)
+    await database.connect()
+    async with database.connection():
+        with pytest.raises(DatabaseUnavailable, match=r"within 0\.2 s"):
+            await database.value("SELECT 1")
+    assert await database.value("SELECT 1") == 1
+    assert database.waiting == 0
+    await database.disconnect()
+
+
+@pytest.mark.mariadb
+async def test_the_pool_recovers_from_a_restart_of_the_server() -> None:
+    with MariaDB.start() as server:
+        database = Database(server.create_database("restarted"), pool_size=2)
+        await database.connect()
+        assert await database.value("SELECT 1") == 1
+        server.stop()
+        with pytest.raises(DatabaseUnavailable):
+            await database.value("SELECT 1")
+        server.boot()
+        assert await database.value("SELECT 1") == 1
+        await database.disconnect()
+
+
+# Counting what was changed
+
+
+async def test_an_update_that_matches_nothing_counts_nothing(db: Database) -> None:
+    async with db.transaction() as queries:
+        assert await queries.insert("INSERT INTO notes (word) VALUES ('first')") == 1
+        assert await queries.execute("UPDATE books SET stock = 1 WHERE id = 999") == 0
+
+
+async def test_an_update_to_the_same_value_counts(db: Database) -> None:
+    assert await db.execute("UPDATE books SET stock = 10 WHERE id IN :ids", {"ids": [1, 2]}) == 2
+
+
+async def test_a_second_unique_value_is_a_duplicate(db: Database) -> None:
+    await db.insert("INSERT INTO notes (word) VALUES (:word)", {"word": "once"})
+    with pytest.raises(Duplicate):
+        await db.insert("INSERT INTO notes (word) VALUES (:word)", {"word": "once"})
+
+
+async def test_thirty_buyers_of_ten_copies_buy_ten(db: Database) -> None:
+    async def buy(queries: Queries) -> int:
+        return await queries.execute(
+            "UPDATE books SET stock = stock - 1 WHERE id = 1 AND stock >= 1"
+        )
+
+    sold = await asyncio.gather(*(db.in_transaction(buy) for _buyer in range(30)))
+    assert (sum(sold), await stock(db)) == (10, 0)
+
+
+# Transactions
+
+
+async def test_a_failed_transaction_changes_nothing(db: Database) -> None:
+    async def fail(queries: Queries) -> None:
+        await queries.execute("UPDATE books SET stock = 0")
+        raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        await db.in_transaction(fail)
+    assert await stock(db) == 10
+
+
+async def test_reading_before_writing_neither_locks_out_nor_loses(db: Database) -> None:
+    async def take(queries: Queries) -> None:
+        lock = " FOR UPDATE" if queries.dialect == "mysql" else ""
+        left = await queries.value(f"SELECT stock FROM books WHERE id = 1{lock}")
+        await queries.execute("UPDATE books SET stock = :left WHERE id = 1", {"left": left - 1})
+
+    await asyncio.gather(*(db.in_transaction(take) for _buyer in range(10)))
+    assert await stock(db) == 0
+
+
+async def test_opposite_orders_both_succeed(db: Database) -> None:
+    def taking(*books: int) -> asyncio.Future[None]:
+        async def take(queries: Queries) -> None:
+            for book in books:
+                await queries.execute(
+                    "UPDATE books SET stock = stock - 1 WHERE id = :id", {"id": book}
+                )
+                await asyncio.sleep(0.05)
+
+        return asyncio.ensure_future(db.in_transaction(take))
+
+    await asyncio.gather(*(taking(*order) for order in [(1, 2), (2, 1)] * 5))
+    assert [await stock(db, 1), await stock(db, 2)] == [0, 0]
+
+
+async def test_statements_side_by_side_stay_inside_the_transaction(db: Database) -> None:
+    async def both(queries: Queries) -> None:
+        await asyncio.gather(
+            queries.execute("UPDATE books SET stock = 0 WHERE id = 1"),
+            queries.execute("UPDATE books SET stock = 0 WHERE id = 2"),
+        )
+        raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        await db.in_transaction(both)
+    assert [await stock(db, 1), await stock(db, 2)] == [10, 10]
+
+
+# What statements may hold
+
+
+@pytest.mark.parametrize("literal", ["at 10:30", "100%", "%(a)s :a", "it''s :b"])
+async def test_literals_are_left_alone(db: Database, literal: str) -> None:
+    found = await db.value(f"SELECT '{literal}' WHERE 1 = :one", {"one": 1})
+    assert found == literal.replace("''", "'")
+
+
+@pytest.mark.parametrize("value", ["' OR 1=1 --", "%s", "a\\", "\\'", "ñ😀", ":one", ""])
+async def test_values_are_bound(db: Database, value: str) -> None:
+    await db.insert("INSERT INTO notes (word) VALUES (:word)", {"word": value})
+    assert await db.value("SELECT word FROM notes WHERE word = :word", {"word": value}) == value
+
+
+async def test_columns_may_be_called_count_index_and_keys(db: Database) -> None:
+    row = await db.one(Counted, "SELECT 3 AS `count`, 'i' AS `index`, 'k' AS `keys`")
+    assert row == Counted(count=3, index="i", keys="k")
+
+
+async def test_rows_must_have_the_columns_asked_for(db: Database) -> None:
+    with pytest.raises(TypeError, match="the query gives"):
+        await db.all(Stock, "SELECT stock, id FROM books")
+
+
+async def test_an_empty_list_matches_nothing(db: Database) -> None:
+    assert await db.all(Stock, "SELECT id, stock FROM books WHERE id IN :ids", {"ids": []}) == []
+
+
+# SQLite alone
+
+
+async def test_every_sqlite_connection_has_its_pragmas_and_no_stray_file(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/pragmas.db", pool_size=3)
+    await database.connect()
+
+    async def pragmas() -> tuple[str, int, int]:
+        async with database.connection() as queries:
+            await asyncio.sleep(0.05)
+            return (
+                await queries.value("PRAGMA journal_mode"),
+                await queries.value("PRAGMA busy_timeout"),
+                await queries.value("PRAGMA foreign_keys"),
+            )
+
+    assert set(await asyncio.gather(*(pragmas() for _each in range(3)))) == {("wal", 10000, 1)}
+    await database.disconnect()
+    assert {path.name for path in tmp_path.iterdir()} <= {
+        "pragmas.db", "pragmas.db-wal", "pragmas.db-shm",
+    }  # fmt: skip
