@@ -1,4 +1,4 @@
-"""What sibling contexts may call."""
+"""What sibling contexts may call. Each call may be repeated without doing more."""
 
 from collections.abc import Sequence
 
@@ -7,20 +7,27 @@ from bookstore.contracts import HoldLine, Quote
 
 
 async def quotes(catalogue: Catalogue, book_ids: Sequence[int]) -> dict[int, Quote]:
-    """Return today's terms of those of the books that exist."""
-    return {}
+    """Return today's terms of those of the books that exist. A withdrawn one is not `listed`;
+    `condition` is the grade's English name, which the translations know; `cover` the name of a
+    small picture."""
+    return await catalogue.quotes(book_ids)
 
 
 async def hold(
     catalogue: Catalogue, reference: str, lines: Sequence[HoldLine], expires_at: int
 ) -> None:
-    """Set copies aside, all or none."""
+    """Set copies aside until `expires_at` (milliseconds), all or none; raise HoldRefused with what
+    is left of the books that fell short, 0 of a withdrawn one. A reference that was released or
+    ran out may hold again."""
+    await catalogue.holds.hold(reference, lines, expires_at)
 
 
 async def confirm(catalogue: Catalogue, reference: str) -> bool:
-    """Sell what is held."""
-    return False
+    """Sell what is held; True as well when it is sold already. False when the hold ran out, was
+    released or never was."""
+    return await catalogue.holds.confirm(reference)
 
 
 async def release(catalogue: Catalogue, reference: str) -> None:
-    """Put copies back on sale."""
+    """Put copies back on sale, held or sold."""
+    await catalogue.holds.release(reference)

@@ -1,0 +1,216 @@
+"""The tables of the catalogue."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from bookstore.catalogue import words
+from bookstore.catalogue.domain import GRADE_BY_CODE, Seller, Terms
+from bookstore.contracts import HoldLine, Quote
+from bookstore.database import Database, Queries
+
+type Source = Database | Queries
+
+
+class _QuoteRow(NamedTuple):
+    id: int
+    title: str
+    author: str
+    condition: str
+    price: int
+    currency: str
+    seller_id: int
+    seller_name: str
+    cover: str | None
+    stock: int
+    listed: int
+
+
+class _Left(NamedTuple):
+    id: int
+    left: int
+
+
+class _State(NamedTuple):
+    state: str
+
+
+class _Reference(NamedTuple):
+    reference: str
+
+
+async def quotes(source: Source, book_ids: Sequence[int]) -> list[Quote]:
+    rows = await source.all(
+        _QuoteRow,
+        "SELECT id, title, author, `condition`, price, currency, seller_id, seller_name, cover,"
+        " stock, listed FROM books WHERE id IN :ids",
+        {"ids": list(book_ids)},
+    )
+    return [
+        Quote(
+            book_id=row.id,
+            title=row.title,
+            author=row.author,
+            condition=GRADE_BY_CODE[row.condition].name,
+            price=row.price,
+            currency=row.currency,
+            seller_id=row.seller_id,
+            seller_name=row.seller_name,
+            cover=row.cover,
+            stock=row.stock,
+            listed=bool(row.listed),
+        )
+        for row in rows
+    ]
+
+
+_ADDED = (
+    "isbn13", "title", "author", "language", "year", "category", "condition", "ex_library",
+    "defects", "description", "price", "currency", "stock", "copies_total", "seller_id",
+    "seller_name", "cover", "listed", "on_sale", "title_key", "words", "import_key", "created_at",
+    "updated_at",
+)  # fmt: skip
+INSERT = (
+    f"INTO books ({', '.join(f'`{name}`' for name in _ADDED)})"
+    f" VALUES ({', '.join(f':{name}' for name in _ADDED)})"
+)
+
+
+def book_values(
+    terms: Terms,
+    *,
+    seller: Seller,
+    copies: int,
+    currency: str,
+    now: int,
+    cover: str | None = None,
+    import_key: str | None = None,
+) -> dict[str, Any]:
+    """Return the values of INSERT for a book that goes on sale."""
+    return {
+        **terms._asdict(),
+        **derived(terms),
+        "ex_library": int(terms.ex_library),
+        "currency": currency,
+        "stock": copies,
+        "copies_total": copies,
+        "seller_id": seller.id,
+        "seller_name": seller.name,
+        "cover": cover,
+        "listed": 1,
+        "on_sale": int(copies > 0),
+        "import_key": import_key,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def derived(terms: Terms) -> dict[str, str]:
+    """Return the columns that the search needs and that follow from the terms."""
+    isbn13 = terms.isbn13 or ""
+    isbn10 = words.isbn10_of(isbn13) or ""
+    return {
+        "title_key": words.title_key(terms.title),
+        "words": words.indexed([terms.title, terms.author, isbn13, isbn10]),
+    }
+
+
+async def add_book(source: Source, values: dict[str, Any]) -> int:
+    return await source.insert(f"INSERT {INSERT}", values)
+
+
+async def take_copies(source: Source, line: HoldLine, now: int) -> bool:
+    """Take copies off sale; False, and nothing taken, when there are not that many."""
+    # on_sale comes first: MySQL assigns from left to right, so stock is still the old one there.
+    taken = await source.execute(
+        "UPDATE books SET on_sale = (listed = 1 AND stock > :quantity),"
+        " stock = stock - :quantity, updated_at = :now"
+        " WHERE id = :id AND listed = 1 AND stock >= :quantity",
+        {"id": line.book_id, "quantity": line.quantity, "now": now},
+    )
+    return taken == 1
+
+
+async def return_copies(source: Source, line: HoldLine, now: int) -> None:
+    await source.execute(
+        "UPDATE books SET on_sale = listed, stock = stock + :quantity, updated_at = :now"
+        " WHERE id = :id",
+        {"id": line.book_id, "quantity": line.quantity, "now": now},
+    )
+
+
+async def copies_left(source: Source, book_ids: Sequence[int]) -> dict[int, int]:
+    """Return what is left to sell of each book; nothing of one that is withdrawn or unknown."""
+    rows = await source.all(
+        _Left,
+        "SELECT id, CASE WHEN listed = 1 THEN stock ELSE 0 END AS `left`"
+        " FROM books WHERE id IN :ids",
+        {"ids": list(book_ids)},
+    )
+    return dict.fromkeys(book_ids, 0) | {row.id: row.left for row in rows}
+
+
+async def add_holds(
+    source: Queries, reference: str, lines: Sequence[HoldLine], expires_at: int
+) -> None:
+    await source.execute_many(
+        "INSERT INTO holds (reference, book_id, quantity, state, expires_at)"
+        " VALUES (:reference, :book_id, :quantity, 'held', :expires_at)",
+        [{"reference": reference, "expires_at": expires_at, **line._asdict()} for line in lines],
+    )
+
+
+async def hold_states(source: Source, reference: str) -> set[str]:
+    rows = await source.all(
+        _State, "SELECT state FROM holds WHERE reference = :reference", {"reference": reference}
+    )
+    return {row.state for row in rows}
+
+
+async def hold_lines(source: Source, reference: str) -> list[HoldLine]:
+    """Return the lines of a hold by rising book id."""
+    return await source.all(
+        HoldLine,
+        "SELECT book_id, quantity FROM holds WHERE reference = :reference ORDER BY book_id",
+        {"reference": reference},
+    )
+
+
+async def extend_hold(source: Source, reference: str, expires_at: int) -> None:
+    await source.execute(
+        "UPDATE holds SET expires_at = :expires_at WHERE reference = :reference AND state = 'held'",
+        {"reference": reference, "expires_at": expires_at},
+    )
+
+
+async def forget_released(source: Source, reference: str) -> None:
+    await source.execute(
+        "DELETE FROM holds WHERE reference = :reference AND state = 'released'",
+        {"reference": reference},
+    )
+
+
+async def sell_held(source: Source, reference: str, now: int) -> int:
+    return await source.execute(
+        "UPDATE holds SET state = 'sold'"
+        " WHERE reference = :reference AND state = 'held' AND expires_at > :now",
+        {"reference": reference, "now": now},
+    )
+
+
+async def mark_released(source: Source, reference: str, ran_out_at: int | None) -> int:
+    """Mark a hold as released, held or sold; with `ran_out_at` only if it ran out by then."""
+    which = "IN ('held', 'sold')" if ran_out_at is None else "= 'held' AND expires_at <= :now"
+    return await source.execute(
+        f"UPDATE holds SET state = 'released' WHERE reference = :reference AND state {which}",
+        {"reference": reference} | ({} if ran_out_at is None else {"now": ran_out_at}),
+    )
+
+
+async def expired_references(source: Source, now: int, limit: int) -> list[str]:
+    rows = await source.all(
+        _Reference,
+        "SELECT DISTINCT reference FROM holds WHERE state = 'held' AND expires_at <= :now"
+        " LIMIT :limit",
+        {"now": now, "limit": limit},
+    )
+    return [row.reference for row in rows]
