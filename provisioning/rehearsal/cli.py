@@ -26,6 +26,8 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     up.add_argument("--workers", type=int, default=3, help="number of workers (default 3)")
     up.set_defaults(handler=_up)
     subparsers.add_parser("status", help="show the hosts").set_defaults(handler=_status)
+    image = subparsers.add_parser("image", help="build the shop from the working tree, and push it")
+    image.set_defaults(handler=_image)
     subparsers.add_parser("down", help="take it all away").set_defaults(handler=_down)
     for name, help_ in (
         ("crash", "cut a host's power"),
@@ -84,6 +86,11 @@ def _change(args: argparse.Namespace) -> int:
         case action:
             lifecycle.partition(args.host, apart=action == "partition")
     print(f"{args.host}: {lifecycle.state(lifecycle.named(args.host))}")
+    return 0
+
+
+def _image(args: argparse.Namespace) -> int:
+    print(lifecycle.rebuild_image())
     return 0
 
 

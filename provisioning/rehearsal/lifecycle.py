@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from provisioning.errors import OperatorError
-from provisioning.rehearsal import cloud, guests, mounts, network, trees
+from provisioning.rehearsal import cloud, guests, images, mounts, network, trees
 from provisioning.rehearsal.authority import create_authority, ssh_pair, write_secret
 from provisioning.rehearsal.cluster_file import OPERATOR_KEY, host_key, write_inventory
 from provisioning.rehearsal.layout import (
@@ -40,8 +40,12 @@ def up(managers: int, workers: int) -> tuple[Host, ...]:
             )
         workers = max(workers, size[1] if size else 0)
         wanted = hosts(managers, workers)
+        if not trees.folder().is_dir() and guests.everything():
+            raise OperatorError(
+                "This version of the rehearsal makes other hosts than those that are up. "
+                "Take them down first: ./run ops rehearsal down"
+            )
         trees.build()
-        trees.discard_others(keep=trees.folder())
         STATE.mkdir(mode=0o711, parents=True, exist_ok=True)
         SIZE.write_text(json.dumps([managers, workers]))
         create_authority()
@@ -55,6 +59,7 @@ def up(managers: int, workers: int) -> tuple[Host, ...]:
                 with step(f"{host.name} ({host.address})"):
                     _power_on(host)
         write_inventory(wanted)
+        images.provide_all()
     return wanted
 
 
@@ -170,3 +175,12 @@ def _furnish(host: Host, root: Path) -> None:
     private = (guest_folder(host.name) / "host_key").read_bytes()
     write_secret(root / "etc/ssh/ssh_host_ed25519_key", private)
     (root / "etc/ssh/ssh_host_ed25519_key.pub").write_text(f"{public} {host.name}\n")
+
+
+def rebuild_image() -> str:
+    """Build the shop from the working tree anew and push it; give its reference by digest."""
+    require_machine()
+    if not current_hosts():
+        raise OperatorError("There is no rehearsal. Make one: ./run ops rehearsal up")
+    with only_one():
+        return images.build_shop()
