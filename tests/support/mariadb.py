@@ -79,6 +79,7 @@ class MariaDB:
     def create_database(self, name: str) -> str:
         """Create a database and a user for it; return its URL."""
         with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SET foreign_key_checks = 0")
             cursor.execute(f"CREATE OR REPLACE DATABASE `{name}` CHARACTER SET utf8mb4")
             cursor.execute("CREATE USER IF NOT EXISTS 'shop'@'%' IDENTIFIED BY 'shop'")
             cursor.execute(f"GRANT ALL ON `{name}`.* TO 'shop'@'%'")

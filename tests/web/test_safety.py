@@ -1,0 +1,162 @@
+"""What every request meets: host check, headers, origin and token, errors without details."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bookstore.app import create_app
+from bookstore.web.server import Shop
+from tests.conftest import settings_for
+from tests.support.reader import PASSWORD, Reader
+
+REQUIRED = {
+    "Content-Security-Policy": "default-src 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "X-Served-By": "test-replica",
+}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """These rules do not depend on the engine: SQLite alone."""
+    return sqlite_url
+
+
+@pytest.fixture
+async def https_shop(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    """A shop as production runs it: a public name, HTTPS, one proxy in front."""
+    settings = settings_for(
+        sqlite_url, tmp_path, public_origin="https://books.example", trusted_hops=1
+    )
+    app = create_app(settings)
+    async with app.test_app():
+        yield app
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/login", 200),
+        ("/nothing-here", 404),
+        ("/static/app.css", 200),
+        ("/healthz", 200),
+    ],
+)
+async def test_headers_are_on_every_answer(reader: Reader, path: str, status: int) -> None:
+    page = await reader.get(path)
+    assert page.status == status
+    for name, value in REQUIRED.items():
+        assert page.headers.get(name, "").startswith(value), name
+
+
+async def test_an_error_of_ours_shows_no_trace(shop: Shop, reader: Reader) -> None:
+    async def broken() -> str:
+        raise RuntimeError("the secret detail")
+
+    shop.add_url_rule("/broken", view_func=broken)
+    shop.config["PROPAGATE_EXCEPTIONS"] = False
+    page = await reader.get("/broken")
+    assert page.status == 500
+    assert "secret detail" not in page.text
+    assert "Traceback" not in page.text
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_https_cookies_are_bound_to_the_host(https_shop: Shop) -> None:
+    page = await Reader(https_shop).get("/login", Host="books.example")
+    cookie = page.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-session=")
+    for part in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+        assert part in cookie
+    assert "Domain" not in cookie
+    assert page.headers["Strict-Transport-Security"].startswith("max-age=31536000")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "books.example.evil.example", "books.example:1"])
+async def test_another_host_name_is_refused(https_shop: Shop, host: str) -> None:
+    assert (await Reader(https_shop).get("/", Host=host)).status == 400
+
+
+async def test_a_direct_start_answers_on_loopback_names_only(reader: Reader) -> None:
+    assert (await reader.get("/login", Host="localhost:8000")).status == 200
+    assert (await reader.get("/login", Host="evil.example")).status == 400
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/internal/quotes"])
+async def test_what_is_private_is_not_there_through_a_proxy(https_shop: Shop, path: str) -> None:
+    page = await Reader(https_shop).get(path, Host="books.example", X_Forwarded_For="203.0.113.9")
+    assert page.status == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "accepted"),
+    [
+        ({}, True),
+        ({"Sec_Fetch_Site": "same-origin"}, True),
+        ({"Sec_Fetch_Site": "none"}, True),
+        ({"Sec_Fetch_Site": "same-site"}, False),
+        ({"Sec_Fetch_Site": "cross-site"}, False),
+        ({"Origin": "http://localhost"}, True),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "null"}, False),
+    ],
+)
+async def test_forms_of_other_sites_change_nothing(
+    reader: Reader, headers: dict[str, str], accepted: bool
+) -> None:
+    form = (await reader.get("/register")).form("/register")
+    fields = {**form, "name": "Ana", "email": "ana@example.org", "password": PASSWORD}
+    answer = await reader.post("/register", fields, **headers)
+    assert answer.status == (303 if accepted else 403)
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64, "ñ", "another"])
+async def test_a_form_needs_the_token_of_its_own_visitor(
+    reader: Reader, shop: Shop, token: str
+) -> None:
+    if token == "another":
+        token = (await Reader(shop).get("/login")).form("/login")["csrf_token"]
+    await reader.get("/login")
+    answer = await reader.post(
+        "/login", {"email": "a@example.org", "password": PASSWORD, "csrf_token": token}
+    )
+    assert answer.status == 403
+
+
+async def test_signing_out_by_a_link_is_not_possible(reader: Reader) -> None:
+    await reader.register()
+    assert (await reader.get("/logout")).status == 405
+    assert (await reader.get("/account")).status == 200
+
+
+async def test_a_body_that_is_too_large_is_refused(reader: Reader) -> None:
+    form = (await reader.get("/login")).form("/login")
+    answer = await reader.post("/login", {**form, "email": "a" * 13_000_000})
+    assert answer.status == 413
+
+
+async def test_what_people_type_is_inert(reader: Reader) -> None:
+    evil = '<img src=x onerror=alert(1)><b hx-get="/logout">'
+    await reader.register(evil[:80])
+    account = await reader.get("/account")
+    assert "<img src=x" not in account.text
+    assert "&lt;img src=x" in account.text
+
+
+def test_production_refuses_to_start_without_a_secret(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if "BOOKSTORE" not in key}
+    environment["BOOKSTORE_DATABASE_URL"] = f"sqlite:///{tmp_path}/shop.db"
+    done = subprocess.run(
+        [sys.executable, "-m", "bookstore", "serve"],
+        env=environment, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "BOOKSTORE_SECRET_KEY is not set" in done.stderr
+    assert "Traceback" not in done.stderr
