@@ -76,12 +76,8 @@ def _install_packages() -> list[str]:
         print(f"Installing {', '.join(missing)} …", flush=True)
         apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=400"]
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        quiet: dict[str, object] = {"env": environment, "stdout": subprocess.DEVNULL}
-        subprocess.call([*apt, "update"], **quiet)  # type: ignore[call-overload]
-        subprocess.call(
-            [*apt, "install", "--no-install-recommends", *missing],
-            **quiet,  # type: ignore[call-overload]
-        )
+        for step in (["update"], ["install", "--no-install-recommends", *missing]):
+            subprocess.call([*apt, *step], env=environment, stdout=subprocess.DEVNULL)
         missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if missing:
         print(f"Missing: {', '.join(missing)}. Their tests are skipped. Install them with")

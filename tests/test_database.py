@@ -18,8 +18,8 @@ from tests.support.mariadb import MariaDB
 
 
 class Counted(NamedTuple):
-    count: int
-    index: str
+    count: int  # type: ignore[assignment]  # the names of methods of tuple, on purpose
+    index: str  # type: ignore[assignment]
     keys: str
 
 

@@ -113,7 +113,7 @@ async def test_forms_of_other_sites_change_nothing(
 ) -> None:
     form = (await reader.get("/register")).form("/register")
     fields = {**form, "name": "Ana", "email": "ana@example.org", "password": PASSWORD}
-    answer = await reader.post("/register", fields, **headers)
+    answer = await reader.post("/register", fields, files=None, **headers)
     assert answer.status == (303 if accepted else 403)
 
 
