@@ -1,0 +1,1 @@
+"""Scale services of a Docker Swarm to their load."""

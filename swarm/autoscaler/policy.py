@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal
 
-from swarm.autoscaler.measures import Measure, Number, Replica, Unmeasurable, exact, propose, show
+from swarm.autoscaler.measures import Measure, Number, Replica, Unmeasurable, exact, propose
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def decide(
 
     `current` is the number that is configured, `observed` the number that exists (default: the
     same), `replicas` what is known of each, `now` seconds on any monotonic clock, the same as in
-    `history`. After carrying the decision out, add it: `decision.history.scaled(before, after, now)`.
+    `history`. Once carried out, add the change: `decision.history.scaled(before, after, now)`.
     """
     if current == 0 and limits.minimum != 0:
         return Decision(0, "Off: the service is scaled to 0, and stays there.", history)
@@ -149,21 +149,14 @@ def decide(
 
     stable = _stabilize(current, wanted, limits, history, now)
     target, bound = _limit(current, stable, limits, history, now)
-    remembered = replace(
-        _forget(history, limits, now),
-        recommendations=(
-            *_forget(history, limits, now).recommendations,
-            Recommendation(now, wanted),
-        ),
-    )
     words = [best.words]
     if stable != wanted:
-        lowest = wanted >= current
-        window = limits.up.window if lowest else limits.down.window
-        extreme = "lowest" if lowest else "highest"
-        words.append(f"the {extreme} recommendation of the last {window} s was {stable}")
+        extreme, rules = ("lowest", limits.up) if wanted > stable else ("highest", limits.down)
+        words.append(f"{stable} is the {extreme} of the last {rules.window} s")
     if bound:
         words.append(bound)
+    kept = _forget(history, limits, now)
+    remembered = replace(kept, recommendations=(*kept.recommendations, Recommendation(now, wanted)))
     reason = f"{_sentence(current, target)}: {'; '.join(words)}."
     return Decision(target, reason, remembered, wanted, notes)
 
@@ -200,7 +193,7 @@ def _limit(
         return target, f"{target} is the {bound}"
     if rules.select == "Disabled":
         return target, f"scaling {direction} is disabled"
-    return target, f"{_rates(rules)} allows {target} at this moment"
+    return target, f"{_rates(rules)} allows {target} for now"
 
 
 def _furthest(
@@ -239,15 +232,11 @@ def _sentence(current: int, target: int) -> str:
 
 
 def _rates(rules: Rules) -> str:
-    """Describe rates: "at most 4 replicas or 100 % in 15 s"."""
-    each = [
-        f"{r.value}{' %' if r.kind == 'Percent' else ''} in {show(r.period)} s" for r in rules.rates
-    ]
-    return (
-        f"the {'faster' if rules.select == 'Max' else 'slower'} of ({', '.join(each)})"
-        if len(each) > 1
-        else f"a rate of {each[0] if each else 0}"
-    )
+    """Describe rates: "the faster of 4 in 15 s and 100 % in 15 s"."""
+    each = [f"{r.value}{' %' if r.kind == 'Percent' else ''} in {r.period} s" for r in rules.rates]
+    if len(each) < 2:
+        return f"the rate of {each[0]}" if each else "no rate"
+    return f"the {'faster' if rules.select == 'Max' else 'slower'} of {' and '.join(each)}"
 
 
 def _count(number: int) -> str:
