@@ -7,17 +7,26 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
+from quart import Blueprint
 
-from bookstore import accounts, catalogue, orders
+from bookstore import accounts, catalogue, internal, orders
 from bookstore.accounts.service import Accounts
 from bookstore.catalogue.service import Catalogue
 from bookstore.clock import Clock, now
+from bookstore.contracts import CatalogueLink
 from bookstore.database import Database
-from bookstore.links import DirectCatalogue, DirectSessions
+from bookstore.links import (
+    DirectCatalogue,
+    DirectSessions,
+    HttpCatalogue,
+    HttpSessions,
+    Sibling,
+)
 from bookstore.orders.service import Orders
-from bookstore.settings import Settings
+from bookstore.settings import CONTEXTS, Settings
 from bookstore.web import errors, headers, health, idempotency, templating
 from bookstore.web.server import Shop
+from bookstore.web.signing import Signer
 
 log = structlog.get_logger()
 
@@ -42,27 +51,46 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
     headers.install(app, settings)
     errors.install(app)
 
-    the_accounts = Accounts(databases["accounts"], clock)
-    the_catalogue = Catalogue(databases["catalogue"], settings, clock)
-    the_orders = Orders(
-        databases["orders"],
-        settings,
-        clock,
-        DirectCatalogue(the_catalogue),
-        webhook_key=derived_key(secret, "payment webhooks"),
-    )
-    app.extensions["bookstore.sessions"] = DirectSessions(the_accounts)
-    app.extensions["bookstore.accounts"] = the_accounts
-    app.extensions["bookstore.catalogue"] = the_catalogue
-    app.extensions["bookstore.orders"] = the_orders
-    for context in (accounts, catalogue, orders):
-        app.register_blueprint(context.blueprint)
-
-    chores: list[Chore] = [*the_accounts.chores(), *the_catalogue.chores(), *the_orders.chores()]
-    for name, database in databases.items():
-        chores.append((3600, _forgetting(database, name)))
-    _run_with(app, databases, chores)
+    signer = Signer(derived_key(secret, "internal calls"))
+    siblings = {
+        name: Sibling(name, origin, signer)
+        for name in CONTEXTS
+        if name not in settings.contexts and (origin := getattr(settings, f"{name}_origin"))
+    }
+    chores: list[Chore] = []
+    if "accounts" in settings.contexts:
+        the_accounts = Accounts(databases["accounts"], clock)
+        chores += _mount(app, "accounts", the_accounts, accounts.blueprint)
+        app.extensions["bookstore.sessions"] = DirectSessions(the_accounts)
+    else:
+        app.extensions["bookstore.sessions"] = HttpSessions(siblings["accounts"])
+    if "catalogue" in settings.contexts:
+        the_catalogue = Catalogue(databases["catalogue"], settings, clock)
+        chores += _mount(app, "catalogue", the_catalogue, catalogue.blueprint)
+    if "orders" in settings.contexts:
+        link: CatalogueLink = (
+            DirectCatalogue(the_catalogue)
+            if "catalogue" in settings.contexts
+            else HttpCatalogue(siblings["catalogue"])
+        )
+        webhook_key = derived_key(secret, "payment webhooks")
+        the_orders = Orders(databases["orders"], settings, clock, link, webhook_key=webhook_key)
+        chores += _mount(app, "orders", the_orders, orders.blueprint)
+    if settings.contexts != CONTEXTS:
+        app.extensions["bookstore.signer"] = signer
+        app.register_blueprint(internal.blueprint)
+    chores += [(3600, _forgetting(database, name)) for name, database in databases.items()]
+    _run_with(app, databases, siblings, chores)
     return app
+
+
+def _mount(
+    app: Shop, name: str, service: Accounts | Catalogue | Orders, blueprint: Blueprint
+) -> list[Chore]:
+    """Serve a context's pages and return its chores."""
+    app.extensions[f"bookstore.{name}"] = service
+    app.register_blueprint(blueprint)
+    return service.chores()
 
 
 def derived_key(secret: str, purpose: str) -> bytes:
@@ -91,7 +119,9 @@ def _forgetting(database: Database, context: str) -> Callable[[], Awaitable[None
     return forget
 
 
-def _run_with(app: Shop, databases: dict[str, Database], chores: list[Chore]) -> None:
+def _run_with(
+    app: Shop, databases: dict[str, Database], siblings: dict[str, Sibling], chores: list[Chore]
+) -> None:
     """Connect when serving starts, run the chores meanwhile, and close everything at the end."""
     tasks: list[asyncio.Task[None]] = []
 
@@ -110,6 +140,8 @@ def _run_with(app: Shop, databases: dict[str, Database], chores: list[Chore]) ->
                 await task
         if app.unfinished:
             await asyncio.wait(app.unfinished, timeout=10)
+        for sibling in siblings.values():
+            await sibling.close()
         for database in set(databases.values()):
             await database.disconnect()
 

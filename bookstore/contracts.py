@@ -45,6 +45,14 @@ class HoldRefused(Exception):
         self.left = dict(left)  # book id -> copies left, only the books that fell short
 
 
+class SiblingUnavailable(Exception):
+    """A sibling context does not answer. Nothing is known of what became of the call."""
+
+    def __init__(self, sibling: str) -> None:
+        super().__init__(f"{sibling} does not answer")
+        self.sibling = sibling
+
+
 class SessionLink(Protocol):
     """What accounts does for the others."""
 

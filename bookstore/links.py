@@ -1,12 +1,39 @@
-"""How one context reaches another. In one process it is a direct call."""
+"""How one context reaches another: a direct call in one process, signed HTTP between services."""
 
+import asyncio
+import json
+import time
 from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import structlog
+from circuitbreaker import CircuitBreaker, CircuitBreakerError
+from quart import g, has_request_context
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from bookstore.accounts import api as accounts_api
 from bookstore.accounts.service import Accounts
 from bookstore.catalogue import api as catalogue_api
 from bookstore.catalogue.service import Catalogue
-from bookstore.contracts import HoldLine, Person, Quote
+from bookstore.contracts import HoldLine, HoldRefused, Person, Quote, SiblingUnavailable
+from bookstore.web.signing import Signer
+
+log = structlog.get_logger()
+
+CONNECT_TIMEOUT = 0.5  # seconds
+WHOLE_TIMEOUT = 2.0  # seconds, all attempts together
+AT_ONCE = 32  # calls under way to one sibling: a slow one cannot take every request with it
+BREAKER_FAILURES = 8  # in a row, then the sibling is left alone for a moment
+BREAKER_REST = 2  # seconds
+SESSION_CACHE = 5.0  # seconds, for reading alone
+_CACHED_SESSIONS = 10_000
 
 
 class DirectSessions:
@@ -36,3 +63,110 @@ class DirectCatalogue:
 
     async def release(self, reference: str) -> None:
         await catalogue_api.release(self._catalogue, reference)
+
+
+class Sibling:
+    """A sibling service at an origin. Every call to it may be repeated without doing more, so a
+    call that failed is tried again within the two seconds that it has altogether."""
+
+    def __init__(self, name: str, origin: str, signer: Signer) -> None:
+        self._name = name
+        self._signer = signer
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._breaker = CircuitBreaker(
+            failure_threshold=BREAKER_FAILURES,
+            recovery_timeout=BREAKER_REST,
+            expected_exception=(httpx.TransportError, TimeoutError, _ServerError),
+            name=name,
+        )
+        self._client = httpx.AsyncClient(
+            base_url=origin,
+            timeout=httpx.Timeout(WHOLE_TIMEOUT, connect=CONNECT_TIMEOUT),
+            limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE),
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def call(self, path: str, **values: Any) -> Any:
+        """Return the sibling's answer; raise SiblingUnavailable when it does not give one."""
+        body = json.dumps(values).encode()
+        try:
+            async with asyncio.timeout(WHOLE_TIMEOUT), self._turn:
+                async for attempt in AsyncRetrying(
+                    retry=retry_if_exception_type((httpx.TransportError, _ServerError)),
+                    stop=stop_after_attempt(4) | stop_after_delay(WHOLE_TIMEOUT),
+                    wait=wait_random_exponential(multiplier=0.05, max=0.4),
+                    reraise=True,
+                ):
+                    with attempt:
+                        return await self._breaker.call_async(self._send, path, body)
+        except (httpx.TransportError, TimeoutError, CircuitBreakerError, _ServerError) as error:
+            log.warning("a sibling does not answer", sibling=self._name, reason=repr(error))
+            raise SiblingUnavailable(self._name) from error
+        raise AssertionError("unreachable")
+
+    async def _send(self, path: str, body: bytes) -> Any:
+        headers = self._signer.headers("POST", path, body)
+        headers["Content-Type"] = "application/json"
+        if has_request_context():
+            headers["X-Request-ID"] = getattr(g, "request_id", "")
+        response = await self._client.post(path, content=body, headers=headers)
+        if response.status_code >= 500:
+            raise _ServerError(f"{path} answered {response.status_code}")
+        response.raise_for_status()
+        return response.json()
+
+
+class _ServerError(Exception):
+    """The sibling answered that it cannot answer."""
+
+
+class HttpSessions:
+    """Ask accounts over HTTP. Reads may be answered from a cache for five seconds."""
+
+    def __init__(self, sibling: Sibling) -> None:
+        self._sibling = sibling
+        self._cache: dict[str, tuple[float, Person | None]] = {}
+
+    async def person_of(self, token: str, *, fresh: bool) -> Person | None:
+        now = time.monotonic()
+        if not fresh:
+            asked, person = self._cache.get(token, (-SESSION_CACHE, None))
+            if now - asked < SESSION_CACHE:
+                return person
+        answer = await self._sibling.call("/internal/accounts/person_of", token=token)
+        person = Person(*answer) if answer is not None else None
+        if len(self._cache) >= _CACHED_SESSIONS:
+            self._cache.clear()
+        self._cache[token] = (now, person)
+        return person
+
+
+class HttpCatalogue:
+    """Ask the catalogue over HTTP."""
+
+    def __init__(self, sibling: Sibling) -> None:
+        self._sibling = sibling
+
+    async def quotes(self, book_ids: Sequence[int]) -> dict[int, Quote]:
+        if not book_ids:
+            return {}
+        answer = await self._sibling.call("/internal/catalogue/quotes", book_ids=list(book_ids))
+        return {quote.book_id: quote for quote in (Quote(*row) for row in answer)}
+
+    async def hold(self, reference: str, lines: Sequence[HoldLine], expires_at: int) -> None:
+        answer = await self._sibling.call(
+            "/internal/catalogue/hold",
+            reference=reference,
+            lines=[list(line) for line in lines],
+            expires_at=expires_at,
+        )
+        if answer["left"] is not None:
+            raise HoldRefused({int(book): int(left) for book, left in answer["left"]})
+
+    async def confirm(self, reference: str) -> bool:
+        return bool(await self._sibling.call("/internal/catalogue/confirm", reference=reference))
+
+    async def release(self, reference: str) -> None:
+        await self._sibling.call("/internal/catalogue/release", reference=reference)

@@ -4,6 +4,7 @@ import structlog
 from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
+from bookstore.contracts import SiblingUnavailable
 from bookstore.database import DatabaseUnavailable
 from bookstore.web.i18n import gettext as _
 
@@ -28,6 +29,7 @@ def install(app: Quart) -> None:
     """Answer every kind of error with a page."""
     app.register_error_handler(PageError, _on_page_error)
     app.register_error_handler(DatabaseUnavailable, _on_database_unavailable)
+    app.register_error_handler(SiblingUnavailable, _on_sibling_unavailable)
     app.register_error_handler(HTTPException, _on_http_exception)
     app.register_error_handler(Exception, _on_exception)
 
@@ -57,6 +59,22 @@ async def _on_database_unavailable(error: DatabaseUnavailable) -> Response:
             "please try again in a few seconds."
         ),
     )
+    response.headers["Retry-After"] = "2"
+    return response
+
+
+async def _on_sibling_unavailable(error: SiblingUnavailable) -> Response:
+    texts = {
+        "accounts": _(
+            "We cannot see at the moment whether you are signed in. Browsing goes on; "
+            "please try this again in a few seconds."
+        ),
+        "catalogue": _(
+            "The catalogue does not answer at the moment. Your basket is kept; "
+            "please try again in a few seconds."
+        ),
+    }
+    response = error_page(503, texts[error.sibling])
     response.headers["Retry-After"] = "2"
     return response
 
