@@ -109,62 +109,82 @@ def _plan(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
 
 
 def _apply(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
+    if args.dry_run:
+        return _plan(inventory, fleet, args)
     secrets = release.read_secrets(inventory, fleet)
     objects = release.objects_of(inventory, secrets)
-    _, plan = read_plan(inventory, fleet, objects)
-    if not args.json or args.dry_run:
-        _show(inventory, fleet, plan, args)
-    if args.dry_run or (not plan.operations and not args.json):
-        return
-    _confirm(args, "Make these changes?")
-    started = time.monotonic()
     with session.exclusive(inventory, fleet, "apply"):
-        made = apply(inventory, fleet, objects, _say(fleet, args))
+        _, plan = read_plan(inventory, fleet, objects)
+        if not args.json:
+            _show(inventory, fleet, plan, args)
+        made, started = 0, time.monotonic()
+        if plan.operations:
+            _confirm(args, "Make these changes?")
+            with session.recorded(inventory, fleet, "apply"):
+                made = apply(inventory, fleet, objects, _say(fleet, args))
     if args.json:
         print(json.dumps({"changes": made}))
-    else:
+    elif made:
         print(f"\nDone: {_count(made, 'change')} in {time.monotonic() - started:.0f} s.")
+    return None
 
 
 def _deploy(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
     say = _say(fleet, args)
-    say("Comparing with what runs …")
-    proposal = release.propose(inventory, fleet, seat(inventory, fleet), args.image, say)
-    _release(inventory, fleet, args, proposal, "deploy")
+
+    def propose() -> release.Proposal:
+        say("Comparing with what runs …")
+        return release.propose(inventory, fleet, seat(inventory, fleet), args.image, say)
+
+    _release(inventory, fleet, args, propose, "deploy")
 
 
 def _rollback(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
     release.read_secrets(inventory, fleet)
-    proposal = release.propose_rollback(inventory, seat(inventory, fleet), args.release)
-    _release(inventory, fleet, args, proposal, "rollback")
+
+    def propose() -> release.Proposal:
+        return release.propose_rollback(inventory, seat(inventory, fleet), args.release)
+
+    _release(inventory, fleet, args, propose, "rollback")
 
 
 def _release(
     inventory: Inventory,
     fleet: Fleet,
     args: argparse.Namespace,
-    proposal: release.Proposal,
+    propose: Callable[[], release.Proposal],
     verb: str,
 ) -> None:
-    number = proposal.release.number
-    changes = [asdict(change) for change in proposal.changes]
-    if not args.json:
-        print(fleet.redact(show_proposal(inventory, proposal)))
-    elif args.dry_run or not changes:
-        print(fleet.redact(json.dumps({"release": None, "changes": changes})))
-    if args.dry_run or not changes:
+    if args.dry_run:
+        _show_proposal(fleet, args, propose())
         return
-    _confirm(args, "Deploy this?")
-    started = time.monotonic()
-    with session.exclusive(inventory, fleet, f"{verb} {proposal.release.image}"):
-        connection = seat(inventory, fleet)
-        release.carry_out(inventory, connection, proposal, _say(fleet, args))
+    with session.exclusive(inventory, fleet, verb):
+        proposal = propose()
+        number = proposal.release.number
+        if not args.json or not proposal.needed:
+            _show_proposal(fleet, args, proposal)
+        if not proposal.needed:
+            return
+        _confirm(args, "Deploy this?")
+        started = time.monotonic()
+        with session.recorded(inventory, fleet, f"{verb} release {number}"):
+            connection = seat(inventory, fleet)
+            release.carry_out(inventory, connection, proposal, _say(fleet, args))
     if args.json:
-        print(fleet.redact(json.dumps({"release": number, "changes": changes})))
+        _show_proposal(fleet, args, proposal)
     else:
         took = time.monotonic() - started
         print(f"\nRelease {number} runs, all services healthy ({took:.0f} s).")
         print(f"The shop: https://{inventory.cluster.domain}")
+
+
+def _show_proposal(fleet: Fleet, args: argparse.Namespace, proposal: release.Proposal) -> None:
+    text = show_proposal(proposal)
+    if args.json:
+        number = proposal.release.number if proposal.needed else None
+        changes = [asdict(change) for change in proposal.changes]
+        text = json.dumps({"release": number, "changes": changes}, indent=2)
+    print(fleet.redact(text))
 
 
 def _releases(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:

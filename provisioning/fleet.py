@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import random
 import socket
 import threading
@@ -23,6 +24,9 @@ from provisioning.transport import CONNECT_TIMEOUT, Connection, HostError
 CONNECT_TRIES = 4
 PARALLEL_CONNECTS = 6  # sshd starts to refuse at about ten unauthenticated connections
 PARALLEL_HOSTS = 16
+
+# What goes wrong is raised as a sentence; the tracebacks that paramiko logs besides say no more.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class Fleet:

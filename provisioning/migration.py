@@ -55,7 +55,7 @@ def command(name: str, document: Document, service: Mapping[str, Any]) -> str:
     placement = (service.get("deploy") or {}).get("placement") or {}
     for rule in placement.get("constraints") or []:
         words += ["--constraint", rule]
-    return shlex.join([*words, service["image"], "bookstore", "migrate"])
+    return shlex.join([*words, service["image"], "migrate"])
 
 
 def migrate(

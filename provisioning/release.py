@@ -45,6 +45,11 @@ class Proposal:
     before: history.Release | None  # what to go back to
     migrates: bool
 
+    @property
+    def needed(self) -> bool:
+        """Tell whether there is anything to deploy."""
+        return bool(self.changes) or self.before is None
+
 
 def read_secrets(inventory: Inventory, fleet: Fleet) -> dict[str, bytes]:
     """Read the secrets' files; from here on no message shows what they hold."""
@@ -182,8 +187,10 @@ def _proposal(
         for stack, document in stacks.items()
         for name, view in views.of_stack(stack, document).items()
     }
-    changes = views.compare(old, new)
     last = releases[-1] if releases else None
+    changes = views.compare(old, new)
+    for stack, document in stacks.items():
+        changes += views.compare_rest(stack, last.stacks.get(stack) if last else None, document)
     release = history.Release(
         number=last.number + 1 if last else 1,
         at=now(),

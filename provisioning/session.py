@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from provisioning.errors import OperatorError
@@ -50,7 +50,7 @@ def now() -> str:
 
 @contextmanager
 def exclusive(inventory: Inventory, fleet: Fleet, command: str) -> Iterator[None]:
-    """Keep other operators out while a command runs, and record its outcome on the managers.
+    """Keep other operators out while a command runs.
 
     The lock lives as long as this process: when it dies or loses the network, the host notices
     within SILENCE seconds and the lock is free again. It is taken on every manager that answers,
@@ -64,15 +64,27 @@ def exclusive(inventory: Inventory, fleet: Fleet, command: str) -> Iterator[None
     with ExitStack() as stack:
         for host in reached:
             stack.enter_context(_locked(fleet, host, holder))
-        outcome = "interrupted"
-        try:
-            yield
-            outcome = "done"
-        except OperatorError as error:
-            outcome = f"failed: {str(error).splitlines()[0]}"
-            raise
-        finally:
-            _record(fleet, reached, command, outcome)
+        yield
+
+
+@contextmanager
+def recorded(inventory: Inventory, fleet: Fleet, command: str) -> Iterator[None]:
+    """Write a command and how it ended to the audit trail of every manager that answers."""
+    outcome = "interrupted"
+    try:
+        yield
+        outcome = "done"
+    except OperatorError as error:
+        outcome = f"failed: {str(error).splitlines()[0]}"
+        raise
+    finally:
+        entry = Entry(now(), operator(), fleet.redact(command), fleet.redact(outcome))
+        line = shlex.quote(json.dumps(asdict(entry)))
+        write = f"umask 077; mkdir -p {STATE}; echo {line} >> {AUDIT}"
+        # A manager that is lost misses this line; the others have it.
+        fleet.each(
+            inventory.managers, lambda c: c.run(write, sudo=True, shown="write the audit trail")
+        )
 
 
 def trail(inventory: Inventory, fleet: Fleet, count: int) -> list[Entry]:
@@ -127,11 +139,3 @@ def _locked(fleet: Fleet, host: Host, holder: str) -> Iterator[None]:
             done.set()
             channel.shutdown_write()
             pulse.join()
-
-
-def _record(fleet: Fleet, hosts: list[Host], command: str, outcome: str) -> None:
-    entry = Entry(now(), operator(), command, fleet.redact(outcome))
-    line = json.dumps(entry.__dict__)
-    write = f"umask 077; mkdir -p {STATE}; echo {shlex.quote(line)} >> {AUDIT}"
-    # A manager that was lost meanwhile misses this line; the others have it.
-    fleet.each(hosts, lambda c: c.run(write, sudo=True, shown="write the audit trail"))

@@ -26,19 +26,23 @@ def show_plan(inventory: Inventory, plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def show_proposal(inventory: Inventory, proposal: Proposal) -> str:
+def show_proposal(proposal: Proposal) -> str:
     """Show how a release differs from what runs, service by service."""
     before = proposal.before
     runs = f"release {before.number} runs" if before else "nothing runs yet"
-    if not proposal.changes:
+    if not proposal.needed:
         return f"Nothing to do: {runs}, and nothing differs from it."
     lines = [f"Release {proposal.release.number} ({runs})"]
     service = ""
-    for change in proposal.changes:
+    for change in sorted(proposal.changes, key=lambda c: c.service):
         if change.service != service:
             service = change.service
             lines += ["", f"  {service}"]
         lines.append(f"    {change}")
+    if not proposal.changes:
+        lines.append(
+            "  Its services are there already; they are examined and the release recorded."
+        )
     if proposal.migrates:
         lines += ["", "  The database is migrated first."]
     return "\n".join(lines)

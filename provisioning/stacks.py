@@ -150,8 +150,9 @@ def as_mapping(value: Any) -> dict[str, str]:
 
 
 def dump(document: Document) -> str:
-    """Write a stack as YAML."""
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
+    """Write a stack as YAML for `docker stack deploy`, which would fill in variables once more."""
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
+    return text.replace("$", "$$")
 
 
 def _text(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -68,6 +69,34 @@ def compare(old: Mapping[str, View], new: Mapping[str, View]) -> list[Change]:
             if before.get(what) != after.get(what)
         ]
     return changes
+
+
+def compare_rest(stack: str, old: Document | None, new: Document) -> list[Change]:
+    """List which other parts of a stack's services differ from the last release's, by name."""
+    changes = []
+    for name, service in new["services"].items():
+        before = (old or {}).get("services", {}).get(name)
+        if before is None:
+            continue
+        was, becomes = _rest(before), _rest(service)
+        changes += [
+            Change(f"{stack}_{name}", part, was.get(part), becomes.get(part))
+            for part in sorted(was.keys() | becomes.keys())
+            if was.get(part) != becomes.get(part)
+        ]
+    return changes
+
+
+def _rest(service: Mapping[str, Any]) -> dict[str, str]:
+    """Give the parts of a service that its view leaves out."""
+    seen = ("image", "command", "environment", "secrets", "configs", "deploy")
+    deploy = dict(service.get("deploy") or {})
+    placement = dict(deploy.pop("placement", None) or {})
+    placement.pop("constraints", None)
+    for part in ("labels", "replicas", "mode"):
+        deploy.pop(part, None)
+    parts = {k: v for k, v in service.items() if k not in seen} | deploy | placement
+    return {key: json.dumps(value, sort_keys=True) for key, value in parts.items()}
 
 
 def _of_service(
