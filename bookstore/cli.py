@@ -24,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     demo.add_argument(
         "--data", type=Path, default=Path("var"), help="folder that keeps everything (default var)"
     )
+    demo.add_argument(
+        "--services", action="store_true", help="three services behind Traefik, not one process"
+    )
     demo.set_defaults(command=_demo)
     options = parser.parse_args(arguments)
     try:
@@ -72,6 +75,9 @@ def _health(_options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from bookstore.demo import prepare
+    from bookstore import demo, services
 
-    return serve(prepare(options.data, options.port))
+    settings = demo.prepare(options.data, options.port)
+    if options.services:
+        return services.run(settings, options.data, options.port)
+    return serve(settings)

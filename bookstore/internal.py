@@ -21,10 +21,11 @@ async def check_signature() -> Response | None:
     signer: Signer = current_app.extensions["bookstore.signer"]
     too_large = (request.content_length or 0) > MAX_BODY
     body = b"" if too_large else await request.get_data(as_text=False)
+    assert isinstance(body, bytes)
     if too_large or len(body) > MAX_BODY:
         return _refused(413, f"an internal call has at most {MAX_BODY} bytes")
     try:
-        signer.check(request.method, request.path, request.headers, body)
+        signer.check(request.method, request.path, dict(request.headers), body)
     except Refused as refusal:
         return _refused(refusal.status, str(refusal))
     return None

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -34,6 +35,13 @@ BREAKER_FAILURES = 8  # in a row, then the sibling is left alone for a moment
 BREAKER_REST = 2  # seconds
 SESSION_CACHE = 5.0  # seconds, for reading alone
 _CACHED_SESSIONS = 10_000
+
+
+class _ServerError(Exception):
+    """The sibling answered that it cannot answer."""
+
+
+_NO_ANSWER = (httpx.TransportError, TimeoutError, _ServerError)
 
 
 class DirectSessions:
@@ -73,12 +81,13 @@ class Sibling:
         self._name = name
         self._signer = signer
         self._turn = asyncio.Semaphore(AT_ONCE)
-        self._breaker = CircuitBreaker(
+        breaker = CircuitBreaker(
             failure_threshold=BREAKER_FAILURES,
             recovery_timeout=BREAKER_REST,
-            expected_exception=(httpx.TransportError, TimeoutError, _ServerError),
+            expected_exception=_NO_ANSWER,
             name=name,
         )
+        self._guarded_send = breaker.decorate(self._send)
         self._client = httpx.AsyncClient(
             base_url=origin,
             timeout=httpx.Timeout(WHOLE_TIMEOUT, connect=CONNECT_TIMEOUT),
@@ -91,35 +100,40 @@ class Sibling:
     async def call(self, path: str, **values: Any) -> Any:
         """Return the sibling's answer; raise SiblingUnavailable when it does not give one."""
         body = json.dumps(values).encode()
+        deadline = asyncio.get_running_loop().time() + WHOLE_TIMEOUT
+        attempts = AsyncRetrying(
+            retry=retry_if_exception_type(_NO_ANSWER),
+            stop=stop_after_attempt(4) | stop_after_delay(WHOLE_TIMEOUT - 0.1),
+            wait=wait_random_exponential(multiplier=0.05, max=0.4),
+            reraise=True,
+        )
         try:
-            async with asyncio.timeout(WHOLE_TIMEOUT), self._turn:
-                async for attempt in AsyncRetrying(
-                    retry=retry_if_exception_type((httpx.TransportError, _ServerError)),
-                    stop=stop_after_attempt(4) | stop_after_delay(WHOLE_TIMEOUT),
-                    wait=wait_random_exponential(multiplier=0.05, max=0.4),
-                    reraise=True,
-                ):
-                    with attempt:
-                        return await self._breaker.call_async(self._send, path, body)
-        except (httpx.TransportError, TimeoutError, CircuitBreakerError, _ServerError) as error:
+            async with self._place(deadline):
+                return await attempts(self._guarded_send, path, body, deadline)
+        except (*_NO_ANSWER, CircuitBreakerError) as error:
             log.warning("a sibling does not answer", sibling=self._name, reason=repr(error))
             raise SiblingUnavailable(self._name) from error
-        raise AssertionError("unreachable")
 
-    async def _send(self, path: str, body: bytes) -> Any:
+    @asynccontextmanager
+    async def _place(self, deadline: float) -> AsyncIterator[None]:
+        async with asyncio.timeout_at(deadline):
+            await self._turn.acquire()
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    async def _send(self, path: str, body: bytes, deadline: float) -> Any:
         headers = self._signer.headers("POST", path, body)
         headers["Content-Type"] = "application/json"
         if has_request_context():
             headers["X-Request-ID"] = getattr(g, "request_id", "")
-        response = await self._client.post(path, content=body, headers=headers)
+        async with asyncio.timeout_at(deadline):
+            response = await self._client.post(path, content=body, headers=headers)
         if response.status_code >= 500:
             raise _ServerError(f"{path} answered {response.status_code}")
         response.raise_for_status()
         return response.json()
-
-
-class _ServerError(Exception):
-    """The sibling answered that it cannot answer."""
 
 
 class HttpSessions:

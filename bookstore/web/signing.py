@@ -10,18 +10,12 @@ import hmac
 import secrets
 import time
 from collections import OrderedDict
-from typing import Protocol
+from collections.abc import Mapping
 
 KEY_ID = "1"
 TOLERANCE = 30.0  # seconds
 MAX_BODY = 64 * 1024
 _REMEMBERED = 100_000
-
-
-class Headers(Protocol):
-    """Named values of a request."""
-
-    def get(self, key: str, default: str = "", /) -> str: ...
 
 
 class Refused(Exception):
@@ -49,7 +43,7 @@ class Signer:
             "X-Internal-Signature": self._signature(method, path, moment, nonce, body),
         }
 
-    def check(self, method: str, path: str, headers: Headers, body: bytes) -> None:
+    def check(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
         """Raise Refused unless the call is signed, fresh, and not seen before."""
         moment = headers.get("X-Internal-Time", "")
         nonce = headers.get("X-Internal-Nonce", "")
