@@ -1,11 +1,44 @@
 """What orders decides."""
 
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 from bookstore.clock import Clock
 from bookstore.contracts import CatalogueLink
-from bookstore.database import Database
+from bookstore.database import Database, Queries
+from bookstore.orders import payment_repository as money
+from bookstore.orders import repository, saga
+from bookstore.orders.baskets import Baskets
+from bookstore.orders.checkout import Checkout
+from bookstore.orders.domain import MAX_ID, Address, Order, Reason, may_cancel, may_ship
+from bookstore.orders.progress import OrderView, ParcelView, parcel_view
+from bookstore.orders.repository import Earnings
+from bookstore.orders.saga import Saga
+from bookstore.orders.settlement import DELIVERY_SECONDS, Settlement, UnknownOrder
 from bookstore.settings import Settings
+
+PAGE = 20  # orders or sales on one page
+
+
+class TooLate(Exception):
+    """The order has come too far for this, or not far enough."""
+
+
+class Sale(NamedTuple):
+    """A shipment as its seller sees it."""
+
+    order: Order
+    parcel: ParcelView
+
+
+class Sales(NamedTuple):
+    """A seller's page; `older` is where the next page of sent parcels starts."""
+
+    to_ship: list[Sale]
+    shipped: list[Sale]
+    older: int | None
+    earnings: list[Earnings]
 
 
 class Orders:
@@ -24,8 +57,142 @@ class Orders:
         self.settings = settings
         self.clock = clock
         self.catalogue = catalogue
-        self.webhook_key = webhook_key
+        self.baskets = Baskets(database, clock, catalogue, currency=settings.currency)
+        self.checkout = Checkout(
+            database,
+            clock,
+            catalogue,
+            currency=settings.currency,
+            hold_minutes=settings.hold_minutes,
+        )
+        self.saga = Saga(database, clock, catalogue)
+        self.payments = Settlement(database, clock, self.saga, webhook_key=webhook_key)
 
     def chores(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
         """Return what to do in the background and how often, in seconds."""
-        return []
+        return [
+            (saga.SWEEP_SECONDS, self.saga.sweep),
+            (DELIVERY_SECONDS, self.payments.deliver_webhooks),
+            (3600, self.baskets.forget_old),
+            (3600, self.payments.forget_old_events),
+        ]
+
+    async def last_address(self, buyer_id: int) -> Address | None:
+        """Return where a buyer's latest order went."""
+        latest = await repository.orders_of(self.database, buyer_id, before=MAX_ID, limit=1)
+        return Address(latest[0].name, latest[0].address, latest[0].country) if latest else None
+
+    async def history(
+        self, buyer_id: int, before: int | None
+    ) -> tuple[list[OrderView], int | None]:
+        """Return a page of a buyer's orders, the latest first, and where the next page starts."""
+        found = await repository.orders_of(
+            self.database, buyer_id, before=before or MAX_ID, limit=PAGE + 1
+        )
+        views = await self._views(found[:PAGE])
+        return views, views[-1].order.id if len(found) > PAGE else None
+
+    async def order(self, order_id: int, buyer_id: int) -> OrderView:
+        """Return one of a buyer's orders; raise UnknownOrder."""
+        order = await repository.order(self.database, order_id)
+        if order is None or order.buyer_id != buyer_id:
+            raise UnknownOrder
+        return (await self._views([order]))[0]
+
+    async def order_of_intent(self, intent_id: str, buyer_id: int) -> OrderView:
+        """Return the order that a payment is for; raise UnknownOrder."""
+        intent = await money.intent(self.database, intent_id)
+        if intent is None:
+            raise UnknownOrder
+        return await self.order(intent.order_id, buyer_id)
+
+    async def cancel(self, order_id: int, buyer_id: int) -> None:
+        """Call an order off and give the money back; raise UnknownOrder or TooLate."""
+
+        async def work(queries: Queries) -> None:
+            order = await repository.locked_order(queries, order_id, self.clock())
+            if order is None or order.buyer_id != buyer_id:
+                raise UnknownOrder
+            if not may_cancel(order, await repository.shipments_of(queries, [order_id])):
+                raise TooLate
+            await saga.cancel(queries, order, Reason.BUYER, self.clock())
+
+        await self.database.in_transaction(work)
+        await self.saga.try_to_finish(order_id)
+
+    async def ship(self, shipment_id: int, seller_id: int, code: str | None) -> None:
+        """Note that a parcel has left, under the carrier's tracking code or one of ours; raise
+        UnknownOrder or TooLate."""
+        shipment = await repository.shipment(self.database, shipment_id)
+        if shipment is None or shipment.seller_id != seller_id:
+            raise UnknownOrder
+        order_id = shipment.order_id
+
+        async def work(queries: Queries) -> None:
+            order = await repository.locked_order(queries, order_id, self.clock())
+            current = await repository.shipment(queries, shipment_id)
+            if order is None or current is None or not may_ship(order, current):
+                raise TooLate
+            tracking = code or f"BK{secrets.randbelow(10**10):010}"
+            await repository.mark_shipped(queries, shipment_id, tracking, self.clock())
+
+        await self.database.in_transaction(work)
+
+    async def sales(self, seller_id: int, before: int | None) -> Sales:
+        """Return what a seller has to send, what was sent, and the earnings."""
+        waiting = await repository.sales_of(
+            self.database, seller_id, shipped=False, before=MAX_ID, limit=100
+        )
+        sent = await repository.sales_of(
+            self.database, seller_id, shipped=True, before=before or MAX_ID, limit=PAGE + 1
+        )
+        shipments = [*waiting, *sent[:PAGE]]
+        ids = sorted({shipment.order_id for shipment in shipments})
+        orders = {order.id: order for order in await repository.orders_in(self.database, ids)}
+        lines = await repository.lines_of(self.database, ids)
+        now = self.clock()
+        sales = [
+            Sale(
+                orders[shipment.order_id],
+                parcel_view(
+                    shipment,
+                    lines,
+                    orders[shipment.order_id].carrier,
+                    speed=self.settings.shipping_speed,
+                    now=now,
+                ),
+            )
+            for shipment in shipments
+        ]
+        return Sales(
+            to_ship=sales[: len(waiting)],
+            shipped=sales[len(waiting) :],
+            older=sent[PAGE - 1].id if len(sent) > PAGE else None,
+            earnings=await repository.earnings_of(self.database, seller_id),
+        )
+
+    async def _views(self, orders: Sequence[Order]) -> list[OrderView]:
+        ids = [order.id for order in orders]
+        if not ids:
+            return []
+        lines = await repository.lines_of(self.database, ids)
+        shipments = await repository.shipments_of(self.database, ids)
+        intents = {intent.order_id: intent for intent in await money.intents(self.database, ids)}
+        refunds = {refund.order_id: refund for refund in await money.refunds(self.database, ids)}
+        now = self.clock()
+        return [
+            OrderView(
+                order,
+                tuple(
+                    parcel_view(
+                        shipment, lines, order.carrier, speed=self.settings.shipping_speed, now=now
+                    )
+                    for shipment in shipments
+                    if shipment.order_id == order.id
+                ),
+                intents[order.id],
+                refunds.get(order.id),
+                now,
+            )
+            for order in orders
+        ]

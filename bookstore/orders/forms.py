@@ -1,0 +1,122 @@
+"""The forms of orders."""
+
+from typing import Any
+
+from babel import Locale
+from wtforms import IntegerField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
+
+from bookstore.orders.domain import CARRIERS, COUNTRIES, MAX_ID, MAX_QUANTITY
+from bookstore.orders.payments import Card, card_of
+from bookstore.web import i18n
+from bookstore.web.forms import ShopForm, plain_text, tidy
+from bookstore.web.i18n import gettext as _
+from bookstore.web.i18n import lazy_gettext
+
+
+def _quantity(least: int) -> IntegerField:
+    return IntegerField(
+        lazy_gettext("Quantity"), [InputRequired(), NumberRange(least, MAX_QUANTITY)]
+    )
+
+
+class AddForm(ShopForm):
+    """Put copies of a book into the basket."""
+
+    book_id = IntegerField("book_id", [InputRequired(), NumberRange(1, MAX_ID)])
+    quantity = _quantity(1)
+
+
+class QuantityForm(ShopForm):
+    """Have so many copies of a book in the basket."""
+
+    quantity = _quantity(0)
+
+
+class CheckoutForm(ShopForm):
+    """Where to send the books, and by whom."""
+
+    name = StringField(
+        lazy_gettext("Name"),
+        [InputRequired(), Length(max=80), plain_text],
+        filters=[tidy],
+        render_kw={"autocomplete": "shipping name"},
+    )
+    address = TextAreaField(
+        lazy_gettext("Address"),
+        [InputRequired(), Length(min=5, max=400), plain_text],
+        filters=[tidy],
+        render_kw={"autocomplete": "shipping street-address", "rows": 3},
+    )
+    country = SelectField(
+        lazy_gettext("Country"),
+        [InputRequired()],
+        default="ES",
+        render_kw={"autocomplete": "shipping country"},
+    )
+    carrier = SelectField(
+        lazy_gettext("Carrier"),
+        [InputRequired()],
+        choices=[SelectChoice(carrier.code, carrier.name) for carrier in CARRIERS.values()],
+        default="post",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = Locale.parse(i18n.language()).territories
+        self["country"].choices = sorted(
+            (SelectChoice(code, names[code]) for code in COUNTRIES), key=lambda choice: choice.label
+        )
+
+
+class PaymentForm(ShopForm):
+    """A test card. Its number is never shown again, written down or logged."""
+
+    card_number = StringField(
+        lazy_gettext("Card number"),
+        [InputRequired()],
+        render_kw={
+            "autocomplete": "off",
+            "inputmode": "numeric",
+            "placeholder": "4242 4242 4242 4242",
+            "maxlength": "23",
+        },
+    )
+    expiry = StringField(
+        lazy_gettext("Expiry date (MM/YY)"),
+        [InputRequired(), Regexp(r"^\s*(0[1-9]|1[0-2])\s*/\s*(\d{2}|\d{4})\s*$")],
+        render_kw={"autocomplete": "off", "inputmode": "numeric", "maxlength": "9"},
+    )
+    cvc = StringField(
+        lazy_gettext("Security code (CVC)"),
+        [InputRequired(), Regexp(r"^\s*\d{3,4}\s*$")],
+        render_kw={"autocomplete": "off", "inputmode": "numeric", "maxlength": "4"},
+    )
+    card: Card | None = None
+    month_now = 0  # months since the year 0, set by whoever validates
+
+    def validate_card_number(self, field: Any) -> None:
+        """Accept test cards alone: a real card must never be typed in here."""
+        self.card = card_of(field.data or "")
+        if self.card is None:
+            raise ValidationError(
+                _("Use one of the test cards below. Never type the number of a real card here.")
+            )
+
+    def validate_expiry(self, field: Any) -> None:
+        """Refuse a month that is over."""
+        month, year = (int(part) for part in field.data.split("/"))
+        if (year if year > 99 else 2000 + year) * 12 + month < self.month_now:
+            raise ValidationError(_("This date is over. Any month from now on will do."))
+
+
+class ShipForm(ShopForm):
+    """Note that a parcel has left."""
+
+    tracking_code = StringField(
+        lazy_gettext("Tracking code"),
+        [Optional(), Regexp(r"^[A-Z0-9]{8,24}$")],
+        filters=[lambda code: (code or "").replace(" ", "").upper()],
+        render_kw={"autocomplete": "off", "maxlength": "30"},
+    )

@@ -1,0 +1,130 @@
+"""How far an order has come, as its buyer and its sellers see it. Pure."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from bookstore.orders import shipping
+from bookstore.orders.domain import (
+    CARRIERS,
+    Order,
+    OrderLine,
+    OrderState,
+    Refund,
+    Shipment,
+    may_cancel,
+    may_pay,
+)
+from bookstore.orders.payments import Intent, IntentState
+from bookstore.orders.shipping import Scan, Tracker
+
+
+class Status(StrEnum):
+    """An order in one word."""
+
+    AWAITING_PAYMENT = "awaiting_payment"
+    PROCESSING = "processing"
+    PAID = "paid"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    RETURNED = "returned"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+
+
+class Step(NamedTuple):
+    """A line of the timeline: something that happened, and when."""
+
+    kind: str
+    at: int
+
+
+class ParcelView(NamedTuple):
+    """A shipment with its books and the way it has gone so far."""
+
+    shipment: Shipment
+    lines: tuple[OrderLine, ...]
+    scans: tuple[Scan, ...]
+
+    @property
+    def tracker(self) -> Tracker:
+        return self.scans[-1].state if self.scans else Tracker.UNKNOWN
+
+
+class OrderView(NamedTuple):
+    """An order with everything that its page shows."""
+
+    order: Order
+    parcels: tuple[ParcelView, ...]
+    intent: Intent
+    refund: Refund | None
+    now: int
+
+    @property
+    def status(self) -> Status:
+        if self.order.state == OrderState.CANCELLED:
+            done = self.refund is not None and self.refund.done_at is not None
+            return Status.REFUNDED if done else Status.CANCELLED
+        if self.order.state != OrderState.PAID:
+            waiting = self.intent.state == IntentState.PROCESSING
+            return Status.PROCESSING if waiting else Status.AWAITING_PAYMENT
+        trackers = {parcel.tracker for parcel in self.parcels}
+        if trackers <= {Tracker.DELIVERED}:
+            return Status.DELIVERED
+        if trackers <= shipping.FINAL:
+            return Status.RETURNED
+        sent = any(parcel.shipment.shipped_at is not None for parcel in self.parcels)
+        return Status.SHIPPED if sent else Status.PAID
+
+    @property
+    def final(self) -> bool:
+        """Tell whether nothing will happen to it any more, so that its page need not look again."""
+        if self.order.state == OrderState.CANCELLED:
+            owed = self.refund is not None and self.refund.done_at is None
+            return not owed and self.intent.state != IntentState.PROCESSING
+        return self.status in {Status.DELIVERED, Status.RETURNED}
+
+    @property
+    def payable(self) -> bool:
+        return may_pay(self.order, self.now) and self.intent.state != IntentState.PROCESSING
+
+    @property
+    def cancellable(self) -> bool:
+        return may_cancel(self.order, [parcel.shipment for parcel in self.parcels])
+
+    @property
+    def steps(self) -> list[Step]:
+        """Return what has happened to the order as a whole, oldest first."""
+        order, refund = self.order, self.refund
+        moments = (
+            ("placed", order.placed_at),
+            ("paid", order.paid_at),
+            ("confirmed", order.confirmed_at),
+            (f"cancelled_{order.reason}", order.cancelled_at),
+            ("refund_owed", refund.owed_at if refund and refund.done_at is None else None),
+            ("refunded", refund.done_at if refund else None),
+        )
+        return [Step(kind, at) for kind, at in moments if at is not None]
+
+
+def parcel_view(
+    shipment: Shipment, lines: Sequence[OrderLine], carrier: str, *, speed: float, now: int
+) -> ParcelView:
+    """Return a shipment with its lines of the order's and where it is now."""
+    return ParcelView(
+        shipment,
+        tuple(
+            line
+            for line in lines
+            if (line.order_id, line.seller_id) == (shipment.order_id, shipment.seller_id)
+        ),
+        tuple(
+            shipping.scans(
+                shipment.shipped_at,
+                shipment.tracking_code or "",
+                speed,
+                now,
+                CARRIERS[carrier].days,
+            )
+        ),
+    )

@@ -1,0 +1,211 @@
+"""The tables of orders, their lines and shipments."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bookstore.database import Database, Queries
+from bookstore.orders.domain import Order, OrderLine, OrderState, Shipment
+
+type Source = Database | Queries
+
+_ORDER = ", ".join(Order._fields)
+_SHIPMENT = ", ".join(Shipment._fields)
+
+
+class _Id(NamedTuple):
+    id: int
+
+
+async def add_order(queries: Queries, order: Order, *, key: str) -> int:
+    """Insert an order and return its id; raise Duplicate when the checkout has one already."""
+    fields = [*Order._fields[1:], "checkout_key", "changed_at"]
+    return await queries.insert(
+        f"INSERT INTO orders ({', '.join(fields)})"
+        f" VALUES ({', '.join(':' + field for field in fields)})",
+        {**order._asdict(), "checkout_key": key, "changed_at": order.placed_at},
+    )
+
+
+async def add_lines(queries: Queries, lines: Sequence[OrderLine]) -> None:
+    fields = OrderLine._fields
+    await queries.execute_many(
+        f"INSERT INTO order_lines ({', '.join(fields)})"
+        f" VALUES ({', '.join(':' + field for field in fields)})",
+        [line._asdict() for line in lines],
+    )
+
+
+async def add_shipments(queries: Queries, shipments: Sequence[Shipment]) -> None:
+    fields = Shipment._fields[1:]
+    await queries.execute_many(
+        f"INSERT INTO shipments ({', '.join(fields)})"
+        f" VALUES ({', '.join(':' + field for field in fields)})",
+        [shipment._asdict() for shipment in shipments],
+    )
+
+
+async def delete_order(queries: Queries, order_id: int) -> None:
+    """Remove an order that never came to be."""
+    for table in ("payment_intents", "order_lines", "shipments"):
+        await queries.execute(f"DELETE FROM {table} WHERE order_id = :id", {"id": order_id})
+    await queries.execute("DELETE FROM orders WHERE id = :id", {"id": order_id})
+
+
+async def order(source: Source, order_id: int) -> Order | None:
+    return await source.one(Order, f"SELECT {_ORDER} FROM orders WHERE id = :id", {"id": order_id})
+
+
+async def orders_in(source: Source, order_ids: Sequence[int]) -> list[Order]:
+    return await source.all(
+        Order, f"SELECT {_ORDER} FROM orders WHERE id IN :ids", {"ids": list(order_ids)}
+    )
+
+
+async def locked_order(queries: Queries, order_id: int, now: int) -> Order | None:
+    """Return an order that nobody else changes until the transaction ends."""
+    await queries.execute(
+        "UPDATE orders SET changed_at = :now WHERE id = :id", {"now": now, "id": order_id}
+    )
+    return await order(queries, order_id)
+
+
+async def order_of_checkout(source: Source, buyer_id: int, key: str) -> Order | None:
+    return await source.one(
+        Order,
+        f"SELECT {_ORDER} FROM orders WHERE buyer_id = :buyer_id AND checkout_key = :key",
+        {"buyer_id": buyer_id, "key": key},
+    )
+
+
+async def save_order(queries: Queries, order: Order) -> None:
+    """Write what may change of an order: its state and the moments."""
+    await queries.execute(
+        "UPDATE orders SET state = :state, reason = :reason, expires_at = :expires_at,"
+        " paid_at = :paid_at, confirmed_at = :confirmed_at, cancelled_at = :cancelled_at,"
+        " released_at = :released_at WHERE id = :id",
+        order._asdict(),
+    )
+
+
+async def orders_of(source: Source, buyer_id: int, *, before: int, limit: int) -> list[Order]:
+    """Return a buyer's orders with ids below `before`, the latest first."""
+    return await source.all(
+        Order,
+        f"SELECT {_ORDER} FROM orders WHERE buyer_id = :buyer_id AND id < :before"
+        " AND (state <> 'placing') AND (reason IS NULL OR reason <> 'abandoned')"
+        " ORDER BY id DESC LIMIT :limit",
+        {"buyer_id": buyer_id, "before": before, "limit": limit},
+    )
+
+
+async def lines_of(source: Source, order_ids: Sequence[int]) -> list[OrderLine]:
+    return await source.all(
+        OrderLine,
+        f"SELECT {', '.join(OrderLine._fields)} FROM order_lines WHERE order_id IN :ids"
+        " ORDER BY order_id, seller_id, book_id",
+        {"ids": list(order_ids)},
+    )
+
+
+async def shipments_of(source: Source, order_ids: Sequence[int]) -> list[Shipment]:
+    return await source.all(
+        Shipment,
+        f"SELECT {_SHIPMENT} FROM shipments WHERE order_id IN :ids ORDER BY order_id, id",
+        {"ids": list(order_ids)},
+    )
+
+
+async def shipment(source: Source, shipment_id: int) -> Shipment | None:
+    return await source.one(
+        Shipment, f"SELECT {_SHIPMENT} FROM shipments WHERE id = :id", {"id": shipment_id}
+    )
+
+
+async def mark_shipped(queries: Queries, shipment_id: int, code: str, now: int) -> None:
+    await queries.execute(
+        "UPDATE shipments SET shipped_at = :now, tracking_code = :code"
+        " WHERE id = :id AND shipped_at IS NULL",
+        {"now": now, "code": code, "id": shipment_id},
+    )
+
+
+async def sales_of(
+    source: Source, seller_id: int, *, shipped: bool, before: int, limit: int
+) -> list[Shipment]:
+    """Return a seller's shipments of orders that are paid for: those to send, the oldest first, or
+    those sent with ids below `before`, the latest first."""
+    columns = ", ".join(f"s.{field}" for field in Shipment._fields)
+    which, direction = ("IS NOT NULL", "DESC") if shipped else ("IS NULL", "ASC")
+    return await source.all(
+        Shipment,
+        f"SELECT {columns} FROM shipments s JOIN orders o ON o.id = s.order_id"
+        f" WHERE s.seller_id = :seller_id AND s.shipped_at {which} AND s.id < :before"
+        " AND o.state = 'paid' AND o.confirmed_at IS NOT NULL"
+        f" ORDER BY s.id {direction} LIMIT :limit",
+        {"seller_id": seller_id, "before": before, "limit": limit},
+    )
+
+
+class Earnings(NamedTuple):
+    """What a seller's books brought, in minor units: sent, and still to send."""
+
+    currency: str
+    sent: int
+    to_send: int
+
+
+async def earnings_of(source: Source, seller_id: int) -> list[Earnings]:
+    """Return a seller's earnings, one row a currency."""
+    return await source.all(
+        Earnings,
+        "SELECT o.currency,"
+        " SUM(CASE WHEN s.shipped_at IS NULL THEN 0 ELSE s.goods END) AS sent,"
+        " SUM(CASE WHEN s.shipped_at IS NULL THEN s.goods ELSE 0 END) AS to_send"
+        " FROM shipments s JOIN orders o ON o.id = s.order_id"
+        " WHERE s.seller_id = :seller_id AND o.state = 'paid' AND o.confirmed_at IS NOT NULL"
+        " GROUP BY o.currency ORDER BY o.currency",
+        {"seller_id": seller_id},
+    )
+
+
+async def overdue(source: Source, *, now: int, placing_before: int, limit: int) -> list[int]:
+    """Return the orders whose payment or whose checkout did not come in time."""
+    unpaid = await source.all(
+        _Id,
+        "SELECT id FROM orders WHERE state = :state AND expires_at <= :now"
+        " ORDER BY expires_at LIMIT :limit",
+        {"state": OrderState.PLACED, "now": now, "limit": limit},
+    )
+    # While it is being placed, an order expires as soon as its process must be taken for dead.
+    abandoned = await source.all(
+        _Id,
+        "SELECT id FROM orders WHERE state = :state AND placed_at <= :before"
+        " ORDER BY id LIMIT :limit",
+        {"state": OrderState.PLACING, "before": placing_before, "limit": limit},
+    )
+    return [row.id for row in [*unpaid, *abandoned]]
+
+
+async def unfinished(source: Source, *, limit: int) -> list[int]:
+    """Return the orders with a step that is still owed: to confirm, to release, or to refund."""
+    rows = [
+        *await source.all(
+            _Id,
+            "SELECT id FROM orders WHERE state = 'paid' AND confirmed_at IS NULL"
+            " ORDER BY id LIMIT :limit",
+            {"limit": limit},
+        ),
+        *await source.all(
+            _Id,
+            "SELECT id FROM orders WHERE state = 'cancelled' AND released_at IS NULL"
+            " ORDER BY id LIMIT :limit",
+            {"limit": limit},
+        ),
+        *await source.all(
+            _Id,
+            "SELECT order_id AS id FROM refunds WHERE done_at IS NULL"
+            " ORDER BY order_id LIMIT :limit",
+            {"limit": limit},
+        ),
+    ]
+    return list(dict.fromkeys(row.id for row in rows))

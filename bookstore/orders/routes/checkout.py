@@ -1,0 +1,118 @@
+"""From the basket to an order."""
+
+from quart import Response, request
+from wtforms.fields.choices import SelectChoice
+
+from bookstore.orders.checkout import KeyReused, NotOrderable, TermsChanged
+from bookstore.orders.domain import CARRIERS, MAX_QUANTITY, Address, Review
+from bookstore.orders.forms import CheckoutForm
+from bookstore.orders.routes import texts
+from bookstore.orders.routes.baskets import sentences
+from bookstore.orders.routes.common import (
+    BASKET_COOKIE,
+    basket_owner,
+    basket_token,
+    blueprint,
+    the_orders,
+)
+from bookstore.web import urls
+from bookstore.web.i18n import gettext as _
+from bookstore.web.i18n import money
+from bookstore.web.idempotency import idempotent, request_key
+from bookstore.web.responses import see_other
+from bookstore.web.sessions import forget_cookie, login_required, required_person
+from bookstore.web.templating import page
+
+
+@blueprint.get("/checkout")
+@login_required
+async def checkout() -> Response:
+    review = await the_orders().baskets.review(await basket_owner())
+    if not review.ready:
+        return see_other(urls.basket())
+    person = await required_person()
+    last = await the_orders().last_address(person.id)
+    given = last._asdict() if last else {"name": person.name}
+    chosen = request.args.get("carrier", "")
+    if chosen in CARRIERS:
+        given["carrier"] = chosen
+    return _checkout_page(CheckoutForm(**given), review)
+
+
+@blueprint.post("/checkout")
+@login_required
+@idempotent
+async def place_order() -> Response:
+    owner = await basket_owner()
+    form = await CheckoutForm.from_request()
+    review = await the_orders().baskets.review(owner)
+    if not form.validate():
+        return _checkout_page(form, review, status=422)
+    try:
+        order = await the_orders().checkout.place(
+            owner,
+            key=await request_key(),
+            address=Address(form["name"].data, form["address"].data, form["country"].data),
+            carrier=form["carrier"].data,
+            seen=(await request.form).get("seen"),
+        )
+    except NotOrderable as error:
+        return _not_orderable(error.review)
+    except TermsChanged:
+        review = await the_orders().baskets.review(owner)
+        if not review.ready:
+            return _not_orderable(review)
+        problem = _(
+            "Your basket or a price in it has changed since this page was opened. "
+            "Nothing was ordered. Please look through it and order again."
+        )
+        return _checkout_page(form, review, problem=problem, status=422)
+    except KeyReused:
+        problem = _(
+            "This form was sent before with another address or carrier. "
+            "Nothing more was ordered. Please look through it and order again."
+        )
+        return _checkout_page(form, review, problem=problem, status=422)
+    response = see_other(urls.pay(order.id))
+    if basket_token() is not None:
+        forget_cookie(response, BASKET_COOKIE)
+    return response
+
+
+def _not_orderable(review: Review) -> Response:
+    """Show the basket, which is kept, with what is wrong with its lines."""
+    problem = (
+        _("Somebody was quicker, so nothing was ordered. Your basket is kept; please change it.")
+        if review.lines
+        else _("There is nothing in your basket to order.")
+    )
+    return page(
+        "orders/basket.html",
+        status=409,
+        review=review,
+        problem=problem,
+        sentences=sentences(review.lines),
+        max_quantity=MAX_QUANTITY,
+    )
+
+
+def _checkout_page(
+    form: CheckoutForm, review: Review, *, problem: str | None = None, status: int = 200
+) -> Response:
+    form["carrier"].choices = [
+        SelectChoice(
+            carrier.code,
+            f"{carrier.name} · {texts.delivery_time(carrier)} · "
+            f"{money(review.shipping(carrier), review.currency)}",
+        )
+        for carrier in CARRIERS.values()
+    ]
+    return page(
+        "orders/checkout.html",
+        fragment="totals",
+        status=status,
+        form=form,
+        review=review,
+        problem=problem,
+        chosen=CARRIERS.get(form["carrier"].data) or CARRIERS["post"],
+    )

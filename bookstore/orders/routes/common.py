@@ -1,0 +1,38 @@
+"""What the pages of orders share."""
+
+from quart import Blueprint, current_app, request
+
+from bookstore.orders.basket_repository import Owner
+from bookstore.orders.domain import MAX_ID
+from bookstore.orders.service import Orders
+from bookstore.settings import Settings
+from bookstore.web.sessions import cookie_name, current_person, token_hash
+
+blueprint = Blueprint("orders", __name__)
+BASKET_COOKIE = "basket"
+# Numbers that no database can hold are no ids of anything: 404.
+ID = f"int(max={MAX_ID})"
+
+
+def the_orders() -> Orders:
+    orders: Orders = current_app.extensions["bookstore.orders"]
+    return orders
+
+
+def basket_token() -> str | None:
+    """Return the token of the browser's basket, if the request brought one."""
+    settings: Settings = current_app.extensions["bookstore.settings"]
+    return request.cookies.get(cookie_name(settings, BASKET_COOKIE)) or None
+
+
+async def basket_owner() -> Owner:
+    """Return whose basket the request is about."""
+    person = await current_person()
+    token = basket_token()
+    return Owner(token_hash(token) if token else None, person.id if person else None)
+
+
+def before() -> int | None:
+    """Return the id at which a list goes on, when the address names one."""
+    given = request.args.get("before", "")
+    return int(given) if given.isascii() and given.isdigit() and 0 < len(given) <= 18 else None

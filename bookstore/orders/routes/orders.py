@@ -1,0 +1,81 @@
+"""The buyer's orders."""
+
+from typing import Any
+
+from quart import Response
+
+from bookstore.orders.domain import CARRIERS
+from bookstore.orders.progress import OrderView, Status
+from bookstore.orders.routes import texts
+from bookstore.orders.routes.common import ID, before, blueprint, the_orders
+from bookstore.orders.service import TooLate
+from bookstore.orders.settlement import UnknownOrder
+from bookstore.web import urls
+from bookstore.web.errors import PageError, not_found
+from bookstore.web.i18n import gettext as _
+from bookstore.web.idempotency import idempotent
+from bookstore.web.responses import see_other
+from bookstore.web.sessions import login_required, required_person
+from bookstore.web.templating import page, render_fragment
+
+
+@blueprint.get("/orders")
+@login_required
+async def orders() -> Response:
+    person = await required_person()
+    views, older = await the_orders().history(person.id, before())
+    return page("orders/orders.html", views=views, older=older, texts=texts)
+
+
+@blueprint.get(f"/orders/<{ID}:order_id>")
+@login_required
+async def order(order_id: int) -> Response:
+    return page("orders/order.html", **await _context(order_id))
+
+
+@blueprint.get(f"/orders/<{ID}:order_id>/timeline")
+@login_required
+async def timeline(order_id: int) -> Response:
+    return render_fragment("orders/order.html", "timeline", **await _context(order_id))
+
+
+@blueprint.post(f"/orders/<{ID}:order_id>/cancel")
+@login_required
+@idempotent
+async def cancel(order_id: int) -> Response:
+    person = await required_person()
+    try:
+        await the_orders().cancel(order_id, person.id)
+    except UnknownOrder:
+        raise not_found() from None
+    except TooLate:
+        raise PageError(
+            409,
+            _(
+                "This order cannot be cancelled any more: it was cancelled before, "
+                "or a parcel has left already."
+            ),
+        ) from None
+    return see_other(urls.order(order_id))
+
+
+async def _context(order_id: int) -> dict[str, Any]:
+    person = await required_person()
+    try:
+        view = await the_orders().order(order_id, person.id)
+    except UnknownOrder:
+        raise not_found() from None
+    return {
+        "view": view,
+        "texts": texts,
+        "carrier": CARRIERS[view.order.carrier],
+        "country": texts.country_name(view.order.country),
+        "seconds": _seconds_between_looks(view),
+    }
+
+
+def _seconds_between_looks(view: OrderView) -> int:
+    """Return how often an open page looks for news: often while a payment or quick simulated days
+    may bring some at any moment, seldom while a parcel travels for real days."""
+    waiting = view.status in {Status.AWAITING_PAYMENT, Status.PROCESSING, Status.CANCELLED}
+    return 3 if waiting or the_orders().settings.shipping_speed > 100 else 30

@@ -1,0 +1,60 @@
+"""The seller's sales."""
+
+from quart import Response
+
+from bookstore.orders.forms import ShipForm
+from bookstore.orders.routes import texts
+from bookstore.orders.routes.common import ID, before, blueprint, the_orders
+from bookstore.orders.service import TooLate
+from bookstore.orders.settlement import UnknownOrder
+from bookstore.web import urls
+from bookstore.web.errors import PageError, not_found
+from bookstore.web.i18n import gettext as _
+from bookstore.web.idempotency import idempotent
+from bookstore.web.responses import see_other
+from bookstore.web.sessions import login_required, required_person
+from bookstore.web.templating import page
+
+
+@blueprint.get("/sales")
+@login_required
+async def sales() -> Response:
+    return await _sales_page(ShipForm())
+
+
+@blueprint.post(f"/sales/<{ID}:shipment_id>/ship")
+@login_required
+@idempotent
+async def ship(shipment_id: int) -> Response:
+    person = await required_person()
+    form = await ShipForm.from_request()
+    if not form.validate():
+        form["tracking_code"].errors = [
+            _("A tracking code has 8 to 24 letters and digits. Leave it empty to get one of ours.")
+        ]
+        return await _sales_page(form, refused=shipment_id, status=422)
+    try:
+        await the_orders().ship(shipment_id, person.id, form["tracking_code"].data or None)
+    except UnknownOrder:
+        raise not_found() from None
+    except TooLate:
+        raise PageError(
+            409,
+            _(
+                "This parcel cannot be marked as shipped: it was shipped before, "
+                "or its order is not paid for or was cancelled."
+            ),
+        ) from None
+    return see_other(urls.sales())
+
+
+async def _sales_page(form: ShipForm, *, refused: int | None = None, status: int = 200) -> Response:
+    person = await required_person()
+    return page(
+        "orders/sales.html",
+        status=status,
+        sales=await the_orders().sales(person.id, before()),
+        form=form,
+        refused=refused,
+        texts=texts,
+    )

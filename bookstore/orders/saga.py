@@ -1,0 +1,115 @@
+"""How an order ends right whatever process dies on the way.
+
+Every step is either one transaction of ours or one repeatable call of the catalogue, and the order
+says which steps are still owed: to confirm the sale, to put copies back, to refund. `finish` does
+what one order owes; `sweep`, which every replica runs every few seconds, finds the orders whose
+time is over or whose process died. Two replicas on the same order do nothing twice.
+"""
+
+import structlog
+
+from bookstore.clock import MINUTE, Clock
+from bookstore.contracts import CatalogueLink
+from bookstore.database import Database, Queries
+from bookstore.orders import payment_repository as money
+from bookstore.orders import payments, repository
+from bookstore.orders.domain import Order, OrderState, Reason
+from bookstore.orders.payments import IntentState
+
+SWEEP_SECONDS = 3.0
+ABANDONED = MINUTE  # a checkout that is still holding copies after this long has died
+# The catalogue keeps the copies a little longer than the buyer may pay, so that a payment in the
+# last second, or while the catalogue is away, still gets them.
+GRACE = 2 * MINUTE
+_AT_ONCE = 200
+
+log = structlog.get_logger()
+
+
+class Saga:
+    """The steps of an order after it was placed."""
+
+    def __init__(self, database: Database, clock: Clock, catalogue: CatalogueLink) -> None:
+        self.database = database
+        self.clock = clock
+        self.catalogue = catalogue
+
+    async def finish(self, order_id: int) -> None:
+        """Do what an order still owes. May be repeated, and run at the same time elsewhere."""
+        order = await repository.order(self.database, order_id)
+        if order is not None and order.state == OrderState.PAID and order.confirmed_at is None:
+            order = await self._confirm(order)
+        if order is not None and order.state == OrderState.CANCELLED:
+            if order.released_at is None:
+                await self._release(order)
+            await money.refund_done(self.database, order.id, self.clock())
+
+    async def try_to_finish(self, order_id: int) -> None:
+        """Finish an order now if everything answers; the sweep does it later otherwise."""
+        try:
+            await self.finish(order_id)
+        except Exception as error:
+            log.warning("an order is left to the sweep", order=order_id, reason=repr(error))
+
+    async def sweep(self) -> None:
+        """Cancel what is overdue and finish what is unfinished."""
+        now = self.clock()
+        overdue = await repository.overdue(
+            self.database, now=now, placing_before=now - ABANDONED, limit=_AT_ONCE
+        )
+        for order_id in overdue:
+            await self._cancel_overdue(order_id)
+        for order_id in await repository.unfinished(self.database, limit=_AT_ONCE):
+            await self.try_to_finish(order_id)
+
+    async def _confirm(self, order: Order) -> Order | None:
+        sold = await self.catalogue.confirm(order.reference)
+
+        async def note(queries: Queries) -> Order | None:
+            now = self.clock()
+            current = await repository.locked_order(queries, order.id, now)
+            if current is None or current.state != OrderState.PAID or current.confirmed_at:
+                return current
+            if sold:
+                current = current._replace(confirmed_at=now)
+                await repository.save_order(queries, current)
+                return current
+            return await cancel(queries, current, Reason.SOLD_OUT, now)
+
+        return await self.database.in_transaction(note)
+
+    async def _release(self, order: Order) -> None:
+        await self.catalogue.release(order.reference)
+
+        async def note(queries: Queries) -> None:
+            now = self.clock()
+            current = await repository.locked_order(queries, order.id, now)
+            if current is not None and current.released_at is None:
+                await repository.save_order(queries, current._replace(released_at=now))
+
+        await self.database.in_transaction(note)
+
+    async def _cancel_overdue(self, order_id: int) -> None:
+        async def work(queries: Queries) -> None:
+            now = self.clock()
+            order = await repository.locked_order(queries, order_id, now)
+            if order is None:
+                return
+            if order.state == OrderState.PLACED and order.expires_at <= now:
+                await cancel(queries, order, Reason.EXPIRED, now)
+            if order.state == OrderState.PLACING and order.placed_at <= now - ABANDONED:
+                await cancel(queries, order, Reason.ABANDONED, now)
+
+        await self.database.in_transaction(work)
+
+
+async def cancel(queries: Queries, order: Order, reason: Reason, now: int) -> Order:
+    """Cancel a locked order: its copies are to be released, its payment stopped or refunded."""
+    cancelled = order._replace(state=OrderState.CANCELLED, reason=reason, cancelled_at=now)
+    await repository.save_order(queries, cancelled)
+    intent = await money.intent_of(queries, order.id)
+    if intent is not None and intent.state == IntentState.SUCCEEDED:
+        await money.owe_refund(queries, order.id, intent.amount, now)
+    elif intent is not None:
+        await money.save_intent(queries, payments.cancel(intent))
+    return cancelled

@@ -1,0 +1,126 @@
+"""Paying for orders, at once or later, and what a payment means for its order."""
+
+from collections.abc import Callable
+
+from bookstore.clock import DAY, Clock
+from bookstore.database import Database, Duplicate, Queries
+from bookstore.orders import metrics, payments, repository
+from bookstore.orders import payment_repository as money
+from bookstore.orders.domain import Order, OrderState, may_pay
+from bookstore.orders.payments import Card, Intent, IntentState
+from bookstore.orders.saga import Saga
+
+DELIVERY_SECONDS = 2.0  # how often the simulated gateway looks for webhooks to deliver
+_AT_ONCE = 200
+_EVENTS_KEPT = 30 * DAY
+
+
+class UnknownOrder(Exception):
+    """There is no such order, or it is somebody else's."""
+
+
+class Settlement:
+    """Takes payments for orders and hears from the gateway."""
+
+    def __init__(self, database: Database, clock: Clock, saga: Saga, *, webhook_key: bytes) -> None:
+        self.database = database
+        self.clock = clock
+        self.saga = saga
+        self.webhook_key = webhook_key
+
+    async def pay(self, order_id: int, buyer_id: int, card: Card) -> Intent:
+        """Pay an order with a card and return where that led; raise UnknownOrder, or NotPayable
+        when the order does not wait for a payment."""
+
+        def attempt(order: Order, intent: Intent) -> Intent:
+            if not may_pay(order, self.clock()):
+                raise payments.NotPayable(order.state)
+            attached = payments.attach(intent, card)
+            return payments.confirm(attached, card, self.clock())
+
+        return await self._step(order_id, buyer_id, attempt)
+
+    async def answer(self, intent_id: str, buyer_id: int, *, approved: bool) -> Intent:
+        """Answer the bank's 3-D Secure question; raise UnknownOrder or NotPayable."""
+        intent = await money.intent(self.database, intent_id)
+        if intent is None:
+            raise UnknownOrder
+
+        def decide(order: Order, intent: Intent) -> Intent:
+            if not may_pay(order, self.clock()):
+                raise payments.NotPayable(order.state)
+            return payments.authenticate(intent, approved=approved)
+
+        return await self._step(intent.order_id, buyer_id, decide)
+
+    async def receive(self, body: bytes, signature: str) -> None:
+        """Take in a webhook of the gateway; raise BadWebhook unless it is genuine. One that came
+        before, or about something unknown, changes nothing."""
+        payments.verify(self.webhook_key, signature, body, self.clock())
+        event = payments.decode(body)
+        known = await money.intent(self.database, event.intent_id)
+
+        async def work(queries: Queries) -> bool:
+            now = self.clock()
+            await money.add_event(queries, event, now)
+            if known is None:
+                return False
+            order = await repository.locked_order(queries, known.order_id, now)
+            before = await money.intent_of(queries, known.order_id)
+            if order is None or before is None:
+                return False
+            return await self._record(queries, order, before, payments.apply(before, event))
+
+        try:
+            paid = await self.database.in_transaction(work)
+        except Duplicate:
+            return
+        if known is not None:
+            await self._after_payment(known.order_id, paid=paid)
+
+    async def deliver_webhooks(self) -> None:
+        """Be the simulated gateway: send the webhooks that are due."""
+        for intent in await money.intents_to_settle(self.database, self.clock(), _AT_ONCE):
+            now = self.clock()
+            body = payments.encode(payments.settlement(intent), now)
+            await self.receive(body, payments.sign(self.webhook_key, body, now))
+
+    async def forget_old_events(self) -> None:
+        """Delete the ids of webhooks that could not be replayed for long."""
+        await money.forget_events(self.database, self.clock() - _EVENTS_KEPT)
+
+    async def _step(
+        self, order_id: int, buyer_id: int, decide: Callable[[Order, Intent], Intent]
+    ) -> Intent:
+        async def work(queries: Queries) -> tuple[Intent, bool]:
+            order = await repository.locked_order(queries, order_id, self.clock())
+            intent = await money.intent_of(queries, order_id)
+            if order is None or intent is None or order.buyer_id != buyer_id:
+                raise UnknownOrder
+            after = decide(order, intent)
+            return after, await self._record(queries, order, intent, after)
+
+        after, paid = await self.database.in_transaction(work)
+        await self._after_payment(order_id, paid=paid)
+        return after
+
+    async def _after_payment(self, order_id: int, *, paid: bool) -> None:
+        if paid:
+            metrics.PAID.inc()
+        await self.saga.try_to_finish(order_id)
+
+    async def _record(self, queries: Queries, order: Order, before: Intent, after: Intent) -> bool:
+        """Write a step of a payment together with what it means for its locked order; tell
+        whether it pays for the order."""
+        if after == before:
+            return False
+        await money.save_intent(queries, after)
+        if after.state != IntentState.SUCCEEDED:
+            return False
+        now = self.clock()
+        if order.state != OrderState.PLACED:  # the money came for an order that was given up
+            await money.owe_refund(queries, order.id, after.amount, now)
+            return False
+        paid = order._replace(state=OrderState.PAID, paid_at=now)
+        await repository.save_order(queries, paid)
+        return True
