@@ -5,17 +5,19 @@ import io
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 from babel.support import LazyProxy
 from quart import Request, has_request_context, request
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 LANGUAGES = {"en": "English", "es": "Español"}
 COOKIE = "lang"
@@ -43,10 +45,21 @@ def _translations(language: str) -> NullTranslations:
 
 def choose_language(request: Request) -> str:
     """Return the language of a request: ?lang=, then the cookie, then Accept-Language."""
-    for wish in (request.args.get("lang"), request.cookies.get(COOKIE)):
-        if wish in LANGUAGES:
-            return wish
-    return request.accept_languages.best_match(list(LANGUAGES), default="en") or "en"
+    return negotiate(
+        request.args.get("lang"),
+        request.cookies.get(COOKIE),
+        request.headers.get("Accept-Language", ""),
+    )
+
+
+@lru_cache(maxsize=1024)
+def negotiate(wish: str | None, cookie: str | None, accepted: str) -> str:
+    """Return the language for a wish, a cookie and an Accept-Language header."""
+    for choice in (wish, cookie):
+        if choice in LANGUAGES:
+            return choice
+    header = parse_accept_header(accepted[:200], LanguageAccept)
+    return header.best_match(list(LANGUAGES), default="en") or "en"
 
 
 def set_language(language: str) -> None:
@@ -96,6 +109,12 @@ def date_time(moment: int) -> str:
     """Write a moment in milliseconds with its time (UTC)."""
     moment_utc = datetime.fromtimestamp(moment / 1000, UTC)
     return str(format_datetime(moment_utc, "medium", locale=_locale())) + " UTC"
+
+
+def time(moment: int) -> str:
+    """Write the time of day of a moment in milliseconds (UTC)."""
+    moment_utc = datetime.fromtimestamp(moment / 1000, UTC)
+    return str(format_time(moment_utc, "short", locale=_locale())) + " UTC"
 
 
 def iso(moment: int) -> str:

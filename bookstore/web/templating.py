@@ -11,7 +11,7 @@ from quart import Response, current_app, request
 
 from bookstore.web import i18n, urls
 from bookstore.web.csrf import csrf_token
-from bookstore.web.idempotency import new_key
+from bookstore.web.idempotency import key_for_forms
 from bookstore.web.responses import VARY, wants_fragment
 from bookstore.web.sessions import looks_signed_in
 
@@ -44,6 +44,7 @@ def make_environment() -> Environment:
     environment.filters.update(
         date=i18n.date,
         date_time=i18n.date_time,
+        time=i18n.time,
         iso=i18n.iso,
         number=i18n.number,
         language_name=i18n.language_name,
@@ -52,7 +53,7 @@ def make_environment() -> Environment:
         urls=urls,
         money=i18n.money,
         csrf_token=csrf_token,
-        idempotency_key=new_key,
+        idempotency_key=key_for_forms,
         static=static_url,
         languages=i18n.LANGUAGES,
         language=i18n.language,
