@@ -1,0 +1,1 @@
+"""The hosts, database, files and load balancer on AWS: CloudFormation templates and their use."""
