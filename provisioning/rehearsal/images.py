@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Iterable
@@ -75,6 +76,7 @@ def build(image: str, context: Path) -> str:
     return _buildah(image, context, push=True)
 
 
+@functools.cache
 def _provide_base() -> None:
     context = trees.folder()
     authorities = context / "authorities.crt"

@@ -28,7 +28,7 @@ STARTING = ("new", "pending", "assigned", "accepted", "preparing", "ready", "sta
 class Setup:
     """Where things are, and how to go about it."""
 
-    place: Place = Place()
+    place: Place
     own_service: str = ""
     own_task: str = ""
     dry_run: bool = False
