@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bookstore import importing
 from bookstore.database import DatabaseUnavailable
 from bookstore.settings import Settings, SettingsError, load_settings
 
@@ -17,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve.set_defaults(command=_serve)
     migrate = commands.add_parser("migrate", help="bring the database to the newest version")
     migrate.set_defaults(command=_migrate)
+    importing.add_command(commands)
     health = commands.add_parser("health", help="ask this machine's shop whether it is alive")
     health.set_defaults(command=_health)
     demo = commands.add_parser("demo", help="serve a shop with a demo catalogue on this machine")

@@ -1,10 +1,11 @@
 """The tables of the catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bookstore.catalogue import words
 from bookstore.catalogue.domain import GRADE_BY_CODE, Seller, Terms
+from bookstore.catalogue.isbn import isbn10_of
 from bookstore.contracts import HoldLine, Quote
 from bookstore.database import Database, Queries
 
@@ -63,15 +64,15 @@ async def quotes(source: Source, book_ids: Sequence[int]) -> list[Quote]:
     ]
 
 
-_ADDED = (
+COLUMNS = (
     "isbn13", "title", "author", "language", "year", "category", "condition", "ex_library",
     "defects", "description", "price", "currency", "stock", "copies_total", "seller_id",
-    "seller_name", "cover", "listed", "on_sale", "title_key", "words", "import_key", "created_at",
+    "seller_name", "cover", "listed", "on_sale", "title_key", "import_key", "created_at",
     "updated_at",
 )  # fmt: skip
 INSERT = (
-    f"INTO books ({', '.join(f'`{name}`' for name in _ADDED)})"
-    f" VALUES ({', '.join(f':{name}' for name in _ADDED)})"
+    f"INTO books ({', '.join(f'`{name}`' for name in COLUMNS)})"
+    f" VALUES ({', '.join(f':{name}' for name in COLUMNS)})"
 )
 
 
@@ -88,7 +89,7 @@ def book_values(
     """Return the values of INSERT for a book that goes on sale."""
     return {
         **terms._asdict(),
-        **derived(terms),
+        "title_key": words.title_key(terms.title),
         "ex_library": int(terms.ex_library),
         "currency": currency,
         "stock": copies,
@@ -104,18 +105,29 @@ def book_values(
     }
 
 
-def derived(terms: Terms) -> dict[str, str]:
-    """Return the columns that the search needs and that follow from the terms."""
+def words_of(terms: Terms) -> str:
+    """Return what the full-text index holds of a book."""
     isbn13 = terms.isbn13 or ""
-    isbn10 = words.isbn10_of(isbn13) or ""
-    return {
-        "title_key": words.title_key(terms.title),
-        "words": words.indexed([terms.title, terms.author, isbn13, isbn10]),
-    }
+    return words.indexed([terms.title, terms.author, isbn13, isbn10_of(isbn13) or ""])
 
 
-async def add_book(source: Source, values: dict[str, Any]) -> int:
-    return await source.insert(f"INSERT {INSERT}", values)
+async def add_book(source: Queries, values: dict[str, Any], terms: Terms) -> int:
+    """Add a book and what the search finds it by; return its id."""
+    book_id = await source.insert(f"INSERT {INSERT}", values)
+    await _add_words(source, {book_id: words_of(terms)})
+    return book_id
+
+
+async def _add_words(source: Queries, words_by_id: Mapping[int, str]) -> None:
+    await source.execute_many(
+        f"INSERT INTO books_words ({words_id(source)}, words) VALUES (:id, :words)",
+        [{"id": book_id, "words": text} for book_id, text in words_by_id.items()],
+    )
+
+
+def words_id(source: Source) -> str:
+    """Return the name of the column that holds the book's id in the full-text index."""
+    return "rowid" if source.dialect == "sqlite" else "book_id"
 
 
 async def take_copies(source: Source, line: HoldLine, now: int) -> bool:
@@ -214,3 +226,27 @@ async def expired_references(source: Source, now: int, limit: int) -> list[str]:
         {"now": now, "limit": limit},
     )
     return [row.reference for row in rows]
+
+
+class _Imported(NamedTuple):
+    id: int
+    import_key: str
+
+
+async def imported(source: Source, keys: Sequence[str]) -> dict[str, int]:
+    """Return the ids of the books that carry one of the import keys, by key."""
+    rows = await source.all(
+        _Imported,
+        "SELECT id, import_key FROM books WHERE import_key IN :keys",
+        {"keys": list(keys)},
+    )
+    return {row.import_key: row.id for row in rows}
+
+
+async def add_imported(
+    source: Queries, rows: Sequence[dict[str, Any]], words_by_key: Mapping[str, str]
+) -> None:
+    """Add books in bulk, each with an import key, and what the search finds them by."""
+    await source.execute_many(f"INSERT {INSERT}", rows)
+    ids = await imported(source, list(words_by_key))
+    await _add_words(source, {ids[key]: text for key, text in words_by_key.items()})

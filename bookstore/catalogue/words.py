@@ -9,8 +9,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from stdnum import isbn
-
 MARK = "zzz"
 KEY_LENGTH = 64
 MAX_WORD = 40
@@ -37,11 +35,6 @@ def title_key(title: str) -> str:
     """Return what titles are sorted by and looked up from their beginning by: the folded words,
     without a leading article, at most 64 characters."""
     return _ARTICLES.sub("", " ".join(split(title)))[:KEY_LENGTH].rstrip()
-
-
-def isbn10_of(isbn13: str) -> str | None:
-    """Return the ten-digit form of an ISBN, in lower case as words are; newer ones have none."""
-    return isbn.to_isbn10(isbn13).lower() if isbn13.startswith("978") else None
 
 
 def indexed(texts: Iterable[str]) -> str:

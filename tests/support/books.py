@@ -34,11 +34,12 @@ async def add_book(
     **terms: Any,
 ) -> int:
     """Put a book on sale and return its id; `terms` are the fields of Terms that matter here."""
+    full = TERMS._replace(**{"title": f"Book number {next(_numbers)}", **terms})
     values = repository.book_values(
-        TERMS._replace(**{"title": f"Book number {next(_numbers)}", **terms}),
+        full,
         seller=Seller(seller_id, seller_name),
         copies=copies,
         currency="EUR",
         now=now() if created_at is None else created_at,
     )
-    return await repository.add_book(database, values)
+    return await database.in_transaction(lambda queries: repository.add_book(queries, values, full))
