@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from provisioning import history, release, session
+from provisioning import care_cli, history, release, session
 from provisioning.apply import apply, read_plan
+from provisioning.asking import confirm, sayer
+from provisioning.doctor import report as doctor
 from provisioning.errors import OperatorError
 from provisioning.facts import seat
 from provisioning.fleet import Fleet
@@ -22,6 +24,7 @@ from provisioning.rehearsal import cli as rehearsal
 from provisioning.rehearsal import lifecycle
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
 from provisioning.show import show_plan, show_proposal
+from provisioning.status import status
 
 Command = Callable[[Inventory, Fleet, argparse.Namespace], int | None]
 
@@ -72,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
         "release", nargs="?", type=int, help="its number (default: the last but one)"
     )
     add("releases", _releases, "list the releases that were deployed")
+    report = add("doctor", doctor, "examine hosts, network, storage, certificate and database")
+    report.add_argument("--json", action="store_true", help="print the findings as JSON")
+    screen = add("status", status, "show hosts, services, tasks, release and certificate")
+    screen.add_argument("--json", action="store_true", help="print it as JSON")
+    care_cli.add_commands(add, add_change)
     audit = add("audit", _audit, "show who changed the cluster, when and how it ended")
     audit.add_argument("--count", type=int, default=30, help="entries to show (default: 30)")
     rehearse = commands.add_parser(
@@ -119,9 +127,9 @@ def _apply(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None
             _show(inventory, fleet, plan, args)
         made, started = 0, time.monotonic()
         if plan.operations:
-            _confirm(args, "Make these changes?")
+            confirm(args, "Make these changes?")
             with session.recorded(inventory, fleet, "apply"):
-                made = apply(inventory, fleet, objects, _say(fleet, args))
+                made = apply(inventory, fleet, objects, sayer(fleet, args))
     if args.json:
         print(json.dumps({"changes": made}))
     elif made:
@@ -130,7 +138,7 @@ def _apply(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None
 
 
 def _deploy(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-    say = _say(fleet, args)
+    say = sayer(fleet, args)
 
     def propose() -> release.Proposal:
         say("Comparing with what runs …")
@@ -165,11 +173,10 @@ def _release(
             _show_proposal(fleet, args, proposal)
         if not proposal.needed:
             return
-        _confirm(args, "Deploy this?")
+        confirm(args, "Deploy this?")
         started = time.monotonic()
         with session.recorded(inventory, fleet, f"{verb} release {number}"):
-            connection = seat(inventory, fleet)
-            release.carry_out(inventory, connection, proposal, _say(fleet, args))
+            release.carry_out(inventory, fleet, proposal, sayer(fleet, args))
     if args.json:
         _show_proposal(fleet, args, proposal)
     else:
@@ -233,22 +240,6 @@ def _show(inventory: Inventory, fleet: Fleet, plan: Plan, args: argparse.Namespa
         print(fleet.redact(json.dumps({"changes": rows, "notes": plan.notes}, indent=2)))
     else:
         print(fleet.redact(show_plan(inventory, plan)))
-
-
-def _confirm(args: argparse.Namespace, question: str) -> None:
-    """Ask before changing anything, unless told not to."""
-    if args.yes:
-        return
-    if not sys.stdin.isatty():
-        raise OperatorError("There is no terminal to ask on. Add --yes to go ahead.")
-    if input(f"\n{question} [y/N] ").strip().lower() not in ("y", "yes"):
-        raise OperatorError("Nothing was changed.")
-
-
-def _say(fleet: Fleet, args: argparse.Namespace) -> Callable[[str], None]:
-    """Print progress; to standard error when standard output is for JSON."""
-    stream = sys.stderr if args.json else sys.stdout
-    return lambda text: print(fleet.redact(text), file=stream, flush=True)
 
 
 def _count(number: int, noun: str) -> str:

@@ -289,19 +289,20 @@ def ask(connection: Connection, commands: dict[str, str]) -> dict[str, str]:
 
 def gather(inventory: Inventory, fleet: Fleet) -> Facts:
     """Read the facts of all hosts in parallel, and the swarm's from its first manager."""
-    commands = host_commands(inventory.cluster.storage_path)
-
-    def read(connection: Connection) -> HostFacts:
-        connection.run("true", sudo=True)
-        before = time.time()
-        date = float(connection.run("date +%s.%N").stdout)
-        took = time.time() - before
-        facts = parse_host(connection.name, ask(connection, commands))
-        return replace(facts, clock=date - before - took / 2, uncertainty=took / 2)
-
-    hosts = fleet.all(inventory.host, read)
+    hosts = fleet.all(inventory.host, lambda c: read_host(inventory, c))
     managers = [h for h in inventory.host if hosts[h.name].membership.manager]
     return Facts(hosts, read_swarm(fleet.to(managers[0]), fleet) if managers else None)
+
+
+def read_host(inventory: Inventory, connection: Connection) -> HostFacts:
+    """Read the facts of one host; its user must be able to use sudo."""
+    connection.run("true", sudo=True)
+    before = time.time()
+    date = float(connection.run("date +%s.%N").stdout)
+    took = time.time() - before
+    commands = host_commands(inventory.cluster.storage_path)
+    facts = parse_host(connection.name, ask(connection, commands))
+    return replace(facts, clock=date - before - took / 2, uncertainty=took / 2)
 
 
 def read_swarm(connection: Connection, fleet: Fleet) -> SwarmFacts | None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from provisioning.live import BROKEN, Service, Task
+from provisioning.live import BROKEN, GONE, Service, Task
 
-JOBS = ("ReplicatedJob", "GlobalJob")
+ENOUGH = 3  # failed tasks for each wanted one after which a service is given up
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ def judge(service: Service, since: str) -> Verdict:
     if service.update == "paused":
         return Verdict(service.name, "failed", f"stopped half-way ({service.message})")
     broken = failures(service, since)
+    if not current and len(broken) >= ENOUGH * max(service.desired, 1):
+        return Verdict(service.name, "failed", f"does not start: {len(broken)} tasks failed")
     if service.update == "updating" or current < service.desired or service.desired == 0:
         why = f"; {len(broken)} failed" if broken else ""
         return Verdict(service.name, "waiting", count + why)
@@ -43,12 +45,14 @@ def judge(service: Service, since: str) -> Verdict:
 
 
 def failures(service: Service, since: str) -> list[Task]:
-    """List the tasks that were made since then and broke."""
+    """List the tasks that were made since then and ended, which none of a service's should.
+
+    One that its health check ended may have left with exit code 0: that is a failure too.
+    """
     return [
         task
         for task in service.tasks
-        if task.created >= since
-        and (task.state in BROKEN or (task.exit_code not in (None, 0) and task.state != "running"))
+        if task.created >= since and (task.state in BROKEN or (task.current and task.state in GONE))
     ]
 
 

@@ -29,6 +29,7 @@ class Task:
     at: str  # when the state was reached
     created: str
     container: str = ""
+    addresses: tuple[tuple[str, str], ...] = ()  # network and address, one pair each
 
     @property
     def runs(self) -> bool:
@@ -136,4 +137,9 @@ def _task(row: dict[str, Any], spec: dict[str, Any]) -> Task:
         at=status.get("Timestamp", ""),
         created=row.get("CreatedAt", ""),
         container=container.get("ContainerID", ""),
+        addresses=tuple(
+            (attachment["Network"]["Spec"]["Name"], address.partition("/")[0])
+            for attachment in row.get("NetworksAttachments") or []
+            for address in attachment.get("Addresses") or []
+        ),
     )

@@ -9,13 +9,16 @@ from typing import Any
 
 from provisioning import live
 from provisioning.errors import OperatorError
+from provisioning.facts import seat
+from provisioning.failures import tail
+from provisioning.fleet import Fleet
 from provisioning.history import Release
+from provisioning.inventory import Inventory
 from provisioning.stacks import Document, as_mapping
 from provisioning.transport import Connection
 
 MIGRATED = "bookstore.migrate"  # the label of the service whose image knows `bookstore migrate`
 PATIENCE = 600.0  # seconds
-LOG_LINES = 20
 
 
 def find(release: Release) -> tuple[Document, Mapping[str, Any]] | None:
@@ -59,13 +62,14 @@ def command(name: str, document: Document, service: Mapping[str, Any]) -> str:
 
 
 def migrate(
-    connection: Connection, cluster: str, release: Release, say: Callable[[str], None]
+    inventory: Inventory, fleet: Fleet, release: Release, say: Callable[[str], None]
 ) -> None:
     """Run the migration and wait for it; raise with its last lines if it fails."""
     found = find(release)
     if found is None:
         return
-    name = f"{cluster}-migrate"
+    connection = seat(inventory, fleet)
+    name = f"{inventory.cluster.name}-migrate"
     started = time.monotonic()
     say("  migrating the database")
     connection.run(f"docker service rm {name} >/dev/null 2>&1; true", sudo=True)
@@ -73,7 +77,7 @@ def migrate(
     try:
         task = _finished(connection, name, started + PATIENCE)
         if task is None or task.state != "complete":
-            raise OperatorError(_story(connection, name, task))
+            raise OperatorError(_story(inventory, fleet, name, task))
     finally:
         connection.run(f"docker service rm {name}", sudo=True, check=False)
     say(f"  migrated the database ({time.monotonic() - started:.0f} s)")
@@ -90,14 +94,9 @@ def _finished(connection: Connection, name: str, deadline: float) -> live.Task |
     return None
 
 
-def _story(connection: Connection, name: str, task: live.Task | None) -> str:
-    out = connection.run(
-        f"timeout 10 docker service logs --raw --tail {LOG_LINES} {name} 2>&1",
-        sudo=True,
-        check=False,
-    ).stdout
+def _story(inventory: Inventory, fleet: Fleet, name: str, task: live.Task | None) -> str:
     why = f"did not end within {PATIENCE:g} seconds" if task is None else f"failed ({task.error})"
-    lines = [f"  | {connection.redact(line)}" for line in out.splitlines()[-LOG_LINES:]]
+    lines = [f"  | {fleet.redact(line)}" for line in tail(inventory, fleet, name)]
     return "\n".join(
         [f"The database migration {why}, so nothing was deployed. Its last lines:", *lines]
     )

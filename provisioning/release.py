@@ -9,6 +9,8 @@ from pathlib import Path
 
 from provisioning import gate, history, live, views
 from provisioning.errors import OperatorError
+from provisioning.facts import seat
+from provisioning.failures import last_words
 from provisioning.fleet import Fleet
 from provisioning.images import resolve
 from provisioning.inventory import Inventory
@@ -30,7 +32,6 @@ from provisioning.transport import Connection
 STACKS = Path(__file__).resolve().parent.parent / "swarm"
 PATIENCE = 300.0  # seconds a deployment may take
 POLL = 1.0
-LOG_LINES = 20
 
 Say = Callable[[str], None]
 
@@ -120,20 +121,19 @@ def propose_rollback(inventory: Inventory, connection: Connection, number: int |
     return _proposal(inventory, connection, target.stacks, target.image, (), note)
 
 
-def carry_out(inventory: Inventory, connection: Connection, proposal: Proposal, say: Say) -> None:
+def carry_out(inventory: Inventory, fleet: Fleet, proposal: Proposal, say: Say) -> None:
     """Deploy a proposal and wait until it is healthy; otherwise restore what ran, and raise."""
-    cluster = inventory.cluster.name
+    cluster, connection = inventory.cluster.name, seat(inventory, fleet)
     create_objects(connection, cluster, proposal.objects, say)
     if proposal.migrates:
-        migrate(connection, cluster, proposal.release, say)
+        migrate(inventory, fleet, proposal.release, say)
     since = _swarm_time(connection)
-    _deploy(connection, proposal.release.stacks)
+    _deploy(connection, proposal.release.stacks, say)
     try:
-        _wait(connection, proposal.release, since, say)
+        _wait(inventory, fleet, proposal.release, since, say)
     except OperatorError as failure:
-        raise OperatorError(
-            f"{failure}\n{_restore(inventory, connection, proposal, say)}"
-        ) from None
+        raise OperatorError(f"{failure}\n{_restore(inventory, fleet, proposal, say)}") from None
+    connection = seat(inventory, fleet)  # the first may have been lost meanwhile
     history.write(connection, cluster, proposal.release)
     collect_garbage(connection, cluster, say)
 
@@ -210,24 +210,30 @@ def _scaled(
     return {name: keep_scale(name, document, counts) for name, document in stacks.items()}
 
 
-def _deploy(connection: Connection, stacks: Mapping[str, Document]) -> None:
+def _deploy(connection: Connection, stacks: Mapping[str, Document], say: Say) -> None:
     for name, document in stacks.items():
-        connection.run(
+        said = connection.run(
             "docker stack deploy --detach=true --with-registry-auth --resolve-image never --prune "
             f"--compose-file - {name}",
             sudo=True,
             stdin=dump({"version": "3.9", **document}).encode(),
             timeout=120,
             shown=f"deploy the stack {name}",
-        )
+        ).stderr
+        for line in said.splitlines():
+            if "unsupported" in line or "deprecated" in line:
+                say(f"  {name}: docker says: {line}")
 
 
-def _wait(connection: Connection, release: history.Release, since: str, say: Say) -> None:
+def _wait(
+    inventory: Inventory, fleet: Fleet, release: history.Release, since: str, say: Say
+) -> None:
     """Wait until all services of the release are healthy; raise with the reason if they are not."""
     deadline = time.monotonic() + PATIENCE
     said: dict[str, str] = {}
     calm = 0
     while True:
+        connection = seat(inventory, fleet)  # a manager may be lost meanwhile
         services = [s for s in live.read(connection) if s.stack in release.stacks]
         verdicts = [gate.judge(service, since) for service in services]
         for verdict in verdicts:
@@ -241,7 +247,7 @@ def _wait(connection: Connection, release: history.Release, since: str, say: Say
             lines = [f"{v.service} {v.words}" for v in bad]
             lines += [f"It did not get healthy within {PATIENCE:g} seconds."] if not failed else []
             names = {v.service for v in bad}
-            lines += _last_words(connection, [s for s in services if s.name in names], since)
+            lines += last_words(inventory, fleet, [s for s in services if s.name in names], since)
             raise OperatorError("\n".join(lines))
         # Healthy twice in a row: a task that dies at once must not be taken for a running one.
         calm = calm + 1 if verdicts and gate.settled(verdicts) else 0
@@ -250,26 +256,7 @@ def _wait(connection: Connection, release: history.Release, since: str, say: Say
         time.sleep(POLL)
 
 
-def _last_words(connection: Connection, services: list[live.Service], since: str) -> list[str]:
-    """Give what the last failed task of each service said before it died."""
-    lines = []
-    for service in services:
-        broken = gate.failures(service, since)
-        if not broken:
-            continue
-        task = broken[-1]
-        code = f", exit code {task.exit_code}" if task.exit_code else ""
-        lines.append(f"Task {service.name}.{task.slot} failed: {task.error or task.state}{code}")
-        out = connection.run(
-            f"timeout 10 docker service logs --raw --tail {LOG_LINES} {task.id} 2>&1",
-            sudo=True,
-            check=False,
-        ).stdout
-        lines += [f"  | {connection.redact(line)}" for line in out.splitlines()[-LOG_LINES:]]
-    return lines
-
-
-def _restore(inventory: Inventory, connection: Connection, proposal: Proposal, say: Say) -> str:
+def _restore(inventory: Inventory, fleet: Fleet, proposal: Proposal, say: Say) -> str:
     """Bring back the last good release after a failure; say what runs now."""
     before = proposal.before
     if before is None:
@@ -277,11 +264,12 @@ def _restore(inventory: Inventory, connection: Connection, proposal: Proposal, s
             "There is no earlier release to go back to; the services are left for you to look at."
         )
     say(f"Going back to release {before.number} …")
+    connection = seat(inventory, fleet)
     since = _swarm_time(connection)
     stacks = _scaled(inventory, before.stacks, live.read(connection))
-    _deploy(connection, stacks)
+    _deploy(connection, stacks, say)
     try:
-        _wait(connection, before, since, say)
+        _wait(inventory, fleet, before, since, say)
     except OperatorError as error:
         return f"Release {before.number} could not be brought back either:\n{error}"
     return f"Release {proposal.release.number} was not kept; release {before.number} runs again."
