@@ -87,16 +87,17 @@ class Sensors:
             meter = senses.edges.setdefault(edge, Meter(self._place.window))
             if page is not None:
                 meter.add(metrics.read_traefik(page[1], route, page[0]))
-        known = [meter.traffic(now) for meter in senses.edges.values()]
-        seen = [traffic for traffic in known if traffic is not None]
+        rates = {edge: meter.traffic(now) for edge, meter in senses.edges.items()}
+        seen = [traffic for traffic in rates.values() if traffic is not None]
+        silent = sum(page is None or rates[edge] is None for edge, page in edges.items())
         if not edges:
             return None, f"no edge runs ({self._place.edge_service})"
         if not any(edges.values()):
             return None, "no edge answers"
         if not seen:
             return None, "the edges have not been read twice yet"
-        gap = f"{len(known) - len(seen)} of {len(known)} edges are silent"
-        return metrics.together(seen), gap if len(seen) < len(known) else ""
+        gap = f"{silent} of {len(edges)} edges silent" if silent else ""
+        return metrics.together(seen), gap
 
     def _cpu(
         self,
