@@ -25,6 +25,7 @@ from bookstore.links import (
 from bookstore.orders.service import Orders
 from bookstore.settings import CONTEXTS, Settings
 from bookstore.web import errors, headers, health, idempotency, templating
+from bookstore.web.page_cache import PageCache, Versions
 from bookstore.web.server import Shop
 from bookstore.web.signing import Signer
 
@@ -46,6 +47,14 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
             "bookstore.csrf_key": derived_key(secret, "csrf"),
             "bookstore.templates": templating.make_environment(),
         }
+    )
+    app.extensions["bookstore.versions"] = versions = Versions()
+    # Quart has middleware installed like this; its types know ASGI's messages more closely.
+    app.asgi_app = PageCache(  # type: ignore[assignment]
+        app.asgi_app,  # type: ignore[arg-type]
+        settings,
+        derived_key(secret, "csrf"),
+        versions,
     )
     health.install(app, databases)
     headers.install(app, settings)

@@ -3,7 +3,13 @@
 import time
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from quart import Blueprint, Quart, Response, current_app, g, request
@@ -13,6 +19,7 @@ from bookstore.database import Database, DatabaseUnavailable
 blueprint = Blueprint("health", __name__)
 
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)  # CPU seconds, which the autoscaler can scale by, and memory
 REQUESTS = Counter(
     "bookstore_requests", "Requests answered", ["method", "route", "status"], registry=REGISTRY
 )

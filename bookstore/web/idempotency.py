@@ -19,6 +19,7 @@ from bookstore.clock import DAY, SECOND, now
 from bookstore.database import Database, DatabaseUnavailable, Duplicate
 from bookstore.web.errors import PageError
 from bookstore.web.i18n import gettext as _
+from bookstore.web.marks import KEY_MARK, rendering_for_everybody
 from bookstore.web.sessions import session_token, token_hash
 
 KEEP = 2 * DAY
@@ -35,8 +36,13 @@ class _Stored(NamedTuple):
 
 
 def new_key() -> str:
-    """Return a key for a form that is being rendered."""
+    """Return a key that no other form has."""
     return secrets.token_urlsafe(16)
+
+
+def key_for_forms() -> str:
+    """Return the key for the page's next form, or its mark when the page may be kept."""
+    return KEY_MARK if rendering_for_everybody() else new_key()
 
 
 async def request_key() -> str:

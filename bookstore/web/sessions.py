@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from quart import Response, current_app, g, request
+from werkzeug.http import dump_cookie
 
 from bookstore.clock import DAY, SECOND
 from bookstore.contracts import Person, SessionLink
@@ -21,7 +22,7 @@ from bookstore.web.responses import see_other
 
 IDLE = 7 * DAY
 ABSOLUTE = 30 * DAY
-_TOKEN = re.compile(r"[vs][A-Za-z0-9_-]{43}")
+TOKEN = re.compile(r"[vs][A-Za-z0-9_-]{43}")
 
 
 def cookie_name(settings: Settings, name: str = "session") -> str:
@@ -42,7 +43,7 @@ def token_hash(token: str) -> str:
 def session_token() -> str | None:
     """Return the token that the request brought, if it has the shape of one."""
     token = request.cookies.get(cookie_name(_settings()))
-    return token if token is not None and _TOKEN.fullmatch(token) else None
+    return token if token is not None and TOKEN.fullmatch(token) else None
 
 
 def looks_signed_in() -> bool:
@@ -65,11 +66,20 @@ def set_session_cookie(response: Response, token: str) -> None:
 
 def set_private_cookie(response: Response, name: str, value: str) -> None:
     """Set a cookie that only this server reads, for as long as a session may last."""
-    response.set_cookie(
-        cookie_name(_settings(), name),
+    response.headers.add("Set-Cookie", _private_cookie(_settings(), name, value))
+
+
+def session_cookie(settings: Settings, token: str) -> str:
+    """Return the Set-Cookie value that gives a browser its session."""
+    return _private_cookie(settings, "session", token)
+
+
+def _private_cookie(settings: Settings, name: str, value: str) -> str:
+    return dump_cookie(
+        cookie_name(settings, name),
         value,
         max_age=ABSOLUTE // SECOND,
-        secure=_settings().https,
+        secure=settings.https,
         httponly=True,
         samesite="Lax",
         path="/",
