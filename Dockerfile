@@ -1,4 +1,4 @@
-# The shop: one image for the whole shop or for each of its three services.
+# One image for the whole shop, for each of its three services, and for the autoscaler.
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
@@ -7,7 +7,9 @@ RUN /opt/venv/bin/pip install --no-deps --require-hashes --only-binary :all: -r 
     && /opt/venv/bin/python -m compileall -q /opt/venv/lib
 COPY bookstore /opt/shop/bookstore
 COPY templates /opt/shop/templates
-RUN /opt/venv/bin/python -m compileall -q /opt/shop/bookstore
+COPY swarm/__init__.py /opt/shop/swarm/__init__.py
+COPY swarm/autoscaler /opt/shop/swarm/autoscaler
+RUN /opt/venv/bin/python -m compileall -q /opt/shop/bookstore /opt/shop/swarm
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent shop \
