@@ -29,7 +29,7 @@ from bookstore.web import i18n
 from bookstore.web.csrf import token_of
 from bookstore.web.health import REGISTRY, REQUESTS, SECONDS
 from bookstore.web.idempotency import new_key
-from bookstore.web.marks import CSRF_MARK, FLAG, KEY_MARK
+from bookstore.web.marks import CSRF_MARK, FLAG, KEY_MARK, rendering_for_everybody
 from bookstore.web.sessions import TOKEN, cookie_name, new_token, session_cookie
 
 type Scope = MutableMapping[str, Any]
@@ -71,7 +71,8 @@ class Versions:
 
 def cacheable(response: Response, tag: str) -> Response:
     """Offer a page to the cache; it is kept until `tag` changes."""
-    response.headers[_HEADER] = tag
+    if rendering_for_everybody():
+        response.headers[_HEADER] = tag
     return response
 
 
