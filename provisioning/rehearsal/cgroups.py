@@ -6,10 +6,10 @@ import os
 import signal
 from pathlib import Path
 
+from provisioning.rehearsal.layout import SLICE
 from provisioning.rehearsal.system import wait_for
 
 ROOT = Path("/sys/fs/cgroup")
-SLICE = "bookstore-rehearsal"
 
 
 def _hierarchies() -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from provisioning.rehearsal import guests, lifecycle, network
 from provisioning.rehearsal.cluster_file import OPERATOR_KEY
@@ -98,17 +97,3 @@ def _down(args: argparse.Namespace) -> int:
     found = lifecycle.down()
     print(f"Taken down: {', '.join(found)}." if found else "There was nothing to take down.")
     return 0
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run one command without the operator's other commands."""
-    parser = argparse.ArgumentParser(prog="rehearsal", description=__doc__)
-    add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
-    args = parser.parse_args(argv)
-    from provisioning.errors import OperatorError
-
-    try:
-        return int(args.handler(args))
-    except OperatorError as error:
-        print(error, file=sys.stderr)
-        return 1

@@ -142,8 +142,11 @@ def _disk(guest: Guest, folder: Path) -> Path:
     (folder / "upper").chmod(0o755)
     for outside in guest.binds.values():
         outside.mkdir(parents=True, exist_ok=True)
+    layers = [*guest.layers, trees.host_tree()]
     if not mounts.under(root):
-        mounts.overlay(root, [*guest.layers, trees.host_tree()], folder / "upper", folder / "work")
+        if furnished.exists():  # a disk stands on the layers that it was made upon
+            layers = [Path(line) for line in furnished.read_text().splitlines()]
+        mounts.overlay(root, layers, folder / "upper", folder / "work")
     if not furnished.exists():
         (root / "etc/hostname").write_text(f"{guest.name}\n")
         names = f"127.0.0.1 localhost\n{guest.addresses[0]} {guest.name}\n"
@@ -153,5 +156,5 @@ def _disk(guest: Guest, folder: Path) -> Path:
         with (root / "etc/ssl/certs/ca-certificates.crt").open("ab") as bundle:
             bundle.write(AUTHORITY.read_bytes())
         guest.furnish(root)
-        furnished.touch()
+        furnished.write_text("\n".join(map(str, layers)))
     return root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -9,8 +10,14 @@ from typing import Literal
 
 from provisioning.errors import OperatorError
 
-CACHE = Path("/var/cache/bookstore-rehearsal")  # survives `down`
-STATE = Path("/var/lib/bookstore-rehearsal")  # `down` deletes it
+# One machine can hold ten rehearsals side by side, each with folders, names and addresses of its
+# own; the tests use another one than people do.
+NUMBER = int(os.environ.get("BOOKSTORE_REHEARSAL") or 0)
+_MARK = str(NUMBER or "")
+
+CACHE = Path("/var/cache/bookstore-rehearsal")  # survives `down`; all rehearsals share it
+STATE = Path(f"/var/lib/bookstore-rehearsal{_MARK}")  # `down` deletes it
+SLICE = f"bookstore-rehearsal{_MARK}"  # its control group
 KEYS = STATE / "keys"
 SHARED = STATE / "shared"  # stands for EFS
 INVENTORY = STATE / "cluster.toml"
@@ -25,23 +32,24 @@ SHARED_IN_HOST = "/srv/bookstore"
 USER = "admin"  # as on Debian's EC2 images
 
 # The VPC is one namespace that holds a bridge; each host has a namespace of its own.
-PREFIX = "bookstore-"  # of every namespace
+PREFIX = f"bookstore{_MARK}-"  # of every namespace
 VPC = "vpc"
-NETWORK = "10.77.0.0/24"
-ROUTER = "10.77.0.1"
-RESOLVER = "10.77.0.2"
-OPERATOR_LINK = "bookstore-vpc"  # the machine's own interface into the VPC
-OPERATOR, OPERATOR_GATEWAY = "10.77.1.1", "10.77.1.2"
+_NET = f"10.{77 + NUMBER}"
+NETWORK = f"{_NET}.0.0/24"
+ROUTER = f"{_NET}.0.1"
+RESOLVER = f"{_NET}.0.2"
+OPERATOR_LINK = f"bookstore{_MARK}-vpc"  # the machine's own interface into the VPC
+OPERATOR, OPERATOR_GATEWAY = f"{_NET}.1.1", f"{_NET}.1.2"
 
 # One more guest plays what AWS would provide; each service has an address of its own.
 CLOUD = "cloud"
-LOAD_BALANCER = "10.77.0.10"
+LOAD_BALANCER = f"{_NET}.0.10"
 SERVICES = {
     "resolver": RESOLVER,
     SHOP: LOAD_BALANCER,
-    DATABASE: "10.77.0.20",
-    REGISTRY: "10.77.0.30",
-    ACME: "10.77.0.40",
+    DATABASE: f"{_NET}.0.20",
+    REGISTRY: f"{_NET}.0.30",
+    ACME: f"{_NET}.0.40",
 }
 
 Role = Literal["manager", "worker"]
@@ -62,7 +70,7 @@ class Host:
     @property
     def address(self) -> str:
         """Give its address in the VPC."""
-        return f"10.77.0.{(100 if self.role == 'manager' else 200) + self.number}"
+        return f"{_NET}.0.{(100 if self.role == 'manager' else 200) + self.number}"
 
     @property
     def zone(self) -> str:

@@ -40,11 +40,6 @@ def up(managers: int, workers: int) -> tuple[Host, ...]:
             )
         workers = max(workers, size[1] if size else 0)
         wanted = hosts(managers, workers)
-        if not trees.folder().is_dir() and guests.everything():
-            raise OperatorError(
-                "This version of the rehearsal makes other hosts than those that are up. "
-                "Take them down first: ./run ops rehearsal down"
-            )
         trees.build()
         STATE.mkdir(mode=0o711, parents=True, exist_ok=True)
         SIZE.write_text(json.dumps([managers, workers]))

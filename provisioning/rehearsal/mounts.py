@@ -30,6 +30,16 @@ def under(folder: Path) -> list[Path]:
     return [point for point in reversed(points) if point == folder or folder in point.parents]
 
 
+def is_layer(folder: Path) -> bool:
+    """Tell whether an overlay that is mounted elsewhere stands on a layer in this folder."""
+    lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    return any(
+        f"{folder}/" in options
+        for _, _, kind, options, *_ in map(str.split, lines)
+        if kind == "overlay"
+    )
+
+
 def unmount_under(folder: Path) -> None:
     """Unmount all of it, so that deleting the folder can touch nothing else."""
     for point in under(folder):

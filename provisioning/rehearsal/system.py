@@ -95,12 +95,14 @@ def only_one() -> Iterator[None]:
     CACHE.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(CACHE, os.O_RDONLY)  # a folder can be locked: no lock file stays behind
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(
+                "  Waiting for another rehearsal command to finish …", file=sys.stderr, flush=True
+            )
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    except BlockingIOError:
-        raise OperatorError(
-            "Another rehearsal command is at work on this machine: wait until it has finished."
-        ) from None
     finally:
         os.close(descriptor)
 

@@ -21,10 +21,10 @@ HOST = (
 )
 # What an operator may want to install: the hosts have no way out, so it waits in a local mirror.
 MIRROR = ("docker.io", "docker-cli", "nfs-common", "chrony", "jq", "nftables", "tcpdump")
-# What plays AWS, and what builds images.
+# What plays AWS, what builds images, and what examines TLS from outside.
 CLOUD = (
     *("mariadb-server", "haproxy", "docker-registry", "pebble", "dnsmasq-base"),
-    *("buildah", "fuse-overlayfs", "netavark"),
+    *("buildah", "testssl.sh", "bsdextrautils", "bind9-host"),
 )
 
 MIRROR_IN_HOST = "/opt/mirror"
@@ -70,7 +70,7 @@ def build() -> None:
     if target.is_dir():
         return
     CACHE.mkdir(parents=True, exist_ok=True)
-    discard_others(keep=None)
+    discard_unused()
     partial = target.with_suffix(".partial")
     (partial / "host").mkdir(parents=True)
     partial.chmod(0o755)
@@ -85,10 +85,10 @@ def build() -> None:
     partial.rename(target)
 
 
-def discard_others(keep: Path | None) -> None:
-    """Delete cached trees of other recipes and what an interrupted build left."""
+def discard_unused() -> None:
+    """Delete cached trees that no guest stands on, and what an interrupted build left."""
     for path in CACHE.glob("trees-*"):
-        if path != keep:
+        if not mounts.is_layer(path):
             mounts.unmount_under(path)
             shutil.rmtree(path)
 
