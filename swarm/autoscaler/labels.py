@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
 
-from swarm.autoscaler.measures import Number
+from swarm.autoscaler.measures import Number, show
 from swarm.autoscaler.policy import DOWN, UP, Limits, Rate, Rules
 
 PREFIX = "bookstore.autoscale."
@@ -105,6 +105,17 @@ def _target(kind: str, text: str) -> Fraction:
         example = {"latency_p95": "300ms or 0.3", "cpu": "70 (percent)"}.get(kind, "8 or 2.5")
         raise LabelError(f"{PREFIX}target={text} is no target for {kind}: write it like {example}.")
     return Fraction(match[1]) / (1000 if match[2] == "ms" else 1)
+
+
+def show_target(objective: Objective) -> str:
+    """Write a target with its unit."""
+    units: dict[Kind, str] = {
+        "in_flight": " per replica",
+        "requests": "/s per replica",
+        "latency_p95": " s",
+        "cpu": " % of what is reserved",
+    }
+    return f"{show(objective.target)}{units[objective.kind]}"
 
 
 def _rules(given: Mapping[str, str], direction: str, usual: Rules) -> Rules:
