@@ -12,7 +12,7 @@ async def test_a_book_is_bought_paid_sent_and_delivered(reader: Reader, shop: Sh
     )
     await reader.register("Ana")
     order = await bought(reader, book)
-    assert (await reader.get(order)).see(".status") == "Paid"
+    assert (await reader.get(order)).see(".badge") == "Paid"
     assert (await ship(seller, tracking_code="EZ4000000004")).status == 303
-    assert (await reader.get(order)).see(".status") == "Delivered"
+    assert (await reader.get(order)).see(".badge") == "Delivered"
     assert "€12.50" in (await seller.get("/sales")).see(".figures")
