@@ -1,6 +1,7 @@
 """Serve the shop with Hypercorn and stop without failing a request."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Awaitable
 from typing import Any
@@ -46,7 +47,7 @@ async def _serve(app: Shop, settings: Settings) -> None:
     config.bind = [settings.bind]
     config.include_server_header = False
     config.accesslog = None
-    config.errorlog = "-"
+    config.errorlog = logging.getLogger("hypercorn.error")
     config.graceful_timeout = 20
     config.keep_alive_timeout = 65
     config.h11_max_incomplete_size = 32 * 1024

@@ -33,6 +33,14 @@ def withdraw_book(book_id: int) -> str:
     return f"/my/books/{book_id}/withdraw"
 
 
+def offer_book(book_id: int) -> str:
+    return f"/my/books/{book_id}/offer"
+
+
+def look_up_book() -> str:
+    return "/sell/look-up"
+
+
 def register(**query: object) -> str:
     return _with_query("/register", query)
 
