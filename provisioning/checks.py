@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from provisioning.certificate import Certificate
-from provisioning.facts import Facts, host_named
+from provisioning.facts import VXLAN, Facts, host_named
 from provisioning.inventory import Inventory
 from provisioning.live import Service
 from provisioning.plan import HEARTBEAT, NFS_OPTIONS
@@ -17,7 +17,6 @@ from provisioning.probes import Wire
 
 SKEW = 1.0  # seconds that clocks may differ
 SOON, URGENT = 21, 7  # days before a certificate's end
-VXLAN = 50  # bytes that the overlay adds to each packet
 
 
 @dataclass(frozen=True)
@@ -201,11 +200,15 @@ def _mtu(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Fin
                     f"packets of {size} bytes, the interface's MTU, do not arrive",
                     f"Lower the MTU of {source}'s interface to what the network carries.",
                 )
-    smallest = min((m for w in seen.wires.values() for m in w.mtu.values()), default=1500)
-    if smallest < 1500:
-        what = f"the smallest MTU between hosts is {smallest}; overlays assume 1500 less {VXLAN}"
-        advice = f"Make networks with --opt com.docker.network.driver.mtu={smallest - VXLAN}."
-        yield Finding("network", what, advice)
+    smallest = min((f.mtu for f in seen.facts.hosts.values()), default=1500)
+    name = f"{inventory.cluster.name}_public"
+    overlay = seen.facts.swarm.networks.get(name, 0) if seen.facts.swarm else 0
+    if overlay > smallest - VXLAN:
+        yield Finding(
+            name,
+            f"its MTU is {overlay}, but hosts carry {smallest} bytes, {VXLAN} of them VXLAN's own",
+            "Take the stacks down, run docker network rm on it, then ./run ops apply and deploy.",
+        )
 
 
 def _overlay(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:

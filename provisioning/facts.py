@@ -15,6 +15,7 @@ from provisioning.fleet import Fleet
 from provisioning.inventory import Host, Inventory
 from provisioning.transport import Connection, HostError
 
+VXLAN = 50  # bytes that an overlay network adds to each packet
 MARKER = ".bookstore-storage"  # a file on the shared storage that names the cluster
 
 
@@ -65,6 +66,7 @@ class HostFacts:
     storage_ready: bool = False  # the folder for covers exists
     fstab: str = ""  # the line for the storage path
     nfs: bool = False  # mount.nfs4 is there
+    mtu: int = 1500  # of the interface towards the other hosts
     clock: float = 0.0  # seconds by which the host's clock is ahead of ours
     uncertainty: float = 0.0  # half the time it took to ask
 
@@ -93,7 +95,7 @@ class SwarmFacts:
     heartbeat: int  # nanoseconds
     pools: tuple[str, ...]
     nodes: tuple[Node, ...]
-    networks: frozenset[str] = frozenset()
+    networks: dict[str, int] = field(default_factory=dict)  # overlay networks and their MTU
     secrets: frozenset[str] = frozenset()
     configs: frozenset[str] = frozenset()
     tokens: dict[str, str] = field(default_factory=dict, repr=False)  # by role
@@ -169,6 +171,18 @@ def parse_mount(text: str) -> Mount | None:
     return Mount(row["source"], row["fstype"], frozenset(row["options"].split(",")))
 
 
+def parse_mtu(text: str) -> int:
+    """Read the MTU from `ip -o link show`."""
+    found = re.search(r" mtu (\d+) ", text)
+    return int(found[1]) if found else 1500
+
+
+def parse_networks(text: str) -> dict[str, int]:
+    """Read lines of "NAME MTU"; where none is set the engine takes 1500 less its own header."""
+    rows = (line.split() for line in text.splitlines())
+    return {row[0]: int(row[1]) if row[1:] else 1500 - VXLAN for row in rows if row}
+
+
 def parse_nodes(text: str) -> tuple[Node, ...]:
     """Read `docker node inspect` of all nodes."""
     nodes = []
@@ -207,7 +221,7 @@ def parse_swarm(sections: dict[str, str]) -> SwarmFacts | None:
         heartbeat=cluster["Spec"]["Dispatcher"]["HeartbeatPeriod"],
         pools=tuple(cluster.get("DefaultAddrPool") or ()),
         nodes=parse_nodes(sections["nodes"]),
-        networks=names("networks"),
+        networks=parse_networks(sections["networks"]),
         secrets=names("secrets"),
         configs=names("configs"),
         tokens={
@@ -218,8 +232,8 @@ def parse_swarm(sections: dict[str, str]) -> SwarmFacts | None:
     )
 
 
-def host_commands(storage: str) -> dict[str, str]:
-    """Give the command behind each fact of a host."""
+def host_commands(storage: str, address: str) -> dict[str, str]:
+    """Give the command behind each fact of a host, given its storage path and swarm address."""
     path = shlex.quote(storage)
     return {
         "architecture": "uname -m",
@@ -240,13 +254,17 @@ def host_commands(storage: str) -> dict[str, str]:
         "media": f"timeout 5 test -d {path}/media && echo yes",
         "fstab": f"awk '$1 !~ /^#/ && $2 == \"{storage}\"' /etc/fstab",
         "nfs": "command -v mount.nfs4",
+        "mtu": f"ip -o link show $(ip -o -4 addr show | awk '$4 ~ \"^{address}/\" {{print $2}}')",
     }
 
 
 SWARM_COMMANDS = {
     "swarm": "docker info --format '{{json .Swarm}}'",
     "nodes": "docker node inspect $(docker node ls -q)",
-    "networks": "docker network ls --filter driver=overlay --format '{{.Name}}'",
+    "networks": (
+        "docker network inspect $(docker network ls -q --filter driver=overlay) --format "
+        "'{{.Name}} {{index .Options \"com.docker.network.driver.mtu\"}}'"
+    ),
     "secrets": "docker secret ls --format '{{.Name}}'",
     "configs": "docker config ls --format '{{.Name}}'",
     "worker token": "docker swarm join-token -q worker",
@@ -272,6 +290,7 @@ def parse_host(name: str, sections: dict[str, str]) -> HostFacts:
         storage_ready=bool(sections["media"].strip()),
         fstab=sections["fstab"].strip(),
         nfs=bool(sections["nfs"].strip()),
+        mtu=parse_mtu(sections["mtu"]),
     )
 
 
@@ -300,7 +319,8 @@ def read_host(inventory: Inventory, connection: Connection) -> HostFacts:
     before = time.time()
     date = float(connection.run("date +%s.%N").stdout)
     took = time.time() - before
-    commands = host_commands(inventory.cluster.storage_path)
+    address = inventory.named(connection.name).swarm_address
+    commands = host_commands(inventory.cluster.storage_path, address)
     facts = parse_host(connection.name, ask(connection, commands))
     return replace(facts, clock=date - before - took / 2, uncertainty=took / 2)
 

@@ -28,6 +28,8 @@ def judge(service: Service, since: str) -> Verdict:
     """
     current = sum(t.current for t in service.running)
     count = f"{current} of {service.desired} run the new release"
+    if service.replicas == 0:
+        count = "not wanted here"
     if service.update.startswith("rollback") and service.message:
         return Verdict(service.name, "failed", f"was rolled back by the swarm ({service.message})")
     if service.update == "paused":
@@ -35,7 +37,11 @@ def judge(service: Service, since: str) -> Verdict:
     broken = failures(service, since)
     if not current and len(broken) >= ENOUGH * max(service.desired, 1):
         return Verdict(service.name, "failed", f"does not start: {len(broken)} tasks failed")
-    if service.update == "updating" or current < service.desired or service.desired == 0:
+    if (
+        service.update == "updating"
+        or current < service.desired
+        or (service.desired == 0 and service.replicas != 0)
+    ):
         why = f"; {len(broken)} failed" if broken else ""
         return Verdict(service.name, "waiting", count + why)
     old = len(service.running) - current

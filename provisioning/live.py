@@ -130,8 +130,10 @@ def _task(row: dict[str, Any], spec: dict[str, Any]) -> Task:
         state=status.get("State", "new"),
         wanted=row.get("DesiredState", ""),
         image=mine.get("ContainerSpec", {}).get("Image", ""),
-        current=mine.get("ContainerSpec") == wanted.get("ContainerSpec")
-        and mine.get("ForceUpdate", 0) == wanted.get("ForceUpdate", 0),
+        current=all(
+            _essence(mine.get(part)) == _essence(wanted.get(part))
+            for part in ("ContainerSpec", "Resources", "ForceUpdate")
+        ),
         error=status.get("Err", ""),
         exit_code=container.get("ExitCode"),
         at=status.get("Timestamp", ""),
@@ -143,3 +145,14 @@ def _task(row: dict[str, Any], spec: dict[str, Any]) -> Task:
             for address in attachment.get("Addresses") or []
         ),
     )
+
+
+def _essence(value: Any) -> Any:
+    """Leave out what is empty: the engine shows some empty parts for services only."""
+    if isinstance(value, dict):
+        # A default grace period, too, is spelled out for services only.
+        kept = {k: _essence(item) for k, item in value.items() if k != "StopGracePeriod"}
+        return {key: item for key, item in kept.items() if item} or None
+    if isinstance(value, list):
+        return [_essence(item) for item in value] or None
+    return value or None

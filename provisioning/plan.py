@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioning.facts import MARKER, Facts, Node
+from provisioning.facts import MARKER, VXLAN, Facts, Node
 from provisioning.inventory import Host, Inventory
 from provisioning.preflight import mounted, notes, problems
 
@@ -284,15 +284,17 @@ def _objects(
     seat = seat_of(inventory, facts)
     swarm = facts.swarm
     held = {
-        "network": swarm.networks if swarm else frozenset(),
+        "network": frozenset(swarm.networks if swarm else ()),
         "secret": swarm.secrets if swarm else frozenset(),
         "config": swarm.configs if swarm else frozenset(),
     }
+    smallest = min(found.mtu for found in facts.hosts.values())
+    mtu = f"--opt com.docker.network.driver.mtu={smallest - VXLAN} " if smallest < 1500 else ""
     for item in objects:
         if item.name in held[item.kind]:
             continue
         options = " ".join((f"--label bookstore.cluster={inventory.cluster.name}", *item.options))
-        driver = "--driver overlay " if item.kind == "network" else ""
+        driver = f"--driver overlay {mtu}" if item.kind == "network" else ""
         dash = "" if item.kind == "network" else " -"
         command = f"docker {item.kind} create {driver}{options} {item.name}{dash}"
         words = f"create the {item.kind} {item.name}"

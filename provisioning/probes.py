@@ -25,8 +25,9 @@ def mtu(address):
     route = subprocess.run(["ip", "-o", "route", "get", address], capture_output=True, text=True)
     words = route.stdout.split()
     device = words[words.index("dev") + 1] if "dev" in words else "lo"
-    with open(f"/sys/class/net/{device}/mtu") as file:
-        return int(file.read())
+    link = subprocess.run(["ip", "-o", "link", "show", device], capture_output=True, text=True)
+    words = link.stdout.split()
+    return int(words[words.index("mtu") + 1])
 sizes = {address: mtu(address) for address in peers}
 seen, start, spoken = set(), time.monotonic(), 0
 while time.monotonic() - start < 5:

@@ -141,22 +141,22 @@ def carry_out(inventory: Inventory, fleet: Fleet, proposal: Proposal, say: Say) 
 def create_objects(
     connection: Connection, cluster: str, objects: tuple[Object, ...], say: Say
 ) -> None:
-    """Create the networks, secrets and configs that are not there yet."""
+    """Create the secrets and configs that are not there yet; networks are made by apply."""
     for item in objects:
-        found = connection.run(
-            f"docker {item.kind} inspect {item.name} >/dev/null 2>&1", sudo=True, check=False
-        )
-        if found.status:
-            options = " ".join((f"--label bookstore.cluster={cluster}", *item.options))
-            kind = "--driver overlay" if item.kind == "network" else ""
-            dash = "" if item.kind == "network" else "-"
-            connection.run(
-                f"docker {item.kind} create {kind} {options} {item.name} {dash}",
-                sudo=True,
-                stdin=item.content,
-                shown=f"create the {item.kind} {item.name}",
+        look = f"docker {item.kind} inspect {item.name} >/dev/null 2>&1"
+        if not connection.run(look, sudo=True, check=False).status:
+            continue
+        if item.kind == "network":
+            raise OperatorError(
+                f"The network {item.name} is not there yet. Run ./run ops apply first."
             )
-            say(f"  created the {item.kind} {item.name}")
+        connection.run(
+            f"docker {item.kind} create --label bookstore.cluster={cluster} {item.name} -",
+            sudo=True,
+            stdin=item.content,
+            shown=f"create the {item.kind} {item.name}",
+        )
+        say(f"  created the {item.kind} {item.name}")
 
 
 def collect_garbage(connection: Connection, cluster: str, say: Say) -> None:
