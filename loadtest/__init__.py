@@ -1,0 +1,1 @@
+"""Simulated readers, drills that break things under them, and proof that nothing was lost."""
