@@ -1,0 +1,174 @@
+"""Write the inventory (`cluster.toml`) of the hosts on AWS, with the secrets it refers to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from provisioning.cloud import host_keys
+from provisioning.cloud.aws import Aws, explained
+from provisioning.cloud.settings import Settings
+from provisioning.cloud.stacks import subnets
+from provisioning.errors import OperatorError
+from provisioning.inventory import load
+
+HEADER = "# Written by `./run ops cloud inventory`; it is written anew each time."
+DATABASE_CA = "https://truststore.pki.rds.amazonaws.com/{region}/{region}-bundle.pem"
+CA_IN_SHOP = "/run/secrets/database_ca"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One host of the swarm."""
+
+    name: str
+    role: str
+    address: str
+    zone: str
+    host_key: str
+
+
+def gather(aws: Aws, outputs: Mapping[str, str]) -> tuple[list[Member], list[str]]:
+    """List managers and workers; also name the workers whose host key is not known yet."""
+    members = [
+        Member(
+            f"manager{n}",
+            "manager",
+            outputs[f"Manager{n}Address"],
+            outputs[f"Manager{n}Zone"],
+            outputs[f"Manager{n}HostKey"],
+        )
+        for n in (1, 2, 3)
+        if f"Manager{n}Address" in outputs
+    ]
+    silent = []
+    with explained("look at the workers"):
+        group = aws.autoscaling.describe_auto_scaling_groups(
+            AutoScalingGroupNames=[outputs["Group"]]
+        )["AutoScalingGroups"]
+        names = sorted(
+            i["InstanceId"]
+            for g in group
+            for i in g.get("Instances", [])
+            if i["LifecycleState"] == "InService"
+        )
+        found = aws.ec2.describe_instances(InstanceIds=names)["Reservations"] if names else []
+        for instance in (i for r in found for i in r["Instances"]):
+            name = instance["InstanceId"]
+            console = aws.ec2.get_console_output(InstanceId=name).get("Output", "")
+            key = host_keys.announced(console)
+            if key is None:
+                silent.append(name)
+                continue
+            zone = instance["Placement"]["AvailabilityZone"]
+            members.append(Member(name, "worker", instance["PrivateIpAddress"], zone, key))
+    return members, silent
+
+
+def fetch_authority(region: str) -> str:
+    """Download the certificates that Amazon signs databases of this region with."""
+    url = DATABASE_CA.format(region=region)
+    try:
+        return httpx.get(url, timeout=20).raise_for_status().text
+    except httpx.HTTPError as error:
+        raise OperatorError(
+            f"Amazon's database certificates cannot be downloaded from {url} ({error}). Check the "
+            "network, then run the command again."
+        ) from None
+
+
+def secret_files(
+    aws: Aws,
+    outputs: Mapping[str, str],
+    authority: Callable[[str], str] = fetch_authority,
+) -> dict[str, str]:
+    """Read the secrets; give the text of each file by its name."""
+
+    def read(name: str) -> str:
+        with explained("read the installation's secrets"):
+            return aws.secrets.get_secret_value(SecretId=outputs[name])["SecretString"]
+
+    user = json.loads(read("DatabaseSecret"))
+    return {
+        "database_url": (
+            f"mysql://{user['username']}:{user['password']}@{outputs['DatabaseHost']}:3306/"
+            f"bookstore?ssl_ca={CA_IN_SHOP}\n"
+        ),
+        "secret_key": read("ShopSecret") + "\n",
+        "database_ca": authority(aws.region),
+    }
+
+
+def text(settings: Settings, outputs: Mapping[str, str], members: Sequence[Member]) -> str:
+    """Write the inventory."""
+    shop = settings.shop
+    public = subnets(settings.network.cidr)[0][: settings.network.zones]
+    head = f"""{HEADER}
+[cluster]
+name = "{settings.name}"
+domain = "{shop.domain}"
+acme_email = "{shop.acme_email}"
+image = "{shop.image}"
+replicas = [{shop.replicas[0]}, {shop.replicas[1]}]
+storage = "nfs4:{outputs["FilesHost"]}:/"
+database_url_file = "secrets/database_url"
+load_balancer = {json.dumps(public)}
+
+[secrets]
+secret_key = "secrets/secret_key"
+database_ca = "secrets/database_ca"
+
+[ssh]
+user = "admin"
+key_file = "{settings.hosts.key_file}"
+jump = "bastion"
+
+[[jump]]
+name = "bastion"
+address = "{outputs["BastionAddress"]}"
+host_key = "{outputs["BastionHostKey"]}"
+"""
+    return head + "".join(
+        f"""
+[[host]]
+name = "{member.name}"
+role = "{member.role}"
+address = "{member.address}"
+zone = "{member.zone}"
+host_key = "{member.host_key}"
+"""
+        for member in members
+    )
+
+
+def write(path: Path, inventory: str, secrets: Mapping[str, str]) -> None:
+    """Put inventory and secrets in place, each whole; refuse to overwrite a file of another's."""
+    if path.exists() and not path.read_text(encoding="utf-8").startswith(HEADER):
+        raise OperatorError(
+            f"{path} was not written by this command, so it is left alone. Name another file with "
+            "--output, or move yours away."
+        )
+    folder = path.parent / "secrets"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, value in secrets.items():
+        _replace(folder / name, value)
+    fresh = path.with_name(f".{path.name}.new")
+    _replace(fresh, inventory)
+    try:
+        load(fresh)
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _replace(path: Path, content: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+    os.replace(part, path)

@@ -1,0 +1,112 @@
+"""The stacks of one installation, in order, and where each takes its parameters from. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from provisioning.cloud.settings import Settings
+from provisioning.cloud.templates import Template
+
+type Values = dict[str, str]
+
+UNKNOWN = "(known once the stacks before it are there)"
+KEPT = ("Ami", "ActiveVersion")  # stay as they are unless something else is said
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stack: its template's name and its own."""
+
+    template: str
+    stack: str
+
+
+def stages(settings: Settings) -> tuple[Stage, ...]:
+    """List the stacks in the order in which they are made."""
+    names = ("network", "data", settings.cloud.kind)
+    return tuple(Stage(name, f"{settings.name}-{name}") for name in names)
+
+
+def secret_parameters(template: Template) -> frozenset[str]:
+    """Name the parameters that AWS never shows again."""
+    return frozenset(n for n, p in template["Parameters"].items() if p.get("NoEcho"))
+
+
+def parameters(
+    template: Template, settings: Settings, outputs: Mapping[str, str], before: Mapping[str, str]
+) -> Values:
+    """Give every parameter a value: from the settings, else an earlier stack, else the default.
+
+    `outputs` are those of the stacks before this one, `before` the values this stack has now.
+    What neither knows yet is UNKNOWN.
+    """
+    ours = _from_settings(settings)
+    result = {}
+    for name, declared in template["Parameters"].items():
+        if name in KEPT and not ours.get(name) and before.get(name):
+            result[name] = before[name]
+        elif ours.get(name) is not None and not (name in KEPT and not ours[name]):
+            result[name] = ours[name]
+        elif name in outputs and name not in KEPT:
+            result[name] = outputs[name]
+        elif name in before:
+            result[name] = before[name]
+        else:
+            result[name] = str(declared.get("Default", UNKNOWN))
+    return result
+
+
+def subnets(cidr: str) -> tuple[list[str], list[str]]:
+    """Divide a network: three public subnets of /24 at its start, three private ones after it."""
+    network = ipaddress.IPv4Network(cidr)
+    eighths = list(network.subnets(prefixlen_diff=3))
+    public = islice(eighths[0].subnets(new_prefix=max(24, network.prefixlen + 5)), 3)
+    return [str(n) for n in public], [str(n) for n in eighths[1:4]]
+
+
+def _from_settings(settings: Settings) -> Values:
+    cloud, shop, hosts = settings.cloud, settings.shop, settings.hosts
+    network, database, group = settings.network, settings.database, settings.group
+    public, private = subnets(network.cidr)
+    fewest, most = (str(n) for n in hosts.workers)
+    return {
+        "Name": cloud.name,
+        "VpcCidr": network.cidr,
+        "PublicCidrs": ",".join(public),
+        "PrivateCidrs": ",".join(private),
+        "Zones": str(network.zones),
+        "Nat": network.nat,
+        "OperatorCidr": cloud.operators,
+        "FlowLogs": _flag(network.flow_logs),
+        "Engine": database.engine,
+        "MinCapacity": f"{database.min_capacity:g}",
+        "MaxCapacity": f"{database.max_capacity:g}",
+        "Reader": _flag(database.reader),
+        "BackupDays": str(database.backup_days),
+        "Rotation": _flag(database.rotation),
+        "Ami": hosts.ami,
+        "ManagerType": hosts.manager_type,
+        "WorkerType": hosts.type,
+        "InstanceType": hosts.type,
+        "Managers": str(hosts.managers),
+        "WorkersMin": fewest,
+        "WorkersMax": most,
+        "InstancesMin": fewest,
+        "InstancesMax": most,
+        "DiskSize": str(hosts.disk),
+        "InstanceProfile": hosts.instance_profile,
+        "Domain": shop.domain,
+        "HostedZone": shop.hosted_zone,
+        "Image": shop.image,
+        "CpuTarget": str(group.cpu_target),
+        "RequestsTarget": str(group.requests_target),
+        "CertificateArn": group.certificate,
+        "RepositoryArn": group.repository,
+    }
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

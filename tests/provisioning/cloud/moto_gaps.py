@@ -1,0 +1,159 @@
+"""What moto's CloudFormation lacks and our templates use, so that whole stacks run against it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any, Self
+
+import boto3
+from moto.cloudformation.models import ChangeSet
+from moto.core.common_models import CloudFormationModel
+
+IGNORED = (  # they exist, and do nothing that a test looks at
+    "AWS::AutoScaling::ScalingPolicy",
+    "AWS::CertificateManager::Certificate",
+    "AWS::RDS::DBClusterParameterGroup",
+    "AWS::SecretsManager::RotationSchedule",
+)
+
+
+class Resource(CloudFormationModel):
+    """A resource that is no more than a name, unless a subclass makes it something."""
+
+    TYPE = ""
+
+    def __init__(self, name: str, region: str, definition: dict[str, Any]) -> None:
+        self.name, self.region, self.properties = name, region, definition["Properties"]
+        self.definition = definition
+
+    @classmethod
+    def cloudformation_type(cls) -> str:
+        return cls.TYPE
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return ""
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        return True
+
+    def get_cfn_attribute(self, attribute: str) -> str:
+        return f"{self.name}.{attribute}"
+
+    @property
+    def physical_resource_id(self) -> str:
+        return self.name
+
+    def is_created(self) -> bool:
+        return True
+
+    def make(self) -> None:
+        """Make the thing behind the resource."""
+
+    def destroy(self) -> None:
+        """Delete the thing behind the resource."""
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls,
+        resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+        **kwargs: Any,
+    ) -> Self:
+        resource = cls(resource_name, region_name, cloudformation_json)
+        resource.make()
+        return resource
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: Self,
+        new_resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+    ) -> Self:
+        original_resource.properties = cloudformation_json["Properties"]
+        return original_resource
+
+    def delete(self, account_id: str, region: str) -> None:
+        self.destroy()
+
+
+class Secret(Resource):
+    TYPE = "AWS::SecretsManager::Secret"
+
+    def make(self) -> None:
+        client = boto3.client("secretsmanager", self.region)
+        asked = self.properties["GenerateSecretString"]
+        made = client.get_random_password(
+            PasswordLength=asked["PasswordLength"], ExcludePunctuation=True
+        )["RandomPassword"]
+        if "SecretStringTemplate" in asked:
+            rest = json.loads(asked["SecretStringTemplate"])
+            made = json.dumps({**rest, asked["GenerateStringKey"]: made})
+        self.name = client.create_secret(Name=f"{self.name}-{uuid.uuid4()}", SecretString=made)[
+            "ARN"
+        ]
+
+    def destroy(self) -> None:
+        client = boto3.client("secretsmanager", self.region)
+        client.delete_secret(SecretId=self.name, ForceDeleteWithoutRecovery=True)
+
+
+class Cluster(Resource):
+    TYPE = "AWS::RDS::DBCluster"
+
+    def make(self) -> None:
+        self.name = self.name.lower()
+        boto3.client("rds", self.region).create_db_cluster(
+            DBClusterIdentifier=self.name,
+            Engine=self.properties["Engine"],
+            MasterUsername=self.properties["MasterUsername"],
+            ManageMasterUserPassword=True,
+            DeletionProtection=str(self.properties["DeletionProtection"]).lower() == "true",
+        )
+
+    def destroy(self) -> None:
+        assert self.definition["DeletionPolicy"] == "Snapshot"
+        boto3.client("rds", self.region).delete_db_cluster(
+            DBClusterIdentifier=self.name,
+            SkipFinalSnapshot=False,
+            FinalDBSnapshotIdentifier=self.name.replace("-cluster-", "-snapshot-cluster-"),
+        )
+
+
+def nothing(kind: str) -> type[Resource]:
+    """Make a resource class that only has a name."""
+    return type(kind.rpartition("::")[2], (Resource,), {"TYPE": kind})
+
+
+KNOWN = [Secret, Cluster, *(nothing(kind) for kind in IGNORED)]
+
+
+def changes_of_parameters(change_set: ChangeSet) -> list[Any]:
+    """List changes as AWS does: a resource also changes when a parameter that it uses does."""
+    resource_map = change_set.stack.resource_map
+    found = resource_map.build_resource_diff(change_set.template_dict, change_set.parameters)
+    kinds = {**change_set.template_dict["Resources"], **resource_map._resource_json_map}
+    from moto.cloudformation.models import Change
+
+    return [
+        Change(action=action, logical_resource_id=name, resource_type=kinds[name]["Type"])
+        for action, names in found.items()
+        for name in names
+    ]
+
+
+def apply_whole(change_set: ChangeSet) -> None:
+    """Carry a change set out so that the stack's parameters and outputs follow."""
+    stack = change_set.stack
+    stack.resource_map.update(change_set.template_dict, change_set.parameters)
+    stack.parameters = change_set.parameters
+    stack.template = change_set.template
+    stack._parse_template()
+    stack.output_map = stack._create_output_map()
