@@ -13,3 +13,4 @@ lock app --constraints requirements/all.lock
 lock ops --constraints requirements/all.lock --group ops
 lock load --constraints requirements/all.lock --group load
 lock edge --constraints requirements/all.lock --group edge
+lock bench --constraints requirements/all.lock --group bench
