@@ -12,7 +12,7 @@ MAX_DEFECTS = 500
 MAX_COPIES = 1000
 MAX_PRICE = 1_000_000  # minor units
 YEARS = (-3000, 2100)  # years before Christ are negative
-_LARGEST_ID = 2**63 - 1
+LARGEST_ID = 2**63 - 1
 
 
 class Grade(NamedTuple):
@@ -97,7 +97,7 @@ def merged_lines(lines: Sequence[HoldLine]) -> list[HoldLine]:
 
 def possible_ids(book_ids: Sequence[int]) -> list[int]:
     """Return those of the numbers that a book may have at all."""
-    return [book_id for book_id in book_ids if 0 < book_id <= _LARGEST_ID]
+    return [book_id for book_id in book_ids if 0 < book_id <= LARGEST_ID]
 
 
 def shortfall(wanted: Sequence[HoldLine], left: Mapping[int, int]) -> dict[int, int]:

@@ -26,6 +26,51 @@ class _QuoteRow(NamedTuple):
     listed: int
 
 
+class Book(NamedTuple):
+    """A book with all that its page and its seller's form show."""
+
+    id: int
+    isbn13: str | None
+    title: str
+    author: str
+    language: str | None
+    year: int | None
+    category: str
+    condition: str
+    ex_library: int
+    defects: str
+    description: str
+    price: int
+    currency: str
+    stock: int
+    seller_id: int
+    seller_name: str
+    cover: str | None
+    listed: int
+    created_at: int
+    updated_at: int
+
+
+class Copy(NamedTuple):
+    """Another offer of the same book."""
+
+    id: int
+    condition: str
+    price: int
+    currency: str
+    seller_name: str
+
+
+class Known(NamedTuple):
+    """What the catalogue knows of an ISBN."""
+
+    title: str
+    author: str
+    year: int | None
+    language: str | None
+    category: str
+
+
 class _Left(NamedTuple):
     id: int
     left: int
@@ -116,6 +161,85 @@ async def add_book(source: Queries, values: dict[str, Any], terms: Terms) -> int
     book_id = await source.insert(f"INSERT {INSERT}", values)
     await _add_words(source, {book_id: words_of(terms)})
     return book_id
+
+
+_BOOK = ", ".join(f"`{name}`" for name in Book._fields)
+
+
+async def book(source: Source, book_id: int) -> Book | None:
+    return await source.one(Book, f"SELECT {_BOOK} FROM books WHERE id = :id", {"id": book_id})
+
+
+async def books_of(source: Source, seller_id: int, before: int | None, limit: int) -> list[Book]:
+    """Return a seller's books older than `before`, the newest first, withdrawn ones included."""
+    older = "" if before is None else " AND id < :before"
+    return await source.all(
+        Book,
+        f"SELECT {_BOOK} FROM books WHERE seller_id = :seller{older} ORDER BY id DESC LIMIT :limit",
+        {"seller": seller_id, "limit": limit} | ({} if before is None else {"before": before}),
+    )
+
+
+async def other_copies(source: Source, of: Book, limit: int) -> list[Copy]:
+    """Return other offers of the same ISBN, the cheapest first."""
+    return await source.all(
+        Copy,
+        "SELECT id, `condition`, price, currency, seller_name FROM books"
+        " WHERE isbn13 = :isbn13 AND on_sale = 1 AND id <> :id ORDER BY price, id LIMIT :limit",
+        {"isbn13": of.isbn13, "id": of.id, "limit": limit},
+    )
+
+
+async def known(source: Source, isbn13: str) -> Known | None:
+    return await source.one(
+        Known,
+        "SELECT title, author, year, language, category FROM books WHERE isbn13 = :isbn13"
+        " ORDER BY id LIMIT 1",
+        {"isbn13": isbn13},
+    )
+
+
+async def change_book(
+    source: Queries, book_id: int, terms: Terms, *, seller_name: str, cover: str | None, now: int
+) -> None:
+    """Write what the seller says of a book; its copies are another matter."""
+    values = {
+        **terms._asdict(),
+        "ex_library": int(terms.ex_library),
+        "title_key": words.title_key(terms.title),
+        "seller_name": seller_name,
+        "cover": cover,
+        "updated_at": now,
+    }
+    assignments = ", ".join(f"`{name}` = :{name}" for name in values)
+    await source.execute(
+        f"UPDATE books SET {assignments} WHERE id = :id", {**values, "id": book_id}
+    )
+    await source.execute(
+        f"UPDATE books_words SET words = :words WHERE {words_id(source)} = :id",
+        {"words": words_of(terms), "id": book_id},
+    )
+
+
+async def set_copies(source: Queries, book_id: int, *, seen: int, copies: int) -> bool:
+    """Set the copies left to sell; False, and nothing done, when they are not `seen` any more."""
+    # Each column is computed from those behind it: MySQL assigns from left to right.
+    changed = await source.execute(
+        "UPDATE books SET on_sale = (listed = 1 AND :copies > 0),"
+        " copies_total = copies_total + :copies - stock, stock = :copies"
+        " WHERE id = :id AND stock = :seen",
+        {"id": book_id, "seen": seen, "copies": copies},
+    )
+    return changed == 1
+
+
+async def set_listed(source: Source, book_id: int, listed: bool, now: int) -> None:
+    """Withdraw a book, or put it back."""
+    await source.execute(
+        "UPDATE books SET listed = :listed, on_sale = (:listed = 1 AND stock > 0),"
+        " updated_at = :now WHERE id = :id",
+        {"id": book_id, "listed": int(listed), "now": now},
+    )
 
 
 async def _add_words(source: Queries, words_by_id: Mapping[int, str]) -> None:

@@ -1,14 +1,38 @@
 """What the catalogue decides."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
-from bookstore.catalogue import repository
-from bookstore.catalogue.domain import possible_ids
+from bookstore.catalogue import listing, repository
+from bookstore.catalogue.domain import Seller, Terms, possible_ids
 from bookstore.catalogue.holds import SWEEP_SECONDS, Holds
-from bookstore.clock import Clock
-from bookstore.contracts import Quote
-from bookstore.database import Database
+from bookstore.catalogue.listing import Card
+from bookstore.catalogue.repository import Book, Copy, Known
+from bookstore.catalogue.search import Cursor, Search
+from bookstore.clock import MINUTE, Clock
+from bookstore.contracts import Person, Quote
+from bookstore.database import Database, Queries
 from bookstore.settings import Settings
+
+OWN_PAGE = 50
+_OTHER_COPIES = 6
+
+
+class StockChanged(Exception):
+    """Copies were sold or came back since the form was opened; `left` are there now."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(f"{left} copies are left")
+        self.left = left
+
+
+class Listing(NamedTuple):
+    """A page of the listing. `matches` counts to listing.COUNTED + 1 and is None on later pages."""
+
+    cards: list[Card]
+    matches: int | None
+    after: Cursor | None
+    languages: tuple[str, ...]
 
 
 class Catalogue:
@@ -19,6 +43,8 @@ class Catalogue:
         self.settings = settings
         self.clock = clock
         self.holds = Holds(database, clock)
+        self._languages: tuple[str, ...] = ()
+        self._languages_until = 0
 
     def chores(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
         """Return what to do in the background and how often, in seconds."""
@@ -28,3 +54,76 @@ class Catalogue:
         """Return today's terms of those of the books that exist, withdrawn ones included."""
         found = await repository.quotes(self.database, possible_ids(book_ids))
         return {quote.book_id: quote for quote in found}
+
+    async def search(self, wish: Search) -> Listing:
+        """Return a page of books, with one query or two."""
+        found = await listing.page(self.database, wish)
+        matches = found.matches
+        uncounted = not wish.text and matches is not None and found.after is not None
+        if uncounted or (wish.after is None and self.clock() >= self._languages_until):
+            seen = await listing.overview(self.database, wish)
+            self._languages = tuple(sorted(filter(None, (seen.languages or "").split(","))))
+            self._languages_until = self.clock() + MINUTE
+            if uncounted:
+                matches = seen.matches
+        return Listing(found.cards, matches, found.after, self._languages)
+
+    async def book(self, book_id: int) -> Book | None:
+        """Return a book that is on sale or sold out; a withdrawn one is nobody's business."""
+        book = await repository.book(self.database, book_id)
+        return book if book is not None and book.listed else None
+
+    async def other_copies(self, book: Book) -> list[Copy]:
+        """Return other offers of the same book, the cheapest first."""
+        if book.isbn13 is None:
+            return []
+        return await repository.other_copies(self.database, book, _OTHER_COPIES)
+
+    async def known(self, isbn13: str) -> Known | None:
+        """Return what the catalogue knows of an ISBN."""
+        return await repository.known(self.database, isbn13)
+
+    async def own_book(self, person: Person, book_id: int) -> Book | None:
+        """Return a person's own book, withdrawn or not; somebody else's is as if it were not."""
+        book = await repository.book(self.database, book_id)
+        return book if book is not None and book.seller_id == person.id else None
+
+    async def own_books(self, person: Person, before: int | None) -> list[Book]:
+        """Return a page of a person's books, the newest first, and one more if there are more."""
+        return await repository.books_of(self.database, person.id, before, OWN_PAGE + 1)
+
+    async def publish(self, person: Person, terms: Terms, copies: int, cover: str | None) -> int:
+        """Put a book on sale; return its id."""
+        values = repository.book_values(
+            terms,
+            seller=Seller(person.id, person.name),
+            copies=copies,
+            currency=self.settings.currency,
+            now=self.clock(),
+            cover=cover,
+        )
+        return await self.database.in_transaction(
+            lambda queries: repository.add_book(queries, values, terms)
+        )
+
+    async def change(
+        self, person: Person, book: Book, terms: Terms, *, copies: int, seen: int, cover: str | None
+    ) -> None:
+        """Change a person's own book. `copies` replaces what is left to sell, and only if that is
+        still what the form showed as `seen`; else nothing changes and StockChanged says why."""
+
+        async def write(queries: Queries) -> None:
+            if copies != seen and not await repository.set_copies(
+                queries, book.id, seen=seen, copies=copies
+            ):
+                now = await repository.book(queries, book.id)
+                raise StockChanged(now.stock if now else 0)
+            await repository.change_book(
+                queries, book.id, terms, seller_name=person.name, cover=cover, now=self.clock()
+            )
+
+        await self.database.in_transaction(write)
+
+    async def set_listed(self, book: Book, listed: bool) -> None:
+        """Withdraw a person's own book from sale, or put it back."""
+        await repository.set_listed(self.database, book.id, listed, self.clock())

@@ -18,8 +18,8 @@ document.addEventListener("htmx:after:swap", () => {
 
 // Forms that send themselves when a choice changes (data-autosubmit); without scripts a button does.
 document.addEventListener("change", (event) => {
-  const form = event.target.closest("form[data-autosubmit]");
-  if (form) form.requestSubmit();
+  const form = event.target.form; // the choice may stand outside of its form
+  if (form?.hasAttribute("data-autosubmit")) form.requestSubmit();
 });
 
 // A form that is on its way cannot be sent a second time by a double click.

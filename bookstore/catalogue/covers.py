@@ -1,0 +1,128 @@
+"""Cover pictures: only what Pillow can read as JPEG, PNG or WebP is taken, and only what Pillow
+writes anew is kept, so that nothing of an upload but its pixels ever reaches a reader."""
+
+import hashlib
+import io
+import os
+import re
+import tempfile
+import warnings
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+MAX_BYTES = 10 * 1024 * 1024
+_MAX_PIXELS = 25_000_000
+_MIN_SIDE = 40
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_FULL = (800, 1200)
+_SMALL = (240, 360)
+# Code that a browser might run if it took the file for a page; no picture needs it.
+_CODE = re.compile(rb"<(script|html|svg|iframe|body|!doctype|\?php)", re.IGNORECASE)
+NAME = re.compile(r"[0-9a-f]{32}(-large)?\.webp")
+
+
+class NotACover(Exception):
+    """The file is no picture that can serve as a cover; `reason` is a key of REASONS."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def folder(media_dir: Path) -> Path:
+    """Return where the covers are; several replicas may share it."""
+    return media_dir / "covers"
+
+
+def large(name: str) -> str:
+    """Return the name of the full size of a cover."""
+    return name.replace(".webp", "-large.webp")
+
+
+def exists(name: str, media_dir: Path) -> bool:
+    """Tell whether there is a cover of that name."""
+    return bool(NAME.fullmatch(name)) and (folder(media_dir) / name).is_file()
+
+
+def check_name(name: str) -> None:
+    """Refuse a file name that no browser sends; it would not be used anyway."""
+    if ".." in name or "/" in name or "\\" in name or "\0" in name:
+        raise NotACover("name")
+
+
+def store(content: bytes, media_dir: Path) -> str:
+    """Keep a picture in two sizes; return the name of the small one. Raise NotACover.
+
+    The name is a digest of the content, so the same picture is kept once, and a name never gets
+    another content. It takes a fraction of a second of computing: call it in a thread.
+    """
+    full, small = _encoded(content)
+    name = hashlib.sha256(full).hexdigest()[:32] + ".webp"
+    folder(media_dir).mkdir(parents=True, exist_ok=True)
+    _write(folder(media_dir) / large(name), full)
+    _write(folder(media_dir) / name, small)
+    return name
+
+
+def _encoded(content: bytes) -> tuple[bytes, bytes]:
+    if len(content) > MAX_BYTES:
+        raise NotACover("bytes")
+    if _CODE.search(content):
+        raise NotACover("code")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
+                width, height = opened.size
+                if width * height > _MAX_PIXELS:
+                    raise NotACover("pixels")
+                if min(width, height) < _MIN_SIDE:
+                    raise NotACover("tiny")
+                opened.draft("RGB", (_FULL[0] * 2, _FULL[1] * 2))
+                opened.load()
+                upright = ImageOps.exif_transpose(opened)
+                picture = _flat(upright)
+                return _webp(picture, _FULL), _webp(picture, _SMALL)
+    except NotACover:
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise NotACover("pixels") from error
+    except Exception as error:  # what Pillow raises for broken files is of many kinds
+        raise NotACover("kind") from error
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """Return the picture in RGB, transparent parts on white."""
+    if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
+        over = picture.convert("RGBA")
+        under = Image.new("RGBA", over.size, "white")
+        return Image.alpha_composite(under, over).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _webp(picture: Image.Image, size: tuple[int, int]) -> bytes:
+    fitted = picture.copy()
+    fitted.thumbnail(size, Image.Resampling.LANCZOS)
+    bare = Image.new("RGB", fitted.size)  # carries no EXIF, no comments, no profile
+    bare.paste(fitted)
+    out = io.BytesIO()
+    bare.save(out, "WEBP", quality=82, method=4)
+    return out.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file so that whoever reads it at the same time sees all of it or nothing."""
+    if path.exists():
+        return
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

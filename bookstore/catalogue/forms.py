@@ -1,0 +1,199 @@
+"""The form in which a book is offered."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from babel.numbers import get_currency_precision
+from werkzeug.datastructures import FileStorage
+from wtforms import (
+    BooleanField,
+    FileField,
+    HiddenField,
+    IntegerField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+
+from bookstore.catalogue import isbn
+from bookstore.catalogue.domain import (
+    CATEGORIES,
+    GRADES,
+    LANGUAGES,
+    MAX_AUTHOR,
+    MAX_COPIES,
+    MAX_DEFECTS,
+    MAX_DESCRIPTION,
+    MAX_PRICE,
+    MAX_TITLE,
+    YEARS,
+    Terms,
+)
+from bookstore.catalogue.repository import Book, Known
+from bookstore.web.forms import ShopForm, plain_text, tidy
+from bookstore.web.i18n import gettext as _
+from bookstore.web.i18n import language_name, lazy_gettext
+
+
+class PriceField(StringField):  # type: ignore[misc]  # WTForms publishes no types
+    """An amount typed with a point or a comma; `data` is minor units."""
+
+    digits = 2
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        if self.data is None:
+            return ""
+        return str(Decimal(self.data).scaleb(-self.digits))
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = None
+        if not valuelist or not valuelist[0].strip():
+            return
+        match = re.fullmatch(r"\s*([0-9]{1,7})(?:[.,]([0-9]{1,3}))?\s*€?\s*", valuelist[0])
+        if not match or len(match[2] or "") > self.digits:
+            raise ValueError(_("Write the price as an amount such as 12.50."))
+        self.data = int(match[1] + (match[2] or "").ljust(self.digits, "0"))
+
+
+def _valid_isbn(_form: ShopForm, field: Any) -> None:
+    if field.data and isbn.isbn13_of(field.data) is None:
+        raise ValidationError(
+            _("This is no ISBN: a digit seems to be wrong. Check it, or leave the field empty.")
+        )
+
+
+def _positive(_form: ShopForm, field: Any) -> None:
+    if field.data is not None and not 0 < field.data <= MAX_PRICE:
+        raise ValidationError(_("The price must be more than 0 and at most 10,000."))
+
+
+class BookForm(ShopForm):
+    isbn = StringField(
+        lazy_gettext("ISBN"),
+        [Optional(), Length(max=40), _valid_isbn],
+        render_kw={"inputmode": "text", "autocomplete": "off", "maxlength": 40},
+    )
+    title = StringField(
+        lazy_gettext("Title"), [InputRequired(), Length(max=MAX_TITLE), plain_text], filters=[tidy]
+    )
+    author = StringField(
+        lazy_gettext("Author"),
+        [InputRequired(), Length(max=MAX_AUTHOR), plain_text],
+        filters=[tidy],
+    )
+    year = IntegerField(
+        lazy_gettext("Year"), [Optional(), NumberRange(*YEARS)], render_kw={"inputmode": "numeric"}
+    )
+    language = SelectField(lazy_gettext("Language"), [Optional()])
+    category = SelectField(lazy_gettext("Category"), [InputRequired()])
+    condition = SelectField(lazy_gettext("Condition"), [InputRequired()])
+    ex_library = BooleanField(lazy_gettext("It comes from a library and bears its marks"))
+    defects = StringField(
+        lazy_gettext("Defects"), [Length(max=MAX_DEFECTS), plain_text], filters=[tidy]
+    )
+    description = TextAreaField(
+        lazy_gettext("Description"),
+        [Length(max=MAX_DESCRIPTION), plain_text],
+        filters=[tidy],
+        render_kw={"rows": 5},
+    )
+    price = PriceField(
+        lazy_gettext("Price"),
+        [InputRequired(), _positive],
+        render_kw={"inputmode": "decimal", "autocomplete": "off"},
+    )
+    copies = IntegerField(
+        lazy_gettext("Copies"),
+        [InputRequired(), NumberRange(1, MAX_COPIES)],
+        default=1,
+        render_kw={"inputmode": "numeric"},
+    )
+    cover = FileField(
+        lazy_gettext("Cover"), render_kw={"accept": "image/jpeg,image/png,image/webp"}
+    )
+    kept_cover = HiddenField()  # a cover that came with a form that was refused for other reasons
+
+    def __init__(self, *args: Any, currency: str = "EUR", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.price.digits = get_currency_precision(currency)
+        names = sorted((language_name(code), code) for code in LANGUAGES)
+        self.language.choices = [("", _("Unknown"))] + [(code, name) for name, code in names]
+        self.category.choices = [("", _("Choose …"))] + [
+            (code, _(name)) for code, name in CATEGORIES.items()
+        ]
+        self.condition.choices = [("", _("Choose …"))] + [
+            (grade.code, _(grade.name)) for grade in GRADES
+        ]
+
+    def terms(self) -> Terms:
+        """Return what the seller says, after validation."""
+        assert self.price.data is not None
+        return Terms(
+            title=self.title.data,
+            author=self.author.data,
+            isbn13=isbn.isbn13_of(self.isbn.data or ""),
+            language=self.language.data or None,
+            year=self.year.data,
+            category=self.category.data,
+            condition=self.condition.data,
+            ex_library=bool(self.ex_library.data),
+            defects=self.defects.data or "",
+            description=self.description.data or "",
+            price=self.price.data,
+        )
+
+    def uploaded(self) -> FileStorage | None:
+        """Return the cover that was sent along, if one was chosen."""
+        file = self.cover.data
+        return file if isinstance(file, FileStorage) and file.filename else None
+
+    def fill_in(self, known: Known) -> list[str]:
+        """Fill the fields that are empty with what is known; return their names."""
+        filled = []
+        for name, value in known._asdict().items():
+            if value is not None and not self[name].data:
+                self[name].data = value
+                self[name].raw_data = None
+                filled.append(name)
+        return filled
+
+
+class EditForm(BookForm):
+    """The same form for a book that is on sale. `stock_seen` are the copies it was opened with."""
+
+    copies = IntegerField(
+        lazy_gettext("Copies"),
+        [InputRequired(), NumberRange(0, MAX_COPIES)],
+        render_kw={"inputmode": "numeric"},
+    )
+    stock_seen = HiddenField()
+    remove_cover = BooleanField(lazy_gettext("Remove the cover"))
+
+    def seen(self) -> int | None:
+        """Return the copies that the form was opened with, or None when that was tampered with."""
+        text = self.stock_seen.data or ""
+        return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
+def edit_form_of(book: Book) -> EditForm:
+    """Return the form filled with a book as it stands."""
+    return EditForm(
+        currency=book.currency,
+        isbn=book.isbn13 or "",
+        title=book.title,
+        author=book.author,
+        year=book.year,
+        language=book.language or "",
+        category=book.category,
+        condition=book.condition,
+        ex_library=bool(book.ex_library),
+        defects=book.defects,
+        description=book.description,
+        price=book.price,
+        copies=book.stock,
+        stock_seen=str(book.stock),
+    )

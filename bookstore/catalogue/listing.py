@@ -1,0 +1,256 @@
+"""The statements behind the listing. Each page is found in an index that holds its order and its
+facets, and only then the rows of the page are read: the cost does not grow with the catalogue.
+"""
+
+from typing import Any, NamedTuple
+
+from bookstore.catalogue import search, words
+from bookstore.catalogue.repository import Source, words_id
+from bookstore.catalogue.search import PAGE, Cursor, Search
+
+COUNTED = 1_000  # more are not counted: "1,000+"
+_TITLES = 2_000  # titles that a beginning of one or two letters is looked for in
+
+
+class Card(NamedTuple):
+    """A book as the listing shows it."""
+
+    id: int
+    title: str
+    author: str
+    year: int | None
+    language: str | None
+    condition: str
+    price: int
+    currency: str
+    cover: str | None
+    category: str
+    seller_id: int
+    seller_name: str
+    title_key: str
+
+
+class _Overview(NamedTuple):
+    matches: int
+    languages: str | None
+
+
+class Found(NamedTuple):
+    """One page. `matches` is how many books there are, at most COUNTED + 1, and None on later
+    pages, which do not count; `after` leads to the next page."""
+
+    cards: list[Card]
+    matches: int | None
+    after: Cursor | None
+
+
+_CARD = (
+    "b.id, b.title, b.author, b.year, b.language, b.`condition`, b.price, b.currency, b.cover,"
+    " b.category, b.seller_id, b.seller_name, b.title_key"
+)
+# sort -> (columns, descending); the id makes every order total.
+_ORDERS = {
+    "newest": ("id", True),
+    "price-up": ("price", False),
+    "price-down": ("price", True),
+    "title": ("title_key", False),
+    "relevance": ("rank_", False),
+}
+
+
+async def page(source: Source, wish: Search) -> Found:
+    """Return one page of the books that the wish asks for."""
+    return await (_text_page(source, wish) if wish.text else _browse_page(source, wish))
+
+
+async def _browse_page(source: Source, wish: Search) -> Found:
+    where, values = _facets(wish, "books")
+    keyset, more = _keyset(wish)
+    inner = (
+        f"SELECT id FROM books {_ignore_primary(source)} WHERE {where}{keyset}"
+        f" ORDER BY {_order(wish)} LIMIT {PAGE + 1}"
+    )
+    cards = await source.all(
+        Card,
+        f"SELECT {_CARD} FROM ({inner}) hits JOIN books b ON b.id = hits.id"
+        f" ORDER BY {_order(wish, 'b')}",
+        {**values, **more},
+    )
+    return Found(cards[:PAGE], None if wish.after else len(cards), _next(wish, cards))
+
+
+async def overview(source: Source, wish: Search) -> _Overview:
+    """Return how many books a wish without text matches, counted up to COUNTED + 1, and the
+    languages of the books on sale, separated by commas."""
+    where, values = _facets(wish, "books")
+    count = (
+        f"(SELECT COUNT(*) FROM (SELECT 1 FROM books {_ignore_primary(source)}"
+        f" WHERE {where} LIMIT {COUNTED + 1}) some)"
+        if not wish.text
+        else "0"
+    )
+    found = await source.one(
+        _Overview, f"SELECT {count} AS matches, ({_LANGUAGES}) AS languages", values
+    )
+    assert found is not None
+    return found
+
+
+# GROUP BY on a prefix of an index jumps from language to language instead of reading every entry.
+_LANGUAGES = (
+    "SELECT GROUP_CONCAT(language) FROM"
+    " (SELECT language FROM books WHERE on_sale = 1 GROUP BY on_sale, language) spoken"
+)
+
+
+class _TextCard(NamedTuple):
+    id: int
+    title: str
+    author: str
+    year: int | None
+    language: str | None
+    condition: str
+    price: int
+    currency: str
+    cover: str | None
+    category: str
+    seller_id: int
+    seller_name: str
+    title_key: str
+    rank_: int
+    matches: int
+
+
+async def _text_page(source: Source, wish: Search) -> Found:
+    terms = search.terms(wish.text)
+    if terms.kind == "nothing":
+        return Found([], 0, None)
+    ids, values = _ids(source, terms)
+    where, facets = _facets(wish, "f")
+    keyset, more = _keyset(wish)
+    # From the hits to their books, never the other way round.
+    join, force = "CROSS JOIN", ""
+    if source.dialect == "mysql":
+        join, force = "STRAIGHT_JOIN", "" if wish.seller else "FORCE INDEX (books_newest)"
+    inner = (
+        "SELECT f.id, f.price, f.title_key, COUNT(*) OVER () AS matches,"
+        " CASE WHEN f.title_key = :key THEN 0 WHEN f.title_key LIKE :key_like THEN 1 ELSE 2 END"
+        f" AS rank_ FROM ({ids}) ids {join} books f {force} ON f.id = ids.id AND {where}"
+    )
+    rows = await source.all(
+        _TextCard,
+        f"SELECT {_CARD}, hits.rank_, hits.matches FROM (SELECT * FROM ({inner}) ranked"
+        f" WHERE 1 = 1{keyset} ORDER BY {_order(wish)} LIMIT {PAGE + 1}) hits"
+        f" JOIN books b ON b.id = hits.id ORDER BY {_order(wish, 'hits')}",
+        {**values, **facets, **more, "key": terms.beginning, "key_like": f"{terms.beginning}%"},
+    )
+    cards = [Card(*row[:-2]) for row in rows]
+    after = _next(wish, cards)
+    if after is not None and wish.sort == "relevance":
+        after = Cursor(rows[PAGE - 1].rank_, after.id)
+    matches = min(rows[0].matches, COUNTED + 1) if rows else 0
+    return Found(cards[:PAGE], None if wish.after else matches, after)
+
+
+def _ids(source: Source, terms: search.Terms) -> tuple[str, dict[str, Any]]:
+    """Return the statement that finds the ids of the books with the text, and its values."""
+    if terms.kind == "isbn":
+        return "SELECT id FROM books WHERE isbn13 = :isbn13", {"isbn13": terms.isbn13}
+    statements: list[str] = []
+    values: dict[str, Any] = {}
+    if terms.kind in {"beginning", "either"}:
+        force = "FORCE INDEX (books_title)" if source.dialect == "mysql" else ""
+        statements.append(
+            f"SELECT id FROM (SELECT id FROM books {force} WHERE on_sale = 1"
+            " AND title_key >= :first AND title_key < :last"
+            f" ORDER BY title_key, id LIMIT {_TITLES}) titles"
+        )
+        values |= {"first": terms.beginning, "last": terms.beginning + "\U0010ffff"}
+    if terms.kind in {"words", "either"}:
+        name = words_id(source)
+        match = (
+            "books_words MATCH :words"
+            if source.dialect == "sqlite"
+            else "MATCH(words) AGAINST (:words IN BOOLEAN MODE)"
+        )
+        statements.append(f"SELECT {name} AS id FROM books_words WHERE {match}")
+        values["words"] = _expression(source, terms)
+    return " UNION ".join(statements), values
+
+
+def _expression(source: Source, terms: search.Terms) -> str:
+    """Write the words for the engine; they are letters and digits behind a mark, nothing else."""
+    marked = [words.MARK + word for word in terms.full]
+    begun = [words.MARK + terms.prefix] if terms.prefix else []
+    if source.dialect == "sqlite":
+        return " ".join([*(f'"{word}"' for word in marked), *(f'"{word}" *' for word in begun)])
+    return " ".join([*(f"+{word}" for word in marked), *(f"+{word}*" for word in begun)])
+
+
+def _facets(wish: Search, table: str) -> tuple[str, dict[str, Any]]:
+    """Return the conditions that the facets ask for, and their values."""
+    parts = [f"{table}.on_sale = 1"]
+    values: dict[str, Any] = {}
+    for column, codes in (
+        ("category", wish.categories),
+        ("language", wish.languages),
+        ("condition", wish.conditions),
+    ):
+        if len(codes) == 1:
+            parts.append(f"{table}.`{column}` = :{column}")
+            values[column] = codes[0]
+        elif codes:
+            parts.append(f"{table}.`{column}` IN :{column}")
+            values[column] = list(codes)
+    if wish.price_min is not None:
+        parts.append(f"{table}.price >= :price_min")
+        values["price_min"] = wish.price_min
+    if wish.price_max is not None:
+        parts.append(f"{table}.price <= :price_max")
+        values["price_max"] = wish.price_max
+    if wish.seller is not None:
+        parts.append(f"{table}.seller_id = :seller")
+        values["seller"] = wish.seller
+    return " AND ".join(parts), values
+
+
+def _order(wish: Search, table: str = "") -> str:
+    column, descending = _ORDERS[wish.sort]
+    dot, way = f"{table}." if table else "", " DESC" if descending else ""
+    if column == "id":
+        return f"{dot}id{way}"
+    # The best match goes by rank, and among equals the newest comes first.
+    id_way = " DESC" if descending or column == "rank_" else ""
+    return f"{dot}{column}{way}, {dot}id{id_way}"
+
+
+def _keyset(wish: Search) -> tuple[str, dict[str, Any]]:
+    """Return the condition for what comes after the cursor. It is written without row values,
+    which MariaDB does not look up in an index."""
+    if wish.after is None:
+        return "", {}
+    column, descending = _ORDERS[wish.sort]
+    if column == "id":
+        return " AND id < :after_id", {"after_id": wish.after.id}
+    past = "<" if descending else ">"
+    id_past = "<" if descending or column == "rank_" else ">"
+    return (
+        f" AND {column} {past}= :after_value"
+        f" AND ({column} {past} :after_value OR id {id_past} :after_id)",
+        {"after_value": wish.after.value, "after_id": wish.after.id},
+    )
+
+
+def _next(wish: Search, cards: list[Card]) -> Cursor | None:
+    if len(cards) <= PAGE:
+        return None
+    last = cards[PAGE - 1]
+    column, _descending = _ORDERS[wish.sort]
+    if column == "title_key":
+        return Cursor(last.title_key, last.id)
+    return Cursor(last.price if column == "price" else 0, last.id)
+
+
+def _ignore_primary(source: Source) -> str:
+    """Keep MySQL from reading whole rows in the order of their ids where an index has it all."""
+    return "IGNORE INDEX (PRIMARY)" if source.dialect == "mysql" else ""

@@ -1,0 +1,85 @@
+"""The listing and the book page: the same for everybody who looks."""
+
+from typing import Any
+
+from quart import Response, request
+
+from bookstore.catalogue import covers, search
+from bookstore.catalogue.listing import COUNTED
+from bookstore.catalogue.routes.common import (
+    ID,
+    blueprint,
+    category_names,
+    grade_meanings,
+    grade_names,
+    public,
+    the_catalogue,
+)
+from bookstore.web import i18n, urls
+from bookstore.web.errors import PageError
+from bookstore.web.i18n import gettext as _
+from bookstore.web.responses import wants_fragment
+from bookstore.web.templating import page, render_fragment
+
+TEMPLATE = "catalogue/index.html"
+
+
+@blueprint.get("/")
+async def index() -> Response:
+    wish = search.parse(request.args)
+    found = await the_catalogue().search(wish)
+    context: dict[str, Any] = {
+        "search": wish.text,
+        "wish": wish,
+        "cards": found.cards,
+        "matches": found.matches,
+        "counted": COUNTED,
+        "next_page": urls.home(**wish.address(after=found.after)) if found.after else None,
+        "book_languages": [code for code in found.languages if code not in wish.languages]
+        + list(wish.languages),
+        "grades": grade_names(),
+        "categories": category_names(),
+        "canonical": urls.home(**wish.address(after=None)),
+        "seller_name": found.cards[0].seller_name if wish.seller and found.cards else None,
+    }
+    if not wants_fragment():
+        return public(page(TEMPLATE, **context))
+    if wish.after is not None:
+        block = "cards"
+    elif set(request.args) == {"seller"}:
+        block = "shelf"
+    else:
+        block = "listing"
+    response = public(render_fragment(TEMPLATE, block, **context))
+    if block == "listing":  # the address without the fields that were left empty
+        response.headers["HX-Push-Url"] = context["canonical"]
+    return response
+
+
+@blueprint.get(f"/books/<{ID}:book_id>")
+async def book(book_id: int) -> Response:
+    found = await the_catalogue().book(book_id)
+    if found is None:
+        raise PageError(
+            404, _("This book is no longer on sale: it was withdrawn, or it was never here.")
+        )
+    return public(
+        page(
+            "catalogue/book.html",
+            book=found,
+            large_cover=covers.large(found.cover) if found.cover else None,
+            amount=i18n.plain_amount(found.price, found.currency),
+            year=_year(found.year),
+            others=await the_catalogue().other_copies(found),
+            grades=grade_names(),
+            meanings=grade_meanings(),
+            categories=category_names(),
+        )
+    )
+
+
+def _year(year: int | None) -> str | None:
+    """Write a year; those before Christ are negative."""
+    if year is None:
+        return None
+    return str(year) if year > 0 else _("%(year)s BC", year=-year)

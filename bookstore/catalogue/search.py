@@ -1,0 +1,172 @@
+"""What a reader asks of the listing: text, facets, order and place. An address says it all, and
+whatever in it makes no sense is left out."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+from werkzeug.datastructures import MultiDict
+
+from bookstore.catalogue import isbn, words
+from bookstore.catalogue.domain import (
+    CATEGORIES,
+    GRADE_BY_CODE,
+    LANGUAGES,
+    MAX_PRICE,
+)
+
+PAGE = 24
+MAX_TEXT = 200
+_MAX_WORDS = 8
+_MIN_PREFIX = 3
+SORTS = ("relevance", "newest", "price-up", "price-down", "title")
+# Words in so many titles that they tell nothing beside others.
+_COMMON_WORDS = """
+    a about an and are as at be by com das de der des die du el en et for from how i ich il in is
+    it la las le les lo los of on or that the this to un una und une was what when where who will
+    with y
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+
+
+class Cursor(NamedTuple):
+    """The last book of a page in the order at hand: what it is sorted by, and its id."""
+
+    value: int | str
+    id: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """One wish. Prices are in minor units; an empty tuple of codes allows all."""
+
+    text: str = ""
+    conditions: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    price_min: int | None = None
+    price_max: int | None = None
+    seller: int | None = None
+    sort: str = "newest"
+    after: Cursor | None = None
+
+    def address(self, **changes: Any) -> dict[str, Any]:
+        """Return the query of the address that asks this, with the given fields changed."""
+        wish = replace(self, **changes) if changes else self
+        usual = default_sort(wish.text)
+        return {
+            "q": wish.text,
+            "condition": list(wish.conditions),
+            "language": list(wish.languages),
+            "category": list(wish.categories),
+            "min": _amount(wish.price_min),
+            "max": _amount(wish.price_max),
+            "seller": wish.seller,
+            "sort": wish.sort if wish.sort != usual else None,
+            "after": f"{wish.after.value}.{wish.after.id}" if wish.after else None,
+        }
+
+    @property
+    def filtered(self) -> bool:
+        """Tell whether facets narrow the listing down."""
+        return bool(
+            self.conditions or self.languages or self.categories
+            or self.price_min is not None or self.price_max is not None
+        )  # fmt: skip
+
+
+def default_sort(text: str) -> str:
+    """Return the order without a choice: the best match for a text, else the newest."""
+    return "relevance" if text else "newest"
+
+
+def parse(arguments: MultiDict[str, str]) -> Search:
+    """Read the wish out of an address; what is malformed is as if it were not there."""
+    text = " ".join(arguments.get("q", "").split())[:MAX_TEXT]
+    sort = arguments.get("sort", "")
+    if sort not in SORTS or (sort == "relevance" and not text):
+        sort = default_sort(text)
+    low, high = _minor_units(arguments.get("min", "")), _minor_units(arguments.get("max", ""))
+    seller = arguments.get("seller", "")
+    return Search(
+        text=text,
+        conditions=_known(arguments.getlist("condition"), GRADE_BY_CODE),
+        languages=_known(arguments.getlist("language"), LANGUAGES),
+        categories=_known(arguments.getlist("category"), CATEGORIES),
+        price_min=low,
+        price_max=high,
+        seller=int(seller) if re.fullmatch(r"[0-9]{1,18}", seller) else None,
+        sort=sort,
+        after=_cursor(arguments.get("after", ""), sort),
+    )
+
+
+def _known(given: Iterable[str], codes: Iterable[str]) -> tuple[str, ...]:
+    """Return the codes among the given values, in their usual order; a name does as well."""
+    wanted = {value.strip().lower().replace(" ", "-").replace("_", "-") for value in given}
+    return tuple(code for code in codes if code in wanted)
+
+
+def _minor_units(text: str) -> int | None:
+    match = re.fullmatch(r"\s*([0-9]{1,7})(?:[.,]([0-9]{1,2})[0-9]*)?\s*", text)
+    if not match:
+        return None
+    return min(int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0")), MAX_PRICE)
+
+
+def _amount(minor_units: int | None) -> str | None:
+    if minor_units is None:
+        return None
+    whole, cents = divmod(minor_units, 100)
+    return f"{whole}.{cents:02}" if cents else str(whole)
+
+
+def _cursor(text: str, sort: str) -> Cursor | None:
+    value, dot, number = text.rpartition(".")
+    if not dot or not re.fullmatch(r"[0-9]{1,18}", number):
+        return None
+    if sort == "title":
+        return Cursor(value[: words.KEY_LENGTH], int(number))
+    if not re.fullmatch(r"[0-9]{1,18}", value):
+        return None
+    return Cursor(int(value), int(number))
+
+
+class Terms(NamedTuple):
+    """How a text is looked up. `full` are words that must all occur, the last one perhaps only
+    begun; `beginning` is what titles may begin with; `isbn13` is looked up as such."""
+
+    kind: Literal["nothing", "isbn", "words", "beginning", "either"]
+    full: tuple[str, ...] = ()
+    prefix: str | None = None
+    beginning: str = ""
+    isbn13: str | None = None
+
+
+def terms(text: str) -> Terms:
+    """Decide how to look a text up.
+
+    Common words are left out beside others. A text of common or very short words alone is looked
+    up as the beginning of a title, and a short word that is not common also as a whole word: "It"
+    finds It, "Yu" finds Charles Yu.
+    """
+    found = isbn.isbn13_of(text)
+    if found:
+        return Terms("isbn", isbn13=found)
+    if re.fullmatch(r"[0-9][0-9 -]{2,}", text):  # part of an ISBN, or a year
+        text = re.sub("[ -]", "", text)
+    split = words.split(text)[:_MAX_WORDS]
+    if not split:
+        return Terms("nothing")
+    key = words.title_key(text)
+    *earlier, last = split
+    telling = [word for word in earlier if len(word) > 1 and word not in _COMMON]
+    if len(last) >= _MIN_PREFIX and last not in _COMMON:
+        return Terms("words", tuple(telling), last, key)
+    if telling:
+        begun = len(last) > 1 and not any(word.startswith(last) for word in _COMMON)
+        return Terms("words", tuple(telling), last if begun else None, key)
+    if last in _COMMON or len(last) == 1:
+        return Terms("beginning", beginning=key)
+    return Terms("either", (last,), beginning=key)
