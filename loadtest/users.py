@@ -103,7 +103,7 @@ class Person(FastHttpUser):
             headers = {k.lower(): v for k, v in (response.headers or {}).items()}
             status = response.status_code or 0
             text = (response.text or "") if status else ""
-            page = Page(path, status, text, headers, str(response.error or ""))
+            page = Page(path, status, text, headers, str(getattr(response, "error", None) or ""))
             wrong = page.problem or f"status {status}" if not page.heard else check(page)
             if wrong:
                 response.failure(wrong)

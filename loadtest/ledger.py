@@ -1,0 +1,338 @@
+"""Compare what the shop promised with what its database holds. Any difference is a finding."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+Entry = Mapping[str, Any]
+CONTEXTS = ("accounts", "catalogue", "orders")
+PAID_BADGES = ("Paid", "Shipped", "Delivered", "On its way")
+
+
+class LedgerError(Exception):
+    """The comparison could not be made: one sentence."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference; `kind` is lost, duplicated, oversold, unasked, money or stock."""
+
+    kind: str
+    what: str
+
+
+class OrderRow(NamedTuple):
+    """An order and its payment, as the database has them; amounts in minor units."""
+
+    id: int
+    email: str
+    key: str
+    state: str
+    reason: str | None
+    goods: int
+    shipping: int
+    paid_at: int | None
+    confirmed_at: int | None
+    released_at: int | None
+    intent_state: str | None
+    intent_amount: int | None
+
+
+class LineRow(NamedTuple):
+    """A book in an order."""
+
+    order_id: int
+    book_id: int
+    price: int
+    quantity: int
+
+
+class BookRow(NamedTuple):
+    """A book's copies: what is left, and what holds say."""
+
+    id: int
+    title: str
+    stock: int
+    total: int
+    held: int
+    sold: int
+    seller_email: str
+
+
+class ShipmentRow(NamedTuple):
+    """A parcel's share of the money."""
+
+    order_id: int
+    goods: int
+    shipping: int
+
+
+class RefundRow(NamedTuple):
+    """Money given back, or owed."""
+
+    order_id: int
+    amount: int
+
+
+@dataclass(frozen=True)
+class State:
+    """What a shop's database says, as far as the ledger asks."""
+
+    orders: Sequence[OrderRow]
+    lines: Sequence[LineRow]
+    books: Sequence[BookRow]
+    shipments: Sequence[ShipmentRow]
+    refunds: Sequence[RefundRow]
+    people: frozenset[str]
+
+
+@dataclass
+class Audit:
+    """The outcome: how much was compared, and what differs."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, kind: str, what: str) -> None:
+        """Note a difference."""
+        self.findings.append(Finding(kind, what))
+
+    @property
+    def by_kind(self) -> Counter[str]:
+        """Count the findings of each kind."""
+        return Counter(finding.kind for finding in self.findings)
+
+
+def audit(entries: Iterable[Entry], state: State) -> Audit:
+    """Compare the clients' ledger with the database."""
+    entries = list(entries)
+    made = Audit()
+    for person in _of(entries, "registered"):
+        if person["email"] not in state.people:
+            made.add("lost", f"The account {person['email']} was confirmed and does not exist.")
+    _orders(entries, state, made)
+    _payments(entries, state, made)
+    _copies(state, made)
+    _money(state, made)
+    _offers(entries, state, made)
+    ours = {e["email"] for e in _of(entries, "registered")}
+    made.counts = {
+        "accounts": len(ours),
+        "orders confirmed to buyers": len(_of(entries, "told", "order")),
+        "payments confirmed to buyers": len(_of(entries, "told", "payment")),
+        "books confirmed to sellers": len(_of(entries, "told", "book")),
+        "answers that never came": len(_of(entries, "unheard")),
+        "orders in the database": len(state.orders),
+        "books in the database": len(state.books),
+        "copies sold": sum(book.sold for book in state.books),
+    }
+    return made
+
+
+def _orders(entries: Sequence[Entry], state: State, made: Audit) -> None:
+    """Every order that was promised exists once, as asked; none exists that nobody asked for."""
+    by_key: dict[tuple[str, str], list[OrderRow]] = defaultdict(list)
+    for order in state.orders:
+        by_key[order.email, order.key].append(order)
+    lines: dict[int, list[list[int]]] = defaultdict(list)
+    for line in state.lines:
+        lines[line.order_id].append([line.book_id, line.quantity])
+    told = {}
+    for promise in _of(entries, "told", "order"):
+        number, name = promise["order"], f"Order {promise['order']} of {promise['by']}"
+        told[promise["by"], promise["key"]] = number
+        found = by_key[promise["by"], promise["key"]]
+        if not found:
+            made.add("lost", f"{name} was confirmed and does not exist.")
+        elif len(found) > 1:
+            ids = ", ".join(str(order.id) for order in found)
+            made.add("duplicated", f"{name} exists {len(found)} times: {ids}.")
+        elif found[0].id != number:
+            made.add("lost", f"{name} was confirmed; under its key there is order {found[0].id}.")
+        elif sorted(lines[number]) != sorted(promise.get("lines") or lines[number]):
+            made.add("lost", f"{name} was for {promise['lines']} and holds {lines[number]}.")
+    asked = {(e["by"], e["key"]) for e in _of(entries, "asked", "order")}
+    refused = {(e["by"], e["key"]) for e in _of(entries, "refused", "order")}
+    ours = {e["email"] for e in _of(entries, "registered")}
+    for key, found in by_key.items():
+        if key[0] not in ours or key in told:
+            continue
+        for order in found:
+            if order.reason in ("abandoned", "sold_out") or order.state == "placing":
+                continue  # a checkout that was refused, or never came to its end
+            if key not in asked:
+                made.add("unasked", f"Order {order.id} of {order.email}: nobody asked for it.")
+            elif key in refused:
+                made.add("unasked", f"Order {order.id} of {order.email} was refused, and exists.")
+            # Otherwise the answer never came, or the run ended before it: that explains it.
+
+
+def _payments(entries: Sequence[Entry], state: State, made: Audit) -> None:
+    """Every payment that was promised was made once, over the amount that was shown."""
+    orders = {order.id: order for order in state.orders}
+    refunded = Counter(refund.order_id for refund in state.refunds)
+    for promise in _of(entries, "told", "payment"):
+        if promise["badge"] not in PAID_BADGES:
+            continue
+        order = orders.get(promise["order"])
+        name = f"Order {promise['order']}"
+        if order is None:
+            made.add("lost", f"{name} was shown as paid and does not exist.")
+        elif order.paid_at is None or order.intent_state != "succeeded":
+            made.add("lost", f"{name} was shown as paid; it is {order.state}, unpaid.")
+        elif order.confirmed_at is None and not refunded[order.id]:
+            made.add("lost", f"{name} is paid, its copies are not sold, and nothing was refunded.")
+        elif promise["total"] and promise["total"] != order.goods + order.shipping:
+            shown, kept = promise["total"], order.goods + order.shipping
+            made.add("money", f"{name} was shown with {shown} and is kept with {kept}.")
+    asked = {e["order"] for e in _of(entries, "asked", "payment")}
+    ours = {e["email"] for e in _of(entries, "registered")}
+    for order in state.orders:
+        if order.paid_at is not None and order.email in ours and order.id not in asked:
+            made.add("unasked", f"Order {order.id} was paid, and nobody paid it.")
+
+
+def _copies(state: State, made: Audit) -> None:
+    """Of every book, copies at first = stock + held + sold, and what is sold was ordered."""
+    ordered: Counter[int] = Counter()
+    sold_orders = {o.id for o in state.orders if o.confirmed_at and o.released_at is None}
+    for line in state.lines:
+        if line.order_id in sold_orders:
+            ordered[line.book_id] += line.quantity
+    for book in state.books:
+        name = f"Book {book.id} “{book.title}”"
+        if book.stock < 0 or book.sold > book.total:
+            made.add("oversold", f"{name}: {book.sold} of {book.total} copies sold.")
+        if book.stock + book.held + book.sold != book.total:
+            made.add(
+                "stock",
+                f"{name}: {book.stock} left + {book.held} held + {book.sold} sold "
+                f"is not {book.total}.",
+            )
+        if book.sold != ordered[book.id]:
+            made.add("stock", f"{name}: {book.sold} sold, {ordered[book.id]} in sold orders.")
+
+
+def _money(state: State, made: Audit) -> None:
+    """An order's amounts add up: lines, parcels, payment and refund."""
+    goods: Counter[int] = Counter()
+    for line in state.lines:
+        goods[line.order_id] += line.price * line.quantity
+    parcels: dict[int, list[ShipmentRow]] = defaultdict(list)
+    for shipment in state.shipments:
+        parcels[shipment.order_id].append(shipment)
+    for order in state.orders:
+        name, total = f"Order {order.id}", order.goods + order.shipping
+        if goods[order.id] != order.goods:
+            made.add("money", f"{name}: its lines make {goods[order.id]}, not {order.goods}.")
+        if order.intent_amount is not None and order.intent_amount != total:
+            made.add("money", f"{name}: {order.intent_amount} to pay, not {total}.")
+        mine = parcels[order.id]
+        if mine and sum(p.goods + p.shipping for p in mine) != total:
+            made.add("money", f"{name}: its parcels do not add up to {total}.")
+    totals = {order.id: order.goods + order.shipping for order in state.orders}
+    for refund in state.refunds:
+        if refund.amount != totals.get(refund.order_id):
+            made.add("money", f"Order {refund.order_id}: {refund.amount} refunded.")
+
+
+def _offers(entries: Sequence[Entry], state: State, made: Audit) -> None:
+    """Every book that a seller was told of exists once."""
+    have = Counter((book.seller_email, book.title) for book in state.books)
+    told = Counter((e["by"], e["title"]) for e in _of(entries, "told", "book"))
+    unheard = Counter((e["by"], e["title"]) for e in _of(entries, "unheard", "book"))
+    for (email, title), count in told.items():
+        found = have[email, title]
+        if found < count:
+            made.add("lost", f"“{title}” of {email} was published and does not exist.")
+        elif found > count + unheard[email, title]:
+            made.add("duplicated", f"“{title}” of {email} exists {found} times.")
+
+
+def _of(entries: Iterable[Entry], what: str, kind: str = "") -> list[Entry]:
+    return [e for e in entries if e["what"] == what and (not kind or e.get("kind") == kind)]
+
+
+def settle(entries: Iterable[Entry], urls: Mapping[str, str], patience: float = 30) -> Audit:
+    """Compare until nothing differs, at most `patience` seconds.
+
+    The shop finishes some things in the background, such as selling what a payment has just paid
+    for: a difference that goes away by itself was no difference.
+    """
+    entries = list(entries)
+    deadline = time.monotonic() + patience
+    while True:
+        made = audit(entries, read(urls))
+        if not made.findings or time.monotonic() > deadline:
+            return made
+        time.sleep(2)
+
+
+def read(urls: Mapping[str, str]) -> State:
+    """Read the database; `urls` names one for each context."""
+    try:
+        with _rows(urls["accounts"]) as accounts:
+            people: dict[int, str] = {
+                row[0]: row[1] for row in _all(accounts, "SELECT id, email FROM people")
+            }
+        with _rows(urls["orders"]) as orders:
+            state = State(
+                _orders_of(orders, people),
+                [LineRow(*r) for r in _all(orders, _LINES)],
+                [],
+                [ShipmentRow(*r) for r in _all(orders, _SHIPMENTS)],
+                [RefundRow(*r) for r in _all(orders, _REFUNDS)],
+                frozenset(people.values()),
+            )
+        with _rows(urls["catalogue"]) as catalogue:
+            books = [
+                BookRow(row[0], row[1], row[2], row[3], int(row[4]), int(row[5]),
+                        people.get(row[6], ""))
+                for row in _all(catalogue, _BOOKS)
+            ]  # fmt: skip
+    except sa.exc.SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise LedgerError(f"The shop's database cannot be read: {reason}") from None
+    return State(state.orders, state.lines, books, state.shipments, state.refunds, state.people)
+
+
+def _orders_of(connection: sa.Connection, people: Mapping[int, str]) -> list[OrderRow]:
+    return [OrderRow(row[0], people.get(row[1], ""), *row[2:]) for row in _all(connection, _ORDERS)]
+
+
+def _rows(url: str) -> sa.Connection:
+    """Connect; a URL as the shop has it is good enough."""
+    made = sa.make_url(url)
+    if made.get_backend_name() == "mysql":
+        query = {key: value for key, value in made.query.items() if key == "charset"}
+        made = made.set(drivername="mysql+pymysql", query=query)
+    elif made.get_backend_name() != "sqlite":
+        raise LedgerError(f"{made.drivername}:// is no database of the shop: mysql:// or sqlite://")
+    return sa.create_engine(made, poolclass=sa.NullPool).connect()
+
+
+def _all(connection: sa.Connection, statement: str) -> Sequence[Any]:
+    return connection.execute(sa.text(statement)).all()
+
+
+_ORDERS = (
+    "SELECT o.id, o.buyer_id, o.checkout_key, o.state, o.reason, o.goods, o.shipping, o.paid_at,"
+    " o.confirmed_at, o.released_at, i.state, i.amount"
+    " FROM orders o LEFT JOIN payment_intents i ON i.order_id = o.id"
+)
+_LINES = "SELECT order_id, book_id, price, quantity FROM order_lines"
+_SHIPMENTS = "SELECT order_id, goods, shipping FROM shipments"
+_REFUNDS = "SELECT order_id, amount FROM refunds"
+_BOOKS = (
+    "SELECT b.id, b.title, b.stock, b.copies_total,"
+    " COALESCE(SUM(CASE WHEN h.state = 'held' THEN h.quantity END), 0),"
+    " COALESCE(SUM(CASE WHEN h.state = 'sold' THEN h.quantity END), 0), b.seller_id"
+    " FROM books b LEFT JOIN holds h ON h.book_id = b.id"
+    " GROUP BY b.id, b.title, b.stock, b.copies_total, b.seller_id"
+)
