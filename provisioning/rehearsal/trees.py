@@ -24,7 +24,7 @@ MIRROR = ("docker.io", "docker-cli", "nfs-common", "chrony", "jq", "nftables", "
 # What plays AWS, what builds images, and what examines TLS from outside.
 CLOUD = (
     *("mariadb-server", "haproxy", "docker-registry", "pebble", "dnsmasq-base"),
-    *("buildah", "testssl.sh", "bsdextrautils", "bind9-host"),
+    *("buildah", "netavark", "testssl.sh", "bsdextrautils", "bind9-host"),
 )
 
 MIRROR_IN_HOST = "/opt/mirror"
