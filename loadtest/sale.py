@@ -21,6 +21,8 @@ class Hunter(Person):
 
     def hunt(self) -> None:
         """Buy one of the few, if there is a copy left."""
+        if not behaviours.sign_up(self):
+            return
         page = self.open("/", "/", behaviours.listing)
         wanted = page.links(behaviours.BOOK)[:WANTED]
         if wanted:
