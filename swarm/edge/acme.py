@@ -53,7 +53,7 @@ def main() -> None:
             pause = RETRY_AFTER[min(failures, len(RETRY_AFTER) - 1)]
             failures += 1
             say(f"No certificate yet: {error}. Trying again in {pause:g} s.")
-            time.sleep(pause)
+            rest_until(time.monotonic() + pause, state / "renew", unless=renew)
             continue
         failures = 0
         (state / "renew").unlink(missing_ok=True)
@@ -65,9 +65,9 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def rest_until(deadline: float, signal: Path) -> None:
-    """Sleep until a time, or until somebody makes the file."""
-    while time.monotonic() < deadline and not signal.exists():
+def rest_until(deadline: float, signal: Path, *, unless: bool = False) -> None:
+    """Sleep until a time, or until somebody makes the file, `unless` it was there before."""
+    while time.monotonic() < deadline and (unless or not signal.exists()):
         time.sleep(LOOK_EVERY)
 
 
