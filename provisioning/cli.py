@@ -25,6 +25,7 @@ from provisioning.rehearsal import lifecycle
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
 from provisioning.show import show_plan, show_proposal
 from provisioning.status import status
+from swarm.autoscaler import cli as autoscaler
 
 Command = Callable[[Inventory, Fleet, argparse.Namespace], int | None]
 
@@ -82,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     care_cli.add_commands(add, add_change)
     audit = add("audit", _audit, "show who changed the cluster, when and how it ended")
     audit.add_argument("--count", type=int, default=30, help="entries to show (default: 30)")
+    scaler = commands.add_parser("autoscaler", help="look at the autoscaler, and hold it")
+    autoscaler.add_commands(scaler.add_subparsers(metavar="COMMAND", required=True), _with_hosts)
     rehearse = commands.add_parser(
         "rehearse", help="do it all on this machine: rehearsal up, apply, deploy"
     )

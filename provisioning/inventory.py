@@ -167,7 +167,8 @@ class Cluster(Table):
     acme_directory: Annotated[str, AfterValidator(_https)] = LETS_ENCRYPT
     acme_ca_file: Path | None = None
     image: Annotated[str, AfterValidator(_image)]
-    stacks: tuple[Name, ...] = ("edge", "app")  # which of swarm/*.yml to deploy, in this order
+    # Which of swarm/*.yml to deploy, in this order.
+    stacks: tuple[Name, ...] = ("edge", "app", "autoscaler")
     replicas: Annotated[tuple[int, int], AfterValidator(_replicas)] = (3, 12)
     storage: Annotated[str, AfterValidator(_storage)]
     database_url_file: Path
