@@ -17,6 +17,7 @@ from bookstore.orders.domain import (
     Order,
     OrderLine,
     OrderState,
+    Problem,
     Reason,
     Review,
     Shipment,
@@ -94,7 +95,7 @@ class Checkout:
         assert owner.person_id is not None
         review = await self._review(owner)
         if not review.ready:
-            raise NotOrderable(review)
+            raise _refused(review)
         if seen is not None and seen != review.digest:
             raise TermsChanged
         now = self.clock()
@@ -152,9 +153,8 @@ class Checkout:
                 order.expires_at + saga.GRACE,
             )
         except HoldRefused as refused:
-            metrics.CONFLICTS.inc()
             await self.database.in_transaction(lambda queries: self._forget(queries, order.id))
-            raise NotOrderable(await self._review(owner, left=refused.left)) from refused
+            raise _refused(await self._review(owner, left=refused.left)) from refused
 
     async def _forget(self, queries: Queries, order_id: int) -> None:
         current = await repository.locked_order(queries, order_id, self.clock())
@@ -189,6 +189,12 @@ class Checkout:
             raise TermsChanged
         metrics.PLACED.inc()
         return placed
+
+
+def _refused(review: Review) -> NotOrderable:
+    if any(line.problem in {Problem.SOLD_OUT, Problem.TOO_FEW} for line in review.lines):
+        metrics.CONFLICTS.inc()
+    return NotOrderable(review)
 
 
 def _lines(order_id: int, review: Review) -> list[OrderLine]:
