@@ -199,7 +199,10 @@ def _proposal(
         stacks=stacks,
         note=note,
     )
-    return Proposal(release, objects, changes, last, last is None or last.image != image)
+    # Going back leaves the database as it is: an older image does not know newer migrations, and
+    # migrations are written so that the release before them still works.
+    migrates = not note and (last is None or last.image != image)
+    return Proposal(release, objects, changes, last, migrates)
 
 
 def _scaled(

@@ -29,7 +29,7 @@ def show_plan(inventory: Inventory, plan: Plan) -> str:
 def show_proposal(proposal: Proposal) -> str:
     """Show how a release differs from what runs, service by service."""
     before = proposal.before
-    runs = f"release {before.number} runs" if before else "nothing runs yet"
+    runs = f"release {before.number} runs" if before else "the first"
     if not proposal.needed:
         return f"Nothing to do: {runs}, and nothing differs from it."
     lines = [f"Release {proposal.release.number} ({runs})"]
