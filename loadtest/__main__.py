@@ -82,9 +82,8 @@ def drive(
         command = locust_command(scenario, host, users, seconds, spawn)
         if args.processes != 1:
             command += ["--processes", str(args.processes)]
-        return subprocess.run(
-            command, env=environment(folder, args.ca), stdout=log, stderr=log, check=False
-        ).returncode
+        env = environment(folder, args.ca, ",".join(args.resolve))
+        return subprocess.run(command, env=env, stdout=log, stderr=log, check=False).returncode
 
 
 def locust_command(scenario: str, host: str, users: int, seconds: int, spawn: float) -> list[str]:
@@ -96,10 +95,11 @@ def locust_command(scenario: str, host: str, users: int, seconds: int, spawn: fl
     ]
 
 
-def environment(folder: Path, ca: Path | None) -> dict[str, str]:
+def environment(folder: Path, ca: Path | None, resolve: str = "") -> dict[str, str]:
     """Give the environment in which the simulated readers run."""
     made = os.environ | {
         recorder.FOLDER: str(folder.resolve()),
+        "LOADTEST_RESOLVE": resolve,
         "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")]),
     }
     return made | {"SSL_CERT_FILE": str(ca.resolve())} if ca else made
@@ -197,7 +197,14 @@ def _parser() -> argparse.ArgumentParser:
         help="the shop's database, to compare promises with; for separate databases "
         "accounts=URL, catalogue=URL and orders=URL",
     )
-    parser.add_argument("--ca", type=Path, help="authorities to trust (PEM) besides no others")
+    parser.add_argument("--ca", type=Path, help="file of the authorities to trust (PEM)")
+    parser.add_argument(
+        "--resolve",
+        action="append",
+        default=[],
+        metavar="NAME=ADDRESS",
+        help="look for a host at another address than DNS says",
+    )
     parser.add_argument("--folder", type=Path, help="where to keep the run (default: var/load/…)")
     return parser
 

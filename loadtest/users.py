@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import gevent.socket
 import gevent.ssl
 from locust import FastHttpUser, between, events
 from urllib3.filepost import encode_multipart_formdata
@@ -22,6 +23,20 @@ TRIES = 5  # times that a person sends a form whose answer does not come
 
 events.request.add_listener(recorder.record_request)  # type: ignore[no-untyped-call]
 events.quitting.add_listener(recorder.flush)  # type: ignore[no-untyped-call]
+
+
+def answer_for(resolve: str) -> None:
+    """Give names addresses of our own, as in curl's --resolve: "NAME=ADDRESS,NAME=ADDRESS"."""
+    known = dict(pair.split("=", 1) for pair in resolve.split(",") if "=" in pair)
+    ask = gevent.socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        return ask(known.get(host, host), *args, **kwargs)
+
+    gevent.socket.getaddrinfo = getaddrinfo
+
+
+answer_for(os.environ.get("LOADTEST_RESOLVE", ""))
 
 
 def trust() -> ssl.SSLContext:
@@ -104,12 +119,19 @@ class Person(FastHttpUser):
             status = response.status_code or 0
             text = (response.text or "") if status else ""
             page = Page(path, status, text, headers, str(getattr(response, "error", None) or ""))
-            wrong = page.problem or f"status {status}" if not page.heard else check(page)
+            wrong = check(page) if page.heard else _unheard(page)
             if wrong:
                 response.failure(wrong)
             else:
                 response.success()
         return page
+
+
+def _unheard(page: Page) -> str:
+    """Say why a page is no answer of the shop."""
+    if page.status == 0:
+        return page.problem or "no answer"
+    return f"a {page.status} page" if 'id="main"' in page.text else f"status {page.status}"
 
 
 class Reader(Person):

@@ -99,10 +99,10 @@ class Swarm:
     def snapshot(self) -> Snapshot:
         """Read services, tasks and nodes."""
         query = urllib.parse.quote(json.dumps({"desired-state": ["running"]}))
-        return Snapshot(
-            tuple(_service(item) for item in self._call("GET", "/services")),
-            tuple(_task(item) for item in self._call("GET", f"/tasks?filters={query}")),
-            tuple(_node(item) for item in self._call("GET", "/nodes")),
+        return parse(
+            self._call("GET", "/services"),
+            self._call("GET", f"/tasks?filters={query}"),
+            self._call("GET", "/nodes"),
         )
 
     def service(self, service_id: str) -> Service:
@@ -128,6 +128,13 @@ class Swarm:
         if status == 409 or "out of sequence" in reason:
             raise Conflict(f"The service was changed at the same time ({reason}).")
         raise SwarmError(f"Docker's API refuses {method} {path.partition('?')[0]}: {reason}.")
+
+
+def parse(services: list[Json], tasks: list[Json], nodes: list[Json]) -> Snapshot:
+    """Make a snapshot of what the API answered."""
+    return Snapshot(
+        tuple(map(_service, services)), tuple(map(_task, tasks)), tuple(map(_node, nodes))
+    )
 
 
 def reservations(template: Mapping[str, Any]) -> Reserved:

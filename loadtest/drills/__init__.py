@@ -1,0 +1,1 @@
+"""Break something while people shop, and prove what came of it."""

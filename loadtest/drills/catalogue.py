@@ -1,0 +1,124 @@
+"""The drills, as data: the load, what is broken and when, and what must hold.
+
+To add one, add an entry here; an action is a method of `cluster.Cluster` with dashes for
+underscores, and a target is a host, or `busiest` for the worker with most replicas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """Do something so many seconds after the load has come up."""
+
+    at: float
+    action: str
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One drill.
+
+    prepare: what is set before the load comes. undo: what puts the cluster right again, whatever
+    happens. failures: how many requests may fail; None: as many as the fault must cost, which the
+    report counts and the ledger explains.
+    """
+
+    about: str
+    steps: tuple[Step, ...]
+    prepare: tuple[Step, ...] = ()
+    undo: tuple[Step, ...] = ()
+    seconds: int = 100
+    users: int = 16
+    scenario: str = "shopping"
+    failures: int | None = 0
+    managers: int = 1  # that the cluster must have at least
+    workers: int = 2
+    only_503: bool = False  # requests that fail must get the shop's own page
+    reroute: float | None = None  # seconds after which the last slow or failed request has begun
+    outcome: str = ""  # the update state in which the shop must end
+    spike: bool = False  # judge the autoscaler
+    even: bool = False  # the replicas must end evenly spread
+    answers: float | None = None  # seconds in which the shop answers once the fault is over
+
+
+DRILLS: dict[str, Drill] = {
+    "worker-loss": Drill(
+        "A worker loses its power under load, and comes back later.",
+        (Step(20, "crash", "busiest"), Step(60, "boot", "lost")),
+    ),
+    "worker-partition": Drill(
+        "A worker's network cable is pulled and put back; the worker itself goes on.",
+        (Step(20, "partition", "busiest"), Step(60, "heal", "lost")),
+    ),
+    "all-workers-but-one": Drill(
+        "All workers but one lose their power at once.",
+        (Step(20, "crash-all-but-one"), Step(65, "boot-all")),
+        failures=None,
+        seconds=110,
+    ),
+    "drain": Drill(
+        "A worker is emptied for maintenance and taken back.",
+        (Step(20, "drain", "busiest"), Step(60, "activate", "lost")),
+    ),
+    "rolling-update": Drill(
+        "Every replica is replaced, one after the other.",
+        (Step(20, "roll"),),
+        outcome="completed",
+        seconds=120,
+    ),
+    "bad-release": Drill(
+        "A release that never becomes healthy is rolled out, and rolled back by itself.",
+        (Step(20, "release-badly"),),
+        undo=(Step(0, "release-well"),),
+        outcome="rollback_completed",
+        seconds=150,
+    ),
+    "edge-loss": Drill(
+        "One of three edges behind the load balancer loses its power.",
+        (Step(20, "crash", "edge"), Step(60, "boot", "lost")),
+        failures=None,
+        managers=3,
+        reroute=2,
+    ),
+    "manager-loss": Drill(
+        "The leading manager of three stops managing; it stays an edge.",
+        (Step(20, "stop-manager", "leader"), Step(60, "start-manager", "lost")),
+        failures=None,
+        managers=3,
+    ),
+    "database-restart": Drill(
+        "The database goes away for ten seconds.",
+        (Step(20, "stop-database"), Step(30, "start-database")),
+        undo=(Step(0, "start-database"),),
+        failures=None,
+        only_503=True,
+        answers=5,
+        seconds=70,
+    ),
+    "spike": Drill(
+        "Five times as many people come at one moment, and leave again.",
+        (Step(40, "note-five-times-the-load"), Step(110, "note-the-load-ends")),
+        prepare=(Step(0, "tune-autoscaler"),),
+        undo=(Step(0, "reset-autoscaler"),),
+        scenario="spike",
+        users=50,
+        seconds=210,
+        spike=True,
+    ),
+    "metrics-outage": Drill(
+        "The autoscaler can no longer read the edges' metrics while people shop.",
+        (Step(20, "hide-metrics"), Step(70, "show-metrics")),
+        undo=(Step(0, "show-metrics"),),
+        seconds=90,
+    ),
+    "host-returns": Drill(
+        "A worker comes back after a loss, and the replicas are spread evenly again.",
+        (Step(15, "crash", "busiest"), Step(35, "boot", "lost"), Step(70, "rebalance")),
+        seconds=130,
+        even=True,
+    ),
+}

@@ -1,0 +1,125 @@
+"""What a drill has to show, worked out from what was recorded. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loadtest.drills.catalogue import Drill
+from loadtest.report import Expectation, Mark, Sample
+
+Entry = Mapping[str, Any]
+SLOW = 1000.0  # ms: a request that took longer met the fault
+
+
+def expectations(
+    drill: Drill,
+    requests: Sequence[Entry],
+    samples: Sequence[Sample],
+    marks: Sequence[Mark],
+    update_state: str,
+    minimum: int,
+) -> list[Expectation]:
+    """Judge everything but the ledger."""
+    made = [failures(drill, requests)]
+    if drill.only_503:
+        made.append(proper_pages(requests))
+    if drill.outcome:
+        met = update_state == drill.outcome
+        made.append(Expectation("the rollout ends as", drill.outcome, update_state or "none", met))
+    if marks and not drill.spike:
+        made += times(drill, requests, samples, marks[0].at)
+    if drill.answers is not None:
+        made.append(answers_again(drill.answers, requests, marks[-1].at))
+    if drill.even and samples:
+        spread = samples[-1].replicas
+        uneven = max(spread.values(), default=0) - min(spread.values(), default=0)
+        seen = ", ".join(f"{host} {count}" for host, count in sorted(spread.items()))
+        made.append(Expectation("replicas evenly spread at the end", "by one", seen, uneven <= 1))
+    if drill.spike:
+        made += scaling(samples, marks, minimum)
+    return made
+
+
+def failures(drill: Drill, requests: Sequence[Entry]) -> Expectation:
+    """Count the requests that failed."""
+    failed = sum(r["error"] is not None for r in requests)
+    wanted = "counted" if drill.failures is None else str(drill.failures)
+    met = None if drill.failures is None else failed <= drill.failures
+    return Expectation("requests that failed", wanted, f"{failed} of {len(requests)}", met)
+
+
+def proper_pages(requests: Sequence[Entry]) -> Expectation:
+    """Every request that failed was answered with the shop's own 503 page."""
+    bad = [r for r in requests if r["error"] is not None and "503 page" not in str(r["error"])]
+    return Expectation("failures other than a proper 503 page", "0", str(len(bad)), not bad)
+
+
+def times(
+    drill: Drill, requests: Sequence[Entry], samples: Sequence[Sample], fault: float
+) -> list[Expectation]:
+    """Work out when the fault was noticed, when replicas were complete, when requests flowed."""
+    made = []
+    after = [sample for sample in samples if sample.at >= fault]
+    noticed = next((s.at for s in after if s.down), None)
+    if noticed is not None:
+        made.append(Expectation("detection", "", f"{noticed - fault:.1f} s", None))
+        full = next(
+            (s.at for s in after if s.at > noticed and sum(s.replicas.values()) >= s.configured),
+            None,
+        )
+        if full is not None:
+            made.append(Expectation("rescheduled", "", f"{full - fault:.1f} s", None))
+    hit = [
+        r
+        for r in requests
+        if float(r["at"]) + float(r["ms"]) / 1000 >= fault
+        and (r["error"] is not None or float(r["ms"]) > SLOW)
+    ]
+    last = max((float(r["at"]) - fault for r in hit), default=0.0)
+    slowest = max((float(r["ms"]) for r in requests if float(r["at"]) >= fault - 5), default=0.0)
+    met = None if drill.reroute is None else last <= drill.reroute
+    wanted = "" if drill.reroute is None else f"{drill.reroute:g} s"
+    made.append(
+        Expectation("rerouted (last slow or failed request began)", wanted, f"{last:.1f} s", met)
+    )
+    made.append(Expectation("slowest request", "", f"{slowest:.0f} ms", None))
+    return made
+
+
+def answers_again(limit: float, requests: Sequence[Entry], over: float) -> Expectation:
+    """The shop answers so many seconds after the fault is over."""
+    late = [float(r["at"]) - over for r in requests if r["error"] is not None]
+    last = max(late, default=0.0)
+    what = "last failure after the fault was over"
+    return Expectation(what, f"{limit:g} s", f"{max(last, 0):.1f} s", last <= limit)
+
+
+def scaling(samples: Sequence[Sample], marks: Sequence[Mark], minimum: int) -> list[Expectation]:
+    """Judge how the replicas followed five times the load."""
+    step, end = marks[0].at, marks[1].at
+    before = [s.configured for s in samples if s.at < step]
+    base = before[-1] if before else minimum
+    first = next((s.at - step for s in samples if s.at >= step and s.configured > base), None)
+    peak = max((s.configured for s in samples if step <= s.at <= end), default=0)
+    full = next(
+        (s.at - step for s in samples if s.at >= step and sum(s.replicas.values()) >= peak), None
+    )
+    path = [s.configured for s in samples]
+    moves = [b - a for a, b in itertools.pairwise(path) if a != b]
+    turns = sum((a > 0) != (b > 0) for a, b in itertools.pairwise(moves))
+    last = path[-1] if path else 0
+
+    def seconds(value: float | None) -> str:
+        return "never" if value is None else f"{value:.1f} s"
+
+    return [
+        Expectation("replicas at first", str(minimum), str(base), base == minimum),
+        Expectation("first decision after the step", "10 s", seconds(first), (first or 99) <= 10),
+        Expectation(
+            f"enough replicas ({peak})", "30 s", seconds(full), peak > base and (full or 99) <= 30
+        ),
+        Expectation("changes of direction", "at most 1", str(turns), turns <= 1),
+        Expectation("replicas at the end", str(minimum), str(last), last == minimum),
+    ]
