@@ -119,9 +119,6 @@ class Deployer:
             count = sum(len(page["StackResourceSummaries"]) for page in pages)
         follower = Follower(self._cf, name, count, say)
         with explained(f"delete the stack {name}"):
-            self._cf.update_termination_protection(
-                StackName=name, EnableTerminationProtection=False
-            )
             self._cf.delete_stack(StackName=name)
         left = self._wait(name, follower)
         if left is not None:
@@ -162,7 +159,6 @@ class Deployer:
                 Parameters=_rows(proposal.values, frozenset()),
                 Capabilities=["CAPABILITY_IAM"],  # roles, under names of AWS' choice
                 OnFailure="ROLLBACK",
-                EnableTerminationProtection=proposal.stage.template == "data",
                 Tags=[{"Key": "bookstore", "Value": proposal.values["Name"]}],
             )
 
@@ -172,15 +168,20 @@ class Deployer:
         # What AWS shows as **** and nobody has made anew.
         kept = frozenset(n for n in hidden if values[n] == stack.parameters.get(n))
         with explained(f"work out the changes of {stage.stack}"):
-            made = self._cf.create_change_set(
-                StackName=stage.stack,
-                ChangeSetName=f"bookstore-{int(time.time() * 1000)}",
-                ChangeSetType="UPDATE",
-                TemplateBody=templates.body(stage.template),
-                Parameters=_rows(values, kept),
-                Capabilities=["CAPABILITY_IAM"],  # roles, under names of AWS' choice
-                Tags=[{"Key": "bookstore", "Value": values["Name"]}],
-            )["Id"]
+            try:
+                made = self._cf.create_change_set(
+                    StackName=stage.stack,
+                    ChangeSetName=f"bookstore-{int(time.time() * 1000)}",
+                    ChangeSetType="UPDATE",
+                    TemplateBody=templates.body(stage.template),
+                    Parameters=_rows(values, kept),
+                    Capabilities=["CAPABILITY_IAM"],
+                    Tags=[{"Key": "bookstore", "Value": values["Name"]}],
+                )["Id"]
+            except ClientError as error:
+                if any(text in str(error) for text in UNCHANGED):
+                    return Proposal(stage, values, "nothing")
+                raise
             found = self._described(made)
         reason = found.get("StatusReason", "")
         rows = found["Changes"]

@@ -69,7 +69,7 @@ class Shop(Table):
     acme_email: str = ""
     image: str
     replicas: tuple[int, int] = (3, 12)
-    hosted_zone: str = Field(default="", pattern=r"^(Z[A-Z0-9]+)?$")
+    hosted_zone: str = Field(default="", pattern=r"^[A-Z0-9]*$")
 
 
 class NetworkTable(Table):

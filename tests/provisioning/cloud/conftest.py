@@ -9,7 +9,6 @@ from typing import Any
 import boto3
 import pytest
 import requests
-from moto.cloudformation import models as cloudformation
 from moto.server import ThreadedMotoServer
 
 from provisioning.cloud.aws import Aws
@@ -44,8 +43,7 @@ def account(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setattr(cloudformation.ChangeSet, "diff", moto_gaps.changes_of_parameters)
-    monkeypatch.setattr(cloudformation.ChangeSet, "apply", moto_gaps.apply_whole)
+    moto_gaps.fill(monkeypatch)
     requests.post(f"{moto_server}/moto-api/reset", timeout=10).raise_for_status()
     return Aws(REGION, boto3.Session())
 

@@ -7,18 +7,23 @@ import uuid
 from typing import Any, Self
 
 import boto3
-from moto.cloudformation.models import ChangeSet
+import pytest
+from moto.cloudformation.models import Change, ChangeSet
 from moto.core.common_models import CloudFormationModel
+from moto.rds.models import DBInstance
 
 IGNORED = (  # they exist, and do nothing that a test looks at
     "AWS::AutoScaling::ScalingPolicy",
     "AWS::CertificateManager::Certificate",
+    "AWS::ElasticLoadBalancingV2::Listener",
+    "AWS::ElasticLoadBalancingV2::ListenerRule",
+    "AWS::ElasticLoadBalancingV2::TargetGroup",
     "AWS::RDS::DBClusterParameterGroup",
     "AWS::SecretsManager::RotationSchedule",
 )
 
 
-class Resource(CloudFormationModel):
+class Resource:
     """A resource that is no more than a name, unless a subclass makes it something."""
 
     TYPE = ""
@@ -84,7 +89,7 @@ class Resource(CloudFormationModel):
         self.destroy()
 
 
-class Secret(Resource):
+class Secret(Resource, CloudFormationModel):
     TYPE = "AWS::SecretsManager::Secret"
 
     def make(self) -> None:
@@ -105,7 +110,7 @@ class Secret(Resource):
         client.delete_secret(SecretId=self.name, ForceDeleteWithoutRecovery=True)
 
 
-class Cluster(Resource):
+class Cluster(Resource, CloudFormationModel):
     TYPE = "AWS::RDS::DBCluster"
 
     def make(self) -> None:
@@ -127,12 +132,35 @@ class Cluster(Resource):
         )
 
 
+class LoadBalancer(Resource, CloudFormationModel):
+    TYPE = "AWS::ElasticLoadBalancingV2::LoadBalancer"  # moto's is never a network load balancer
+
+    def make(self) -> None:
+        made = boto3.client("elbv2", self.region).create_load_balancer(
+            Name=self.name[:32].strip("-"),
+            Type=self.properties["Type"],
+            Subnets=self.properties["Subnets"],
+        )["LoadBalancers"][0]
+        self.name, self.dns = made["LoadBalancerArn"], made["DNSName"]
+
+    def get_cfn_attribute(self, attribute: str) -> str:
+        return self.dns if attribute == "DNSName" else super().get_cfn_attribute(attribute)
+
+    def destroy(self) -> None:
+        boto3.client("elbv2", self.region).delete_load_balancer(LoadBalancerArn=self.name)
+
+
 def nothing(kind: str) -> type[Resource]:
     """Make a resource class that only has a name."""
-    return type(kind.rpartition("::")[2], (Resource,), {"TYPE": kind})
+
+    class Nothing(Resource, CloudFormationModel):
+        TYPE = kind
+
+    return Nothing
 
 
-KNOWN = [Secret, Cluster, *(nothing(kind) for kind in IGNORED)]
+# Moto finds them by being subclasses; this keeps them alive.
+KNOWN = [Secret, Cluster, LoadBalancer, *(nothing(kind) for kind in IGNORED)]
 
 
 def changes_of_parameters(change_set: ChangeSet) -> list[Any]:
@@ -140,8 +168,6 @@ def changes_of_parameters(change_set: ChangeSet) -> list[Any]:
     resource_map = change_set.stack.resource_map
     found = resource_map.build_resource_diff(change_set.template_dict, change_set.parameters)
     kinds = {**change_set.template_dict["Resources"], **resource_map._resource_json_map}
-    from moto.cloudformation.models import Change
-
     return [
         Change(action=action, logical_resource_id=name, resource_type=kinds[name]["Type"])
         for action, names in found.items()
@@ -157,3 +183,22 @@ def apply_whole(change_set: ChangeSet) -> None:
     stack.template = change_set.template
     stack._parse_template()
     stack.output_map = stack._create_output_map()
+
+
+def instance_or_aurora(original: Any) -> classmethod[Any, Any, Any]:
+    """Let an instance of an Aurora cluster be a name only; moto knows none made by a stack."""
+
+    def make(cls: Any, name: str, definition: dict[str, Any], *rest: Any, **kwargs: Any) -> Any:
+        if "DBClusterIdentifier" in definition["Properties"]:
+            return nothing("Aurora")(name, rest[1], definition)
+        return original.__func__(cls, name, definition, *rest, **kwargs)
+
+    return classmethod(make)
+
+
+def fill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fill the gaps for one test."""
+    monkeypatch.setattr(ChangeSet, "diff", changes_of_parameters)
+    monkeypatch.setattr(ChangeSet, "apply", apply_whole)
+    made = DBInstance.__dict__["create_from_cloudformation_json"]
+    monkeypatch.setattr(DBInstance, "create_from_cloudformation_json", instance_or_aurora(made))
