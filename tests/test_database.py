@@ -149,6 +149,7 @@ async def test_waiting_for_a_connection_ends(empty_url: str) -> None:
 
 
 @pytest.mark.mariadb
+@pytest.mark.usefixtures("mariadb")
 async def test_the_pool_recovers_from_a_restart_of_the_server() -> None:
     with MariaDB.start() as server:
         database = Database(server.create_database("restarted"), pool_size=2)

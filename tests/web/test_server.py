@@ -122,6 +122,7 @@ def test_logs_are_json_lines_without_secrets(sqlite_url: str, tmp_path: Path) ->
 
 
 @pytest.mark.mariadb
+@pytest.mark.usefixtures("mariadb")
 def test_an_absent_database_is_a_503_and_its_return_needs_no_restart(tmp_path: Path) -> None:
     from bookstore.migrations import migrate
     from tests.conftest import settings_for
