@@ -160,7 +160,9 @@ def plots(story: Story) -> str:
         )
     axes[-1].set_xlabel("seconds")
     file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
+    figure.savefig(
+        file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    )
     return file.getvalue()[file.getvalue().index("<svg") :]
 
 

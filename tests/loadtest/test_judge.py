@@ -1,0 +1,80 @@
+"""How drills are judged, on made-up recordings."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtest.drills import judge
+from loadtest.drills.catalogue import DRILLS, Drill
+from loadtest.drills.cluster import Cluster
+from loadtest.report import Expectation, Mark, Sample
+
+
+def request(at: float, ms: float = 20, error: str | None = None) -> dict[str, object]:
+    return {"at": at, "ms": ms, "name": "GET /", "status": 200, "error": error}
+
+
+def found(made: list[Expectation], what: str) -> Expectation:
+    return next(e for e in made if e.what.startswith(what))
+
+
+def samples(*configured: int, start: float = 0, step: float = 1) -> list[Sample]:
+    return [Sample(start + i * step, {"w": n}, n) for i, n in enumerate(configured)]
+
+
+def test_every_step_of_every_drill_can_be_done() -> None:
+    for drill in DRILLS.values():
+        for step in (*drill.prepare, *drill.steps, *drill.undo):
+            assert callable(getattr(Cluster, step.action.replace("-", "_")))
+        assert all(step.at < drill.seconds for step in drill.steps)
+
+
+def test_failures_are_counted_against_what_is_allowed() -> None:
+    requests = [request(1), request(2, error="status 500")]
+    assert judge.failures(Drill("", ()), requests).met is False
+    counted = judge.failures(Drill("", (), failures=None), requests)
+    assert (counted.met, counted.seen) == (None, "1 of 2")
+
+
+def test_only_a_proper_page_excuses_a_failure() -> None:
+    assert judge.proper_pages([request(1, error="a 503 page")]).met
+    assert not judge.proper_pages([request(1, error="status 502")]).met
+
+
+def test_detection_rescheduling_and_rerouting() -> None:
+    seen = [
+        Sample(9, {"a": 1, "b": 1}, 2),
+        Sample(16, {"b": 1}, 2, ["a"]),
+        Sample(25, {"b": 2}, 2, ["a"]),
+    ]
+    requests = [request(8), request(9.9, ms=3000), request(13, ms=2000), request(20)]
+    made = judge.times(DRILLS["worker-loss"], requests, seen, fault=10)
+    assert found(made, "detection").seen == "6.0 s"
+    assert found(made, "rescheduled").seen == "15.0 s"
+    assert found(made, "rerouted").seen == "3.0 s"
+    assert found(made, "slowest").seen == "3000 ms"
+
+
+@pytest.mark.parametrize(("last", "met"), [(31, True), (36, False)])
+def test_the_shop_must_answer_soon_after_the_fault(last: float, met: bool) -> None:
+    requests = [request(25, error="a 503 page"), request(last, error="a 503 page")]
+    assert judge.answers_again(5, requests, over=30).met is met
+
+
+@pytest.mark.parametrize(
+    ("counts", "unmet"),
+    [
+        ((2, 2, 2, 4, 6, 6, 6, 3, 2), []),
+        ((2, 2, 2, 2, 2, 2, 2, 2, 2), ["first decision", "enough replicas"]),
+        ((2, 2, 2, 6, 4, 6, 6, 4, 2), ["changes of direction"]),
+        ((2, 2, 2, 6, 6, 6, 6, 6, 6), ["replicas at the end"]),
+        ((3, 3, 3, 6, 6, 6, 6, 4, 2), ["replicas at first"]),
+    ],
+)
+def test_how_the_replicas_followed(counts: tuple[int, ...], unmet: list[str]) -> None:
+    marks = [Mark(8, "up"), Mark(24, "down")]
+    made = judge.scaling(samples(*counts, step=4), marks, minimum=2)
+    assert [e.what for e in made if not e.met] == [
+        e.what for e in made if any(e.what.startswith(name) for name in unmet)
+    ]
+    assert sum(not e.met for e in made) == len(unmet)
