@@ -33,6 +33,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "sale": Scenario("A spike on few books, until their last copies are gone.", 60, 180, 60),
     "soak": Scenario("An ordinary day that lasts.", 30, 3600, 5),
     "scale_steps": Scenario("More and more people, then fewer.", 60, 420, 10),
+    "spike": Scenario("Five times as many people at one moment.", 50, 210, 50),
 }
 
 

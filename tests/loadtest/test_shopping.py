@@ -1,0 +1,85 @@
+"""Simulated people in a real shop: everything they do works, and the ledger agrees."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loadtest import recorder
+from loadtest.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The demo shop in a process of its own: its address and its database."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [
+        sys.executable,
+        "-m",
+        "bookstore",
+        "demo",
+        "--port",
+        str(port),
+        "--data",
+        str(tmp_path),
+    ]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("BOOKSTORE_")}
+    with (tmp_path / "shop.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=clean, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, (tmp_path / "shop.log").read_text()
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}", f"sqlite:///{tmp_path}/bookstore.db"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.mark.parametrize("scenario", ["shopping", "sale"])
+def test_people_find_everything_working(
+    scenario: str, shop: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host, database = shop
+    folder = tmp_path / "run"
+    status = main(
+        [
+            *(scenario, "--host", host, "-u", "12", "-t", "15"),
+            *("--database", database, "--folder", str(folder)),
+        ]
+    )
+    shown = capsys.readouterr().out
+    assert status == 0, shown
+    assert "✓ requests that failed" in shown
+    assert "✓ copies sold twice" in shown
+    ledger = recorder.read(folder, "ledger")
+    assert any(e["what"] == "told" and e.get("kind") == "payment" for e in ledger)
+    page = (folder / "report.html").read_text()
+    assert "Everything that was promised is there, once, and adds up." in page
+
+
+def test_a_shop_that_is_not_there_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    status = main(
+        ["shopping", "--host", "http://127.0.0.1:9", "-u", "1", "-t", "3", "--folder", str(folder)]
+    )
+    assert status == 1
+    assert "✗ requests that failed" in capsys.readouterr().out
