@@ -17,7 +17,7 @@ IGNORED = (  # they exist, and do nothing that a test looks at
     "AWS::CertificateManager::Certificate",
     "AWS::ElasticLoadBalancingV2::Listener",
     "AWS::ElasticLoadBalancingV2::ListenerRule",
-    "AWS::ElasticLoadBalancingV2::TargetGroup",
+    "AWS::EC2::VPCEndpoint",
     "AWS::RDS::DBClusterParameterGroup",
     "AWS::SecretsManager::RotationSchedule",
 )
@@ -150,6 +150,23 @@ class LoadBalancer(Resource, CloudFormationModel):
         boto3.client("elbv2", self.region).delete_load_balancer(LoadBalancerArn=self.name)
 
 
+class TargetGroup(Resource, CloudFormationModel):
+    TYPE = "AWS::ElasticLoadBalancingV2::TargetGroup"
+
+    def make(self) -> None:
+        made = boto3.client("elbv2", self.region).create_target_group(
+            Name=self.name[-32:].strip("-"),
+            Protocol=self.properties["Protocol"],
+            Port=int(self.properties["Port"]),
+            VpcId=self.properties["VpcId"],
+            TargetType="instance",
+        )
+        self.name = made["TargetGroups"][0]["TargetGroupArn"]
+
+    def destroy(self) -> None:
+        boto3.client("elbv2", self.region).delete_target_group(TargetGroupArn=self.name)
+
+
 def nothing(kind: str) -> type[Resource]:
     """Make a resource class that only has a name."""
 
@@ -160,7 +177,7 @@ def nothing(kind: str) -> type[Resource]:
 
 
 # Moto finds them by being subclasses; this keeps them alive.
-KNOWN = [Secret, Cluster, LoadBalancer, *(nothing(kind) for kind in IGNORED)]
+KNOWN = [Secret, Cluster, LoadBalancer, TargetGroup, *(nothing(kind) for kind in IGNORED)]
 
 
 def changes_of_parameters(change_set: ChangeSet) -> list[Any]:
