@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+REQUESTS_EACH = 9  # requests per second that a replica is for, in the drill of the autoscaler
+
 
 @dataclass(frozen=True)
 class Step:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
+from loadtest.drills.catalogue import REQUESTS_EACH
 from loadtest.report import Sample
 from provisioning import care
 from provisioning.errors import OperatorError
@@ -224,8 +225,7 @@ class Cluster:
 
     def tune_autoscaler(self, _: str) -> None:
         """Scale by requests per second, and down soon, so that a drill shows both in minutes."""
-        labels = {"measure": "requests", "target": "8", "down.window": "40s"}
-        self._label(**labels)
+        self._label(measure="requests", target=str(REQUESTS_EACH), **{"down.window": "40s"})
         self._manager().run(f"docker service scale --detach {SHOP}=2", sudo=True)
 
     def reset_autoscaler(self, _: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from loadtest.drills.catalogue import Drill
+from loadtest.drills.catalogue import REQUESTS_EACH, Drill
 from loadtest.report import Expectation, Mark, Sample
 
 Entry = Mapping[str, Any]
@@ -38,7 +39,7 @@ def expectations(
         seen = ", ".join(f"{host} {count}" for host, count in sorted(spread.items()))
         made.append(Expectation("replicas evenly spread at the end", "by one", seen, uneven <= 1))
     if drill.spike:
-        made += scaling(samples, marks, minimum)
+        made += scaling(requests, samples, marks, minimum)
     return made
 
 
@@ -96,15 +97,19 @@ def answers_again(limit: float, requests: Sequence[Entry], over: float) -> Expec
     return Expectation(what, f"{limit:g} s", f"{max(last, 0):.1f} s", last <= limit)
 
 
-def scaling(samples: Sequence[Sample], marks: Sequence[Mark], minimum: int) -> list[Expectation]:
+def scaling(
+    requests: Sequence[Entry], samples: Sequence[Sample], marks: Sequence[Mark], minimum: int
+) -> list[Expectation]:
     """Judge how the replicas followed five times the load."""
     step, end = marks[0].at, marks[1].at
     before = [s.configured for s in samples if s.at < step]
     base = before[-1] if before else minimum
     first = next((s.at - step for s in samples if s.at >= step and s.configured > base), None)
-    peak = max((s.configured for s in samples if step <= s.at <= end), default=0)
+    steady = step + (end - step) / 2  # the second half: whoever came is there
+    served = sum(steady <= float(r["at"]) < end for r in requests) / (end - steady)
+    enough = max(math.ceil(served / (REQUESTS_EACH * 1.1)), minimum + 1)
     full = next(
-        (s.at - step for s in samples if s.at >= step and sum(s.replicas.values()) >= peak), None
+        (s.at - step for s in samples if s.at >= step and sum(s.replicas.values()) >= enough), None
     )
     path = [s.configured for s in samples]
     moves = [b - a for a, b in itertools.pairwise(path) if a != b]
@@ -118,7 +123,10 @@ def scaling(samples: Sequence[Sample], marks: Sequence[Mark], minimum: int) -> l
         Expectation("replicas at first", str(minimum), str(base), base == minimum),
         Expectation("first decision after the step", "10 s", seconds(first), (first or 99) <= 10),
         Expectation(
-            f"enough replicas ({peak})", "30 s", seconds(full), peak > base and (full or 99) <= 30
+            f"enough replicas for {served:.0f} requests/s ({enough})",
+            "30 s",
+            seconds(full),
+            (full or 99) <= 30,
         ),
         Expectation("changes of direction", "at most 1", str(turns), turns <= 1),
         Expectation("replicas at the end", str(minimum), str(last), last == minimum),

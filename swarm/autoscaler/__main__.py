@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add("edge-service", str, "edge_traefik", "service of the edges")
     add("edge-port", int, "8083", "port of the edges' metrics")
     add("interval", _positive, "2", "seconds from round to round")
-    add("window", _positive, "10", "seconds over which rates are taken")
+    add("window", _positive, "6", "seconds over which rates are taken")
     add("own-service", str, "", "this service's name")
     add("own-task", str, "", "this task's id; without one it only says what it would do")
     add("bind", _address, "0.0.0.0:9105", "where to show metrics")

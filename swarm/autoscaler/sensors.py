@@ -25,7 +25,7 @@ class Place:
     edge_service: str = "edge_traefik"
     edge_port: int = 8083
     network: str = ""  # the one that the edges, the replicas and the autoscaler share
-    window: float = 10.0  # seconds over which rates are taken
+    window: float = 6.0  # seconds over which rates are taken
 
 
 @dataclass

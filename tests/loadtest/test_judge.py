@@ -73,7 +73,8 @@ def test_the_shop_must_answer_soon_after_the_fault(last: float, met: bool) -> No
 )
 def test_how_the_replicas_followed(counts: tuple[int, ...], unmet: list[str]) -> None:
     marks = [Mark(8, "up"), Mark(24, "down")]
-    made = judge.scaling(samples(*counts, step=4), marks, minimum=2)
+    requests = [request(8 + i / 50) for i in range(800)]  # 50 a second: enough for 6
+    made = judge.scaling(requests, samples(*counts, step=4), marks, minimum=2)
     assert [e.what for e in made if not e.met] == [
         e.what for e in made if any(e.what.startswith(name) for name in unmet)
     ]
