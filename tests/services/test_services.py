@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,9 +124,11 @@ def test_what_is_private_is_not_reachable_from_outside(site: Services, path: str
     assert httpx.post(site.origin + path).status_code == 404
 
 
-async def test_the_whole_journey_across_three_services(site: Services, database: Database) -> None:
+async def test_the_whole_journey_across_three_services(
+    site: Services, database: Database, new_buyer: Callable[[int], Buyer]
+) -> None:
     book = await add_book(database, copies=2)
-    buyer = Buyer(site.origin, 1)
+    buyer = new_buyer(1)
     await buyer.register()
     order = await buyer.buy(book)
     assert order is not None
@@ -135,9 +137,11 @@ async def test_the_whole_journey_across_three_services(site: Services, database:
     assert "orders@" in page.headers["x-served-by"]
 
 
-async def test_the_catalogue_serves_on_without_accounts(site: Services, database: Database) -> None:
+async def test_the_catalogue_serves_on_without_accounts(
+    site: Services, database: Database, new_buyer: Callable[[int], Buyer]
+) -> None:
     book = await add_book(database, copies=2)
-    buyer = Buyer(site.origin, 2)
+    buyer = new_buyer(2)
     await buyer.register()
     site.kill("accounts")
     try:
@@ -152,12 +156,13 @@ async def test_the_catalogue_serves_on_without_accounts(site: Services, database
 
 
 async def test_orders_keeps_the_basket_while_the_catalogue_is_away(
-    site: Services, database: Database
+    site: Services, database: Database, new_buyer: Callable[[int], Buyer]
 ) -> None:
     book = await add_book(database, title="A book to wait for", copies=2)
-    buyer = Buyer(site.origin, 3)
+    buyer = new_buyer(3)
     await buyer.register()
     await buyer.fill(f"/books/{book}", "/basket", book_id=book, quantity=1)
+    assert (await buyer.ask("GET", "/checkout")).status_code == 200
     site.kill("catalogue")
     try:
         answer = await buyer.client.get("/checkout")
@@ -167,6 +172,20 @@ async def test_orders_keeps_the_basket_while_the_catalogue_is_away(
         site.start("catalogue")
         wait_until_answered(f"{site.origin}/")
     assert "A book to wait for" in (await buyer.ask("GET", "/basket")).text
+
+
+@pytest.fixture
+async def new_buyer(site: Services) -> AsyncIterator[Callable[[int], Buyer]]:
+    """Make buyers by number; their connections are closed at the end."""
+    made: list[Buyer] = []
+
+    def make(number: int) -> Buyer:
+        made.append(Buyer(site.origin, number))
+        return made[-1]
+
+    yield make
+    for buyer in made:
+        await buyer.client.aclose()
 
 
 class Sum(NamedTuple):
@@ -190,12 +209,12 @@ async def sums(database: Database, books: list[int]) -> list[Sum]:
 
 
 async def test_services_killed_in_the_middle_of_checkouts_lose_nothing(
-    site: Services, database: Database
+    site: Services, database: Database, new_buyer: Callable[[int], Buyer]
 ) -> None:
     """Twenty kills at random moments while a hundred readers buy two books each."""
     chance = random.Random(20261124)
     books = [await add_book(database, copies=60) for _each in range(8)]
-    buyers = [Buyer(site.origin, 100 + number) for number in range(100)]
+    buyers = [new_buyer(100 + number) for number in range(100)]
     turn = asyncio.Semaphore(10)
 
     async def one(buyer: Buyer) -> str | None:
@@ -226,5 +245,3 @@ async def test_services_killed_in_the_middle_of_checkouts_lose_nothing(
     )
     assert len(bought) == len(set(bought)) == paid == 100
     assert sum(row.sold for row in rows) == 200
-    for buyer in buyers:
-        await buyer.client.aclose()
