@@ -51,9 +51,7 @@ async def test_everybody_has_a_basket_of_their_own(reader: Reader, shop: Shop) -
     assert await count(other) == ""
 
 
-async def test_the_quantity_can_be_changed_and_the_book_removed(
-    reader: Reader, shop: Shop
-) -> None:
+async def test_the_quantity_can_be_changed_and_the_book_removed(reader: Reader, shop: Shop) -> None:
     book = await on_sale(shop, copies=5, price=300)
     await add(reader, book)
     assert (await reader.submit("/basket", f"/basket/{book}", quantity=4)).status == 303
@@ -83,9 +81,7 @@ async def test_a_book_that_does_not_exist_is_refused(reader: Reader, book_id: st
             ).status in {404, 405, 422}  # fmt: skip
 
 
-async def test_more_than_there_are_is_refused_with_what_is_left(
-    reader: Reader, shop: Shop
-) -> None:
+async def test_more_than_there_are_is_refused_with_what_is_left(reader: Reader, shop: Shop) -> None:
     book = await on_sale(shop, copies=2, title="Orlando")
     assert (await add(reader, book, 2)).status == 303
     answer = await add(reader, book, 1)

@@ -105,9 +105,7 @@ async def test_a_bad_field_is_a_sentence_and_keeps_the_rest(
     assert await number_of_orders(shop) == 0
 
 
-async def test_a_shortage_says_what_is_left_and_keeps_the_basket(
-    buyer: Reader, shop: Shop
-) -> None:
+async def test_a_shortage_says_what_is_left_and_keeps_the_basket(buyer: Reader, shop: Shop) -> None:
     scarce, plenty = await on_sale(shop, copies=2, title="Scarce"), await on_sale(shop, copies=9)
     await add(buyer, scarce, 2)
     await add(buyer, plenty, 3)
@@ -145,9 +143,7 @@ async def test_the_same_key_twice_is_one_order(buyer: Reader, shop: Shop) -> Non
     await add(buyer, book)
     fields = {**(await buyer.get("/checkout")).form("/checkout"), **ADDRESS}
     answers = await asyncio.gather(*(buyer.post("/checkout", fields) for _time in range(5)))
-    assert {(answer.status, answer.location) for answer in answers} == {
-        (303, answers[0].location)
-    }
+    assert {(answer.status, answer.location) for answer in answers} == {(303, answers[0].location)}
     assert await number_of_orders(shop) == 1
     assert await stock(shop, book) == 4
 

@@ -68,9 +68,7 @@ def test_prices_of_carriers(carrier: str, copies: int, price: int) -> None:
 
 
 def test_two_sellers_are_two_parcels_and_each_costs_its_own_postage() -> None:
-    basket = review(
-        (2, QUOTE), (1, QUOTE._replace(book_id=11, seller_id=OTHER_SELLER, price=400))
-    )
+    basket = review((2, QUOTE), (1, QUOTE._replace(book_id=11, seller_id=OTHER_SELLER, price=400)))
     assert [(parcel.seller_id, parcel.goods, parcel.copies) for parcel in basket.parcels] == [
         (SELLER, 2500, 2),
         (OTHER_SELLER, 400, 1),
@@ -102,7 +100,7 @@ def test_the_digest_changes_with_price_quantity_and_book_alone() -> None:
         ({1: 2, 2: 1}, 0, False, {2: 1}),
         ({1: MAX_QUANTITY - 1}, 1, True, {1: MAX_QUANTITY}),
         ({1: MAX_QUANTITY}, 1, True, None),
-        ({book: 1 for book in range(2, MAX_TITLES + 2)}, 1, True, None),
+        (dict.fromkeys(range(2, MAX_TITLES + 2), 1), 1, True, None),
     ],
 )
 def test_quantities(
