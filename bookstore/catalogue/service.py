@@ -1,5 +1,6 @@
 """What the catalogue decides."""
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from bookstore.catalogue.repository import Book, Copy, Known
 from bookstore.catalogue.search import Cursor, Search
 from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import Person, Quote
-from bookstore.database import Database, Queries
+from bookstore.database import Database, Duplicate, Queries
 from bookstore.settings import Settings
 
 OWN_PAGE = 50
@@ -92,8 +93,12 @@ class Catalogue:
         """Return a page of a person's books, the newest first, and one more if there are more."""
         return await repository.books_of(self.database, person.id, before, OWN_PAGE + 1)
 
-    async def publish(self, person: Person, terms: Terms, copies: int, cover: str | None) -> int:
-        """Put a book on sale; return its id."""
+    async def publish(
+        self, person: Person, terms: Terms, copies: int, cover: str | None, form_key: str = ""
+    ) -> int:
+        """Put a book on sale; return its id. A form (`form_key`) puts one book on sale, however
+        often it arrives: also when the replica that took it in was cut off before it answered."""
+        once = _once(person, form_key)
         values = repository.book_values(
             terms,
             seller=Seller(person.id, person.name),
@@ -101,10 +106,15 @@ class Catalogue:
             currency=self.settings.currency,
             now=self.clock(),
             cover=cover,
+            import_key=once,
         )
-        return await self.database.in_transaction(
-            lambda queries: repository.add_book(queries, values, terms)
-        )
+        try:
+            return await self.database.in_transaction(
+                lambda queries: repository.add_book(queries, values, terms)
+            )
+        except Duplicate:
+            assert once is not None  # no other column of a new book is unique
+            return (await repository.imported(self.database, [once]))[once]
 
     async def change(
         self, person: Person, book: Book, terms: Terms, *, copies: int, seen: int, cover: str | None
@@ -127,3 +137,10 @@ class Catalogue:
     async def set_listed(self, book: Book, listed: bool) -> None:
         """Withdraw a person's own book from sale, or put it back."""
         await repository.set_listed(self.database, book.id, listed, self.clock())
+
+
+def _once(person: Person, form_key: str) -> str | None:
+    """Return what marks the book of one form, in the column that imports mark theirs in."""
+    if not form_key:
+        return None
+    return "form:" + hashlib.sha256(f"{person.id}:{form_key}".encode()).hexdigest()[:35]

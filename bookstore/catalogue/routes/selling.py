@@ -20,7 +20,7 @@ from bookstore.catalogue.service import OWN_PAGE, StockChanged
 from bookstore.web import urls
 from bookstore.web.errors import not_found
 from bookstore.web.i18n import gettext as _
-from bookstore.web.idempotency import idempotent
+from bookstore.web.idempotency import idempotent, request_key
 from bookstore.web.responses import see_other
 from bookstore.web.sessions import login_required, required_person
 from bookstore.web.templating import page
@@ -47,7 +47,9 @@ async def publish() -> Response:
     cover = await _cover_of(form)
     if not valid or form.errors:
         return _sell_page(form, status=422)
-    book_id = await the_catalogue().publish(person, form.terms(), form["copies"].data, cover)
+    book_id = await the_catalogue().publish(
+        person, form.terms(), form["copies"].data, cover, await request_key()
+    )
     return see_other(urls.book(book_id))
 
 
