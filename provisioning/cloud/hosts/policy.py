@@ -122,7 +122,7 @@ def decide(cluster: Cluster, rules: Rules, memory: Memory, now: float) -> tuple[
 
 
 def hosts_needed(tasks: Iterable[Size], host: Size) -> int:
-    """Count the new hosts that hold these tasks (first fit, largest first); too large ones never."""
+    """Count the new hosts that hold these tasks, first fit; too large ones need none."""
     rooms: list[Size] = []
     for task in sorted(tasks, key=lambda t: (t.cpus, t.memory), reverse=True):
         if not task.fits(host):

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto.cloudformation.models import Change, ChangeSet
 from moto.core.common_models import CloudFormationModel
+from moto.ec2.models.route_tables import RouteTableBackend
 from moto.rds.models import DBInstance
 
 IGNORED = (  # they exist, and do nothing that a test looks at
@@ -213,9 +214,22 @@ def instance_or_aurora(original: Any) -> classmethod[Any, Any, Any]:
     return classmethod(make)
 
 
+def delete_route_table(original: Any) -> Any:
+    """Delete a route table with its associations, whose own deletion moto's stacks leave out."""
+
+    def delete(backend: Any, route_table_id: str) -> Any:
+        for key in list(backend.get_route_table(route_table_id).associations):
+            backend.get_route_table(route_table_id).associations.pop(key)
+        return original(backend, route_table_id)
+
+    return delete
+
+
 def fill(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill the gaps for one test."""
     monkeypatch.setattr(ChangeSet, "diff", changes_of_parameters)
     monkeypatch.setattr(ChangeSet, "apply", apply_whole)
     made = DBInstance.__dict__["create_from_cloudformation_json"]
     monkeypatch.setattr(DBInstance, "create_from_cloudformation_json", instance_or_aurora(made))
+    unhindered = delete_route_table(RouteTableBackend.delete_route_table)
+    monkeypatch.setattr(RouteTableBackend, "delete_route_table", unhindered)
