@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto.cloudformation.models import Change, ChangeSet
 from moto.core.common_models import CloudFormationModel
-from moto.ec2.models.route_tables import RouteTableBackend
+from moto.ec2.models.route_tables import RouteBackend
 from moto.rds.models import DBInstance
 
 IGNORED = (  # they exist, and do nothing that a test looks at
@@ -231,5 +231,5 @@ def fill(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ChangeSet, "apply", apply_whole)
     made = DBInstance.__dict__["create_from_cloudformation_json"]
     monkeypatch.setattr(DBInstance, "create_from_cloudformation_json", instance_or_aurora(made))
-    unhindered = delete_route_table(RouteTableBackend.delete_route_table)
-    monkeypatch.setattr(RouteTableBackend, "delete_route_table", unhindered)
+    unhindered = delete_route_table(RouteBackend.delete_route_table)
+    monkeypatch.setattr(RouteBackend, "delete_route_table", unhindered)
