@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -83,3 +84,12 @@ def make_release(label: str, *, broken: bool = False) -> str:
     """Build the shop as another release, one that never answers if so wished; give its digest."""
     source = BROKEN if broken else BROKEN.parent / "relabelled"
     return images.build(f"bookstore:{label}", source)
+
+
+def reachable(address: str, port: int) -> bool:
+    """Tell whether the operator's side, which is outside, gets through to a port."""
+    try:
+        socket.create_connection((address, port), timeout=0.3).close()
+    except OSError:
+        return False
+    return True

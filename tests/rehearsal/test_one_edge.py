@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 
 import httpx
 import pytest
 
-from provisioning.rehearsal import guests, lifecycle, network
-from provisioning.rehearsal.layout import CLOUD, LOAD_BALANCER, OPERATOR, SHOP, Host, hosts
+from provisioning.rehearsal import guests, lifecycle
+from provisioning.rehearsal.layout import CLOUD, LOAD_BALANCER, OPERATOR, SHOP, hosts
 from tests.rehearsal.load import Load
-from tests.rehearsal.operator import Done, make_release, on, ops, running
+from tests.rehearsal.operator import Done, make_release, on, ops, reachable, running
 
 pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(900), pytest.mark.usefixtures("one_edge")]
 
@@ -110,15 +109,6 @@ def test_nothing_private_is_reachable_from_outside() -> None:
     assert ("load balancer", 443) in found
 
 
-def reachable(address: str, port: int) -> bool:
-    """Tell whether the operator's side, which is outside, gets through to a port."""
-    try:
-        socket.create_connection((address, port), timeout=0.3).close()
-    except OSError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize(
     "path",
     ["/internal", "/internal/anything", "/metrics", "/healthz", "/readyz", "/api/rawdata",
@@ -179,11 +169,3 @@ def test_tls_has_no_finding_above_low_but_the_private_authority() -> None:
     ).stdout
     findings = [f for f in json.loads(text) if f["severity"] not in ("OK", "INFO", "LOW")]
     assert [f for f in findings if f["id"].split(" ")[0] not in ours] == []
-
-
-def test_a_partitioned_worker_comes_back() -> None:
-    lifecycle.partition("worker1", apart=True)
-    assert not reachable(Host("worker", 1).address, 22)
-    assert not network.plugged("worker1")
-    lifecycle.partition("worker1", apart=False)
-    assert reachable(Host("worker", 1).address, 22)
