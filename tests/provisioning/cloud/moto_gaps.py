@@ -218,8 +218,7 @@ def delete_route_table(original: Any) -> Any:
     """Delete a route table with its associations, whose own deletion moto's stacks leave out."""
 
     def delete(backend: Any, route_table_id: str) -> Any:
-        for key in list(backend.get_route_table(route_table_id).associations):
-            backend.get_route_table(route_table_id).associations.pop(key)
+        backend.get_route_table(route_table_id)._associations.clear()
         return original(backend, route_table_id)
 
     return delete
