@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from provisioning.fleet import Fleet
 from provisioning.inventory import check_files, load
 from provisioning.redaction import Redactor
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
+
+
+PUBLISHED = Path(__file__).parents[2] / "docs" / "drills"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 rows.append((name, "not run", str(error)))
                 continue
             print(show(verdict), flush=True)
+            if args.publish:
+                PUBLISHED.mkdir(parents=True, exist_ok=True)
+                shutil.copy(verdict.path, PUBLISHED / verdict.path.name)
             rows.append((name, "passed" if verdict.story.passed else "FAILED", _figures(verdict)))
     if len(names) > 1:
         print("\n" + "\n".join(f"{name:<20} {how:<8} {figures}" for name, how, figures in rows))
@@ -92,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         "-i", "--inventory", type=Path, help="the cluster (default: the running rehearsal)"
     )
     parser.add_argument("--folder", type=Path, help="where to keep reports (default: var/drills/…)")
+    parser.add_argument(
+        "--publish", action="store_true", help="copy the reports to docs/drills as well"
+    )
     return parser
 
 
