@@ -1,0 +1,155 @@
+"""A load client that costs little beside what it measures: HTTP/1.1 on plain asyncio protocols,
+a fixed number of requests, connections kept where the server keeps them."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+ACCEPT = "Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en\r\n"
+TIMEOUT = 30.0  # seconds that one answer may take
+
+
+class Answer(NamedTuple):
+    """One answer; header names are in lower case, the body is as sent."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection that carries one request at a time."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.answered: asyncio.Future[Answer] | None = None
+        self._buffer = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        answer = parse(self._buffer, ended=False)
+        if answer is not None and self.answered is not None and not self.answered.done():
+            self._buffer.clear()
+            self.answered.set_result(answer)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.transport = None
+        if self.answered is None or self.answered.done():
+            return
+        answer = parse(self._buffer, ended=True)
+        if answer is not None:
+            self.answered.set_result(answer)
+        else:
+            self.answered.set_exception(ConnectionError("the server closed the connection"))
+
+
+def parse(received: bytes | bytearray, *, ended: bool) -> Answer | None:
+    """Return the answer that was received, or None while something of it is missing. `ended`
+    says that the server closed the connection, which ends a body of unknown length."""
+    head, separator, rest = bytes(received).partition(b"\r\n\r\n")
+    if not separator:
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        name, value = name.lower(), value.strip()
+        headers[name] = f"{headers[name]}\n{value}" if name in headers else value
+    status = int(first.split(" ", 2)[1])
+    if status in {204, 304}:
+        return Answer(status, headers, b"")
+    if headers.get("transfer-encoding") == "chunked":
+        body = _chunks(rest)
+        return None if body is None else Answer(status, headers, body)
+    if "content-length" in headers:
+        length = int(headers["content-length"])
+        return Answer(status, headers, rest[:length]) if len(rest) >= length else None
+    return Answer(status, headers, rest) if ended else None
+
+
+def _chunks(rest: bytes) -> bytes | None:
+    body, position = bytearray(), 0
+    while (end := rest.find(b"\r\n", position)) >= 0:
+        size = int(rest[position:end].split(b";")[0], 16)
+        if size == 0:
+            return bytes(body) if rest.endswith(b"\r\n\r\n") else None
+        if len(rest) < end + 2 + size + 2:
+            return None
+        body += rest[end + 2 : end + 2 + size]
+        position = end + 2 + size + 2
+    return None
+
+
+class Browser:
+    """One visitor: a connection, and the cookies that the server gave or that it starts with."""
+
+    def __init__(self, port: int, cookies: Mapping[str, str] | None = None) -> None:
+        self.port = port
+        self.cookies = dict(cookies or {})
+        self._connection: _Connection | None = None
+        self.seconds: list[float] = []
+
+    async def get(self, path: str) -> Answer:
+        """Send a GET and return the answer; redirects are not followed."""
+        return await self._send("GET", path, b"")
+
+    async def post(self, path: str, fields: Mapping[str, object]) -> Answer:
+        """Send a form and return the answer."""
+        return await self._send("POST", path, urlencode(fields).encode())
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None and self._connection.transport is not None:
+            self._connection.transport.close()
+
+    async def _send(self, method: str, path: str, body: bytes) -> Answer:
+        started = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        if self._connection is None or self._connection.transport is None:
+            _, self._connection = await loop.create_connection(
+                _Connection, "127.0.0.1", self.port
+            )
+        connection = self._connection
+        assert connection.transport is not None
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{ACCEPT}"
+        if self.cookies:
+            head += f"Cookie: {'; '.join(f'{k}={v}' for k, v in self.cookies.items())}\r\n"
+        if method == "POST":
+            head += (
+                "Content-Type: application/x-www-form-urlencoded\r\n"
+                f"Content-Length: {len(body)}\r\n"
+            )
+        connection.answered = loop.create_future()
+        connection.transport.write(head.encode() + b"\r\n" + body)
+        answer = await asyncio.wait_for(connection.answered, TIMEOUT)
+        self.seconds.append(time.perf_counter() - started)
+        for cookie in filter(None, answer.headers.get("set-cookie", "").split("\n")):
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        if answer.headers.get("connection", "").lower() == "close":
+            self.close()
+            self._connection = None
+        return answer
+
+
+async def drive(browsers: list[Browser], visit: Callable[[Browser, int], Awaitable[None]],
+                visits: int) -> list[float]:  # fmt: skip
+    """Have the browsers make `visits` visits between them, numbered from 0; return the seconds
+    that each visit took."""
+    numbers = iter(range(visits))
+    took: list[float] = []
+
+    async def work(browser: Browser) -> None:
+        for number in numbers:
+            started = time.perf_counter()
+            await visit(browser, number)
+            took.append(time.perf_counter() - started)
+
+    await asyncio.gather(*(work(browser) for browser in browsers))
+    return took
