@@ -19,7 +19,6 @@ from provisioning.inventory import check_files, load
 from provisioning.redaction import Redactor
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
 
-
 PUBLISHED = Path(__file__).parents[2] / "docs" / "drills"
 
 

@@ -43,6 +43,7 @@ class Drill:
     reroute: float | None = None  # seconds after which the last slow or failed request has begun
     outcome: str = ""  # the update state in which the shop must end
     spike: bool = False  # judge the autoscaler
+    never_fewer: bool = False  # replicas may not be taken away while the fault lasts
     even: bool = False  # the replicas must end evenly spread
     answers: float | None = None  # seconds in which the shop answers once the fault is over
 
@@ -116,6 +117,7 @@ DRILLS: dict[str, Drill] = {
         (Step(20, "hide-metrics"), Step(70, "show-metrics")),
         undo=(Step(0, "show-metrics"),),
         seconds=90,
+        never_fewer=True,
     ),
     "host-returns": Drill(
         "A worker comes back after a loss, and the replicas are spread evenly again.",

@@ -33,6 +33,8 @@ def expectations(
         made += times(drill, requests, samples, marks[0].at)
     if drill.answers is not None:
         made.append(answers_again(drill.answers, requests, marks[-1].at))
+    if drill.never_fewer:
+        made.append(never_fewer(samples, marks))
     if drill.even and samples:
         spread = samples[-1].replicas
         uneven = max(spread.values(), default=0) - min(spread.values(), default=0)
@@ -95,6 +97,14 @@ def answers_again(limit: float, requests: Sequence[Entry], over: float) -> Expec
     last = max(late, default=0.0)
     what = "last failure after the fault was over"
     return Expectation(what, f"{limit:g} s", f"{max(last, 0):.1f} s", last <= limit)
+
+
+def never_fewer(samples: Sequence[Sample], marks: Sequence[Mark]) -> Expectation:
+    """No replica is taken away while the fault lasts."""
+    during = [s.configured for s in samples if marks[0].at <= s.at <= marks[-1].at]
+    fell = sum(b < a for a, b in itertools.pairwise(during))
+    seen = f"{min(during, default=0)} to {max(during, default=0)}"
+    return Expectation("replicas meanwhile", "never fewer", seen, bool(during) and not fell)
 
 
 def scaling(

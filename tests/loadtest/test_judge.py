@@ -79,3 +79,9 @@ def test_how_the_replicas_followed(counts: tuple[int, ...], unmet: list[str]) ->
         e.what for e in made if any(e.what.startswith(name) for name in unmet)
     ]
     assert sum(not e.met for e in made) == len(unmet)
+
+
+@pytest.mark.parametrize(("counts", "met"), [((3, 3, 4, 4), True), ((3, 4, 3, 3), False)])
+def test_no_replica_may_go_while_the_metrics_are_away(counts: tuple[int, ...], met: bool) -> None:
+    marks = [Mark(0, "hide metrics"), Mark(3, "show metrics")]
+    assert judge.never_fewer(samples(*counts), marks).met is met
