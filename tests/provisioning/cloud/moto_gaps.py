@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto.cloudformation.models import Change, ChangeSet
 from moto.core.common_models import CloudFormationModel
-from moto.ec2.models.route_tables import RouteBackend
+from moto.ec2.models.vpcs import VPCBackend
 from moto.rds.models import DBInstance
 
 IGNORED = (  # they exist, and do nothing that a test looks at
@@ -214,12 +214,14 @@ def instance_or_aurora(original: Any) -> classmethod[Any, Any, Any]:
     return classmethod(make)
 
 
-def delete_route_table(original: Any) -> Any:
-    """Delete a route table with its associations, whose own deletion moto's stacks leave out."""
+def delete_vpc(original: Any) -> Any:
+    """Delete a network with its route tables, which moto's stacks leave behind."""
 
-    def delete(backend: Any, route_table_id: str) -> Any:
-        backend.get_route_table(route_table_id)._associations.clear()
-        return original(backend, route_table_id)
+    def delete(backend: Any, vpc_id: str) -> Any:
+        for table in backend.describe_route_tables(filters={"vpc-id": vpc_id}):
+            if not table.main_association_id:
+                backend.route_tables.pop(table.id)
+        return original(backend, vpc_id)
 
     return delete
 
@@ -230,5 +232,4 @@ def fill(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ChangeSet, "apply", apply_whole)
     made = DBInstance.__dict__["create_from_cloudformation_json"]
     monkeypatch.setattr(DBInstance, "create_from_cloudformation_json", instance_or_aurora(made))
-    unhindered = delete_route_table(RouteBackend.delete_route_table)
-    monkeypatch.setattr(RouteBackend, "delete_route_table", unhindered)
+    monkeypatch.setattr(VPCBackend, "delete_vpc", delete_vpc(VPCBackend.delete_vpc))
