@@ -82,11 +82,12 @@ class Challenges(http.server.SimpleHTTPRequestHandler):
         """Keep quiet: anybody on the internet may ask for anything."""
 
 
-def serve(webroot: Path) -> None:
+def serve(webroot: Path, port: int = 8080) -> http.server.ThreadingHTTPServer:
     """Answer challenges in the background."""
     handler = functools.partial(Challenges, directory=str(webroot))
-    server = http.server.ThreadingHTTPServer(("0.0.0.0", 8080), handler)
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", port), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 def wait_for_edges(webroot: Path, domain: str, seconds: float = 60) -> None:
