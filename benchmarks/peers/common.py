@@ -13,8 +13,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parents[2] / "bookstore" / "static"
 PAGE = 24
 CATEGORIES = (
-    "fiction", "fantasy", "crime", "classics", "romance", "history", "science", "children",
-    "poetry", "comics", "biography", "travel", "arts", "other",
+    "fiction", "classics", "crime", "fantasy", "romance", "young", "comics", "poetry", "history",
+    "science", "society", "arts", "other",
 )  # fmt: skip
 CONDITIONS = ("new", "as-new", "fine", "very-good", "good", "fair", "poor")
 COUNTRIES = tuple("AD AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT".split())  # noqa: SIM905

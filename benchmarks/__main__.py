@@ -1,0 +1,218 @@
+"""Measure the shop against the same pages on other stacks, interleaved in one run."""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks import processes, report
+from benchmarks.client import Browser, drive
+from benchmarks.data import Data, load
+from benchmarks.figures import Round, percentile
+from benchmarks.stacks import FLOOR, PEERS, ROOT, SHOP, Stack, floor, peers, shop
+from benchmarks.visits import (
+    Kind,
+    Refused,
+    buy_one,
+    kinds,
+    prepare_tokens,
+    text_of,
+    visit,
+)
+from bookstore.migrations import migrate
+from bookstore.settings import load_settings
+from tests.support.mariadb import MariaDB, NotInstalled
+
+BROWSERS = 4
+TEMPLATES = {"catalogue": "/", "book": "/books/300"}
+
+
+def main() -> int:
+    """Run the benchmark; return 0 when it ran, whatever it found."""
+    parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
+    parser.add_argument("--books", type=int, default=10_000, metavar="N",
+                        help="books in the catalogue, a multiple of 10,000 (default 10,000)")  # fmt: skip
+    parser.add_argument("--rounds", type=int, default=7, help="rounds (default 7)")
+    parser.add_argument("--quick", action="store_true", help="three rounds with fewer visits")
+    parser.add_argument("--shop-only", action="store_true", help="leave the peers out")
+    parser.add_argument("--soak", type=int, default=0, metavar="REQUESTS",
+                        help="afterwards, watch the shop's memory over so many requests")  # fmt: skip
+    parser.add_argument("--picture", type=Path, default=ROOT / "results" / "bench.png",
+                        help="where to draw the figures (default results/bench.png)")  # fmt: skip
+    options = parser.parse_args()
+    if options.books < 10_000 or options.books % 10_000 or options.rounds < 1:
+        parser.error("--books takes a multiple of 10,000, --rounds at least 1")
+    if not options.shop_only and not PEERS.exists():
+        parser.error("the peers are not installed; start this as ./run bench")
+    folder = Path(tempfile.mkdtemp(prefix="bookstore-bench-"))
+    try:
+        return asyncio.run(_bench(options, folder))
+    except (NotInstalled, Refused) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _bench(options: argparse.Namespace, folder: Path) -> int:
+    with ExitStack() as running:
+        server = running.enter_context(MariaDB.start())
+        url, peers_url = server.create_database("shop"), server.create_database("peers")
+        migrate(load_settings(database_url=url, secret_key="k" * 40))
+        print(f"Filling the database with {options.books:,} books …", flush=True)
+        data = load(server, options.books)
+        ours = running.enter_context(shop(url, folder))
+        await ours.ready()
+        wanted = kinds(data)
+        stacks = [ours]
+        if not options.shop_only:
+            print("Starting the peers, and making their pages as long as the shop's …", flush=True)
+            padding = await _padding(ours, peers_url, folder, data)
+            others = running.enter_context(peers(peers_url, folder, padding))
+            for stack in others:
+                await stack.ready()
+            await _check(ours, others, data)
+            base = running.enter_context(floor(folder, await _answers(ours, wanted, data)))
+            await base.ready()
+            stacks += [*others, base]
+        database = int((server.folder / "pid").read_text())
+        results = await _measure(options, stacks, wanted, data, database)
+        memory = {s.name: processes.memory(processes.family(s.pid)) for s in stacks}
+        text = report.text(options.books, wanted, results, memory)
+        print(text)
+        if not options.shop_only:
+            options.picture.parent.mkdir(parents=True, exist_ok=True)
+            report.draw(options.picture, wanted, results)
+            print(f"The picture is {options.picture}.")
+        if options.soak:
+            await _soak(ours, data, options.soak)
+    return 0
+
+
+async def _padding(ours: Stack, url: str, folder: Path, data: Data) -> dict[str, int]:
+    """Return how many characters each peer's pages lack to be as long as the shop's."""
+    target = await _sizes(ours, data)
+    with peers(url, folder, {}) as bare:
+        padding = {}
+        for stack in bare:
+            await stack.ready()
+            sizes = await _sizes(stack, data)
+            padding |= {
+                f"{stack.name} {name}": max(target[name] - sizes[name], 0) for name in target
+            }
+    return padding
+
+
+async def _sizes(stack: Stack, data: Data) -> dict[str, int]:
+    browser = Browser(stack.port)
+    sizes = {}
+    for name, path in TEMPLATES.items():
+        sizes[name] = len(text_of(await browser.get(path)).encode())
+    browser.cookies = {"session": data.tokens[-1]}
+    sizes |= await buy_one(browser, 300)
+    browser.close()
+    return sizes
+
+
+async def _check(ours: Stack, others: list[Stack], data: Data) -> None:
+    """See that the peers' pages show what ours show and are as long, before anything is timed."""
+    browser = Browser(ours.port)
+    book = text_of(await browser.get("/books/300"))
+    title = book.partition("<title>")[2].partition(" by ")[0]
+    browser.close()
+    target = await _sizes(ours, data)
+    for stack in others:
+        browser = Browser(stack.port)
+        if f">{title}<" not in text_of(await browser.get("/books/300")):
+            raise Refused(f"{stack.name} does not show “{title}” on its page")
+        browser.close()
+        for name, size in (await _sizes(stack, data)).items():
+            if not 0.97 <= size / target[name] <= 1.03:
+                raise Refused(
+                    f"the page {name} has {size} bytes on {stack.name}, {target[name]} on the shop"
+                )
+
+
+async def _answers(
+    ours: Stack, wanted: list[Kind], data: Data
+) -> dict[str, tuple[dict[str, str], bytes]]:
+    """Return the shop's answers for the floor to send."""
+    answers = {}
+    for kind in wanted:
+        if kind.path is not None:
+            cookies = {"session": data.tokens[0]} if kind.signed_in else {}
+            browser = Browser(ours.port, cookies)
+            answer = await browser.get(kind.path(0))
+            browser.close()
+            answers[kind.name] = (answer.headers, answer.body)
+    return answers
+
+
+type Results = dict[tuple[str, str], list[Round]]
+
+
+async def _measure(
+    options: argparse.Namespace, stacks: list[Stack], wanted: list[Kind], data: Data, database: int
+) -> Results:
+    """Let every stack do every kind of visit, round by round, in an order that turns."""
+    results: Results = {}
+    rounds = min(options.rounds, 3) if options.quick else options.rounds
+    for number in range(rounds + 1):  # the first one warms up and does not count
+        print(f"Round {number} of {rounds} …" if number else "Warming up …", flush=True)
+        for kind in wanted:
+            visits = max(kind.visits // (3 if options.quick or not number else 1), 20)
+            turn = number % len(stacks)
+            for stack in stacks[turn:] + stacks[:turn]:
+                if kind.path is None and stack.name == FLOOR:
+                    continue
+                figures = await _round(stack, kind, visits, number, data, database)
+                if number:
+                    results.setdefault((kind.name, stack.name), []).append(figures)
+    return results
+
+
+async def _round(
+    stack: Stack, kind: Kind, visits: int, number: int, data: Data, database: int
+) -> Round:
+    browsers = [Browser(stack.port) for _ in range(BROWSERS)]
+    first = number * kind.visits
+    look = visit(kind, data, floor=stack.name == FLOOR)
+    if kind.path is None:
+        await prepare_tokens(browsers[0], data, range(first, first + visits))
+    pids = processes.family(stack.pid)
+    loop = asyncio.get_running_loop()
+    server, base = processes.cpu_seconds(pids), processes.cpu_seconds([database])
+    started = loop.time()
+    took = await drive(browsers, lambda browser, n: look(browser, first + n), visits)
+    seconds = loop.time() - started
+    for browser in browsers:
+        browser.close()
+    return Round(
+        server=(processes.cpu_seconds(pids) - server) / visits * 1e6,
+        database=(processes.cpu_seconds([database]) - base) / visits * 1e6,
+        rate=visits / seconds,
+        p50=percentile(took, 0.5) * 1e3,
+        p99=percentile(took, 0.99) * 1e3,
+    )
+
+
+async def _soak(ours: Stack, data: Data, requests: int) -> None:
+    """Print how the shop's memory goes over many requests of every kind."""
+    wanted = [kind for kind in kinds(data) if kind.path is not None]
+    browsers = [Browser(ours.port) for _ in range(BROWSERS)]
+    print(f"Memory of {SHOP} over {requests:,} requests, MB:", flush=True)
+    step = max(requests // 10, len(wanted))
+    for part in range(10):
+        for kind in wanted:
+            look = visit(kind, data)
+            first = 100_000 + part * step
+            share = step // len(wanted)
+            await drive(browsers, lambda b, n, look=look, first=first: look(b, first + n), share)  # type: ignore[misc]
+        print(f"  {(part + 1) * step:>8,}  {processes.memory([ours.pid], 'VmRSS'):.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
