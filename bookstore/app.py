@@ -55,6 +55,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
         settings,
         derived_key(secret, "csrf"),
         versions,
+        budget=settings.page_cache_mb * 1024 * 1024,
     )
     health.install(app, databases)
     headers.install(app, settings)
@@ -75,6 +76,8 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
         app.extensions["bookstore.sessions"] = HttpSessions(siblings["accounts"])
     if "catalogue" in settings.contexts:
         the_catalogue = Catalogue(databases["catalogue"], settings, clock)
+        the_catalogue.changes.tell = versions.changed
+        the_catalogue.changes.tell_everything = versions.everything_changed
         chores += _mount(app, "catalogue", the_catalogue, catalogue.blueprint)
     if "orders" in settings.contexts:
         link: CatalogueLink = (

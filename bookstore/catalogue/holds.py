@@ -3,8 +3,10 @@ hold's rows first and then the books by rising id, so that two baskets never wai
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from bookstore.catalogue import repository
+from bookstore.catalogue.changes import Changes
 from bookstore.catalogue.domain import merged_lines, shortfall
 from bookstore.clock import Clock
 from bookstore.contracts import HoldLine, HoldRefused
@@ -17,21 +19,21 @@ _SWEEP_AT_ONCE = 200
 class Holds:
     """The copies that orders have set aside."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, changes: Changes) -> None:
         self.database = database
         self.clock = clock
+        self.changes = changes
 
     async def hold(self, reference: str, lines: Sequence[HoldLine], expires_at: int) -> None:
         """Set copies aside until `expires_at`, all or none; raise HoldRefused with what is left of
         the books that fell short. A reference that holds or has sold already changes nothing; one
         that was released, or ran out, sets the copies aside anew."""
         wanted = merged_lines(lines)
-        try:
+        with suppress(Duplicate):  # the same request at the same moment was quicker: it holds
             await self.database.in_transaction(
                 lambda queries: self._hold(queries, reference, wanted, expires_at)
             )
-        except Duplicate:  # the same request at the same moment was quicker: it holds
-            return
+        self.changes.here(*(line.book_id for line in wanted))
 
     async def _hold(
         self, queries: Queries, reference: str, wanted: Sequence[HoldLine], expires_at: int
@@ -58,25 +60,35 @@ class Holds:
 
     async def release(self, reference: str) -> None:
         """Put copies back on sale, held or sold."""
+        returned: list[int] = []
         await self.database.in_transaction(
-            lambda queries: self._release(queries, reference, ran_out_at=None)
+            lambda queries: self._release(queries, reference, returned, ran_out_at=None)
         )
+        self.changes.here(*returned)
 
     async def release_expired(self) -> int:
         """Release the holds that ran out; return how many."""
         now = self.clock()
         references = await repository.expired_references(self.database, now, _SWEEP_AT_ONCE)
         for reference in references:
+            returned: list[int] = []
             await self.database.in_transaction(
-                lambda queries, name=reference: self._release(queries, name, ran_out_at=now)  # type: ignore[misc]
+                lambda queries, name=reference, books=returned: self._release(  # type: ignore[misc]
+                    queries, name, books, ran_out_at=now
+                )
             )
+            self.changes.here(*returned)
         return len(references)
 
     async def sweep(self) -> None:
         """Release the holds that ran out, as a background chore."""
         await self.release_expired()
 
-    async def _release(self, queries: Queries, reference: str, *, ran_out_at: int | None) -> None:
+    async def _release(
+        self, queries: Queries, reference: str, returned: list[int], *, ran_out_at: int | None
+    ) -> None:
+        returned.clear()  # an attempt before this one may have been undone
         if await repository.mark_released(queries, reference, ran_out_at):
             for line in await repository.hold_lines(queries, reference):
                 await repository.return_copies(queries, line, self.clock())
+                returned.append(line.book_id)

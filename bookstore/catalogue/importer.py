@@ -8,7 +8,7 @@ from itertools import batched
 from pathlib import Path
 from typing import NamedTuple
 
-from bookstore.catalogue import csv_rows, import_rows, repository
+from bookstore.catalogue import changes, csv_rows, import_rows, repository
 from bookstore.catalogue.domain import Seller
 from bookstore.catalogue.import_rows import Candidate
 from bookstore.clock import Clock
@@ -66,6 +66,10 @@ async def import_file(
                 )
             )
             report.added += added
+            if added and not dry_run:
+                await database.in_transaction(
+                    lambda queries: changes.record_everything(queries, clock())
+                )
             report.there_already += len(batch) - added
     report.skipped.sort()
     return report

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bookstore.catalogue import words
+from bookstore.catalogue import changes, words
 from bookstore.catalogue.domain import GRADE_BY_CODE, Seller, Terms
 from bookstore.catalogue.isbn import isbn10_of
 from bookstore.contracts import HoldLine, Quote
@@ -160,6 +160,7 @@ async def add_book(source: Queries, values: dict[str, Any], terms: Terms) -> int
     """Add a book and what the search finds it by; return its id."""
     book_id = await source.insert(f"INSERT {INSERT}", values)
     await _add_words(source, {book_id: words_of(terms)})
+    await changes.record(source, [book_id], values["updated_at"], listed="1")
     return book_id
 
 
@@ -212,9 +213,11 @@ async def change_book(
         "updated_at": now,
     }
     assignments = ", ".join(f"`{name}` = :{name}" for name in values)
+    await changes.record(source, [book_id], now, listed="1")  # as offers of the old ISBN knew it
     await source.execute(
         f"UPDATE books SET {assignments} WHERE id = :id", {**values, "id": book_id}
     )
+    await changes.record(source, [book_id], now, listed="1")
     await source.execute(
         f"UPDATE books_words SET words = :words WHERE {words_id(source)} = :id",
         {"words": words_of(terms), "id": book_id},
@@ -233,13 +236,14 @@ async def set_copies(source: Queries, book_id: int, *, seen: int, copies: int) -
     return changed == 1
 
 
-async def set_listed(source: Source, book_id: int, listed: bool, now: int) -> None:
+async def set_listed(source: Queries, book_id: int, listed: bool, now: int) -> None:
     """Withdraw a book, or put it back."""
     await source.execute(
         "UPDATE books SET listed = :listed, on_sale = (:listed = 1 AND stock > 0),"
         " updated_at = :now WHERE id = :id",
         {"id": book_id, "listed": int(listed), "now": now},
     )
+    await changes.record(source, [book_id], now, listed="1")
 
 
 async def _add_words(source: Queries, words_by_id: Mapping[int, str]) -> None:
@@ -254,7 +258,7 @@ def words_id(source: Source) -> str:
     return "rowid" if source.dialect == "sqlite" else "book_id"
 
 
-async def take_copies(source: Source, line: HoldLine, now: int) -> bool:
+async def take_copies(source: Queries, line: HoldLine, now: int) -> bool:
     """Take copies off sale; False, and nothing taken, when there are not that many."""
     # on_sale comes first: MySQL assigns from left to right, so stock is still the old one there.
     taken = await source.execute(
@@ -263,15 +267,19 @@ async def take_copies(source: Source, line: HoldLine, now: int) -> bool:
         " WHERE id = :id AND listed = 1 AND stock >= :quantity",
         {"id": line.book_id, "quantity": line.quantity, "now": now},
     )
+    if taken:  # the last copy leaves the listings
+        await changes.record(source, [line.book_id], now, listed="1 - on_sale")
     return taken == 1
 
 
-async def return_copies(source: Source, line: HoldLine, now: int) -> None:
+async def return_copies(source: Queries, line: HoldLine, now: int) -> None:
     await source.execute(
         "UPDATE books SET on_sale = listed, stock = stock + :quantity, updated_at = :now"
         " WHERE id = :id",
         {"id": line.book_id, "quantity": line.quantity, "now": now},
     )
+    came_back = f"CASE WHEN stock = {int(line.quantity)} THEN listed ELSE 0 END"
+    await changes.record(source, [line.book_id], now, listed=came_back)
 
 
 async def copies_left(source: Source, book_ids: Sequence[int]) -> dict[int, int]:

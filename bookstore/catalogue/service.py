@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from bookstore.catalogue import listing, repository
+from bookstore.catalogue.changes import POLL_SECONDS, Changes
 from bookstore.catalogue.domain import Seller, Terms, possible_ids
 from bookstore.catalogue.holds import SWEEP_SECONDS, Holds
 from bookstore.catalogue.listing import Card
@@ -43,13 +44,18 @@ class Catalogue:
         self.database = database
         self.settings = settings
         self.clock = clock
-        self.holds = Holds(database, clock)
+        self.changes = Changes(database, clock)
+        self.holds = Holds(database, clock, self.changes)
         self._languages: tuple[str, ...] = ()
         self._languages_until = 0
 
     def chores(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
         """Return what to do in the background and how often, in seconds."""
-        return [(SWEEP_SECONDS, self.holds.sweep)]
+        return [
+            (SWEEP_SECONDS, self.holds.sweep),
+            (POLL_SECONDS, self.changes.poll),
+            (60, self.changes.forget_old),
+        ]
 
     async def quotes(self, book_ids: Sequence[int]) -> dict[int, Quote]:
         """Return today's terms of those of the books that exist, withdrawn ones included."""
@@ -109,9 +115,11 @@ class Catalogue:
             import_key=once,
         )
         try:
-            return await self.database.in_transaction(
+            book_id = await self.database.in_transaction(
                 lambda queries: repository.add_book(queries, values, terms)
             )
+            self.changes.here(book_id, listed=True)
+            return book_id
         except Duplicate:
             assert once is not None  # no other column of a new book is unique
             return (await repository.imported(self.database, [once]))[once]
@@ -133,10 +141,14 @@ class Catalogue:
             )
 
         await self.database.in_transaction(write)
+        self.changes.here(book.id, listed=True)
 
     async def set_listed(self, book: Book, listed: bool) -> None:
         """Withdraw a person's own book from sale, or put it back."""
-        await repository.set_listed(self.database, book.id, listed, self.clock())
+        await self.database.in_transaction(
+            lambda queries: repository.set_listed(queries, book.id, listed, self.clock())
+        )
+        self.changes.here(book.id, listed=True)
 
 
 def _once(person: Person, form_key: str) -> str | None:

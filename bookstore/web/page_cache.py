@@ -15,7 +15,7 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -38,7 +38,6 @@ type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-BUDGET = 48 * 1024 * 1024  # bytes kept at most, all encodings together
 LARGEST = 512 * 1024  # bytes of one page or file
 _HEADER = "X-Page-Cache"  # from the handler to us; never sent
 _COMPRESSIBLE = (b"text/", b"application/javascript", b"application/json", b"image/svg+xml")
@@ -56,11 +55,12 @@ class Versions:
 
     def __init__(self) -> None:
         self.now = 0
+        self.floor = 0
         self._last: dict[str, int] = {}
 
-    def of(self, tag: str) -> int:
-        """Return the number of the last change to what a tag stands for."""
-        return self._last.get(tag, 0)
+    def of(self, tags: Iterable[str]) -> int:
+        """Return the number of the last change to what any of the tags stands for."""
+        return max((self._last.get(tag, 0) for tag in tags), default=0)
 
     def changed(self, *tags: str) -> None:
         """Say that what these tags stand for has changed: pages begun before are out of date."""
@@ -68,11 +68,17 @@ class Versions:
         for tag in tags:
             self._last[tag] = self.now
 
+    def everything_changed(self) -> None:
+        """Say that every page kept so far is out of date."""
+        self.now += 1
+        self.floor = self.now
+        self._last.clear()
 
-def cacheable(response: Response, tag: str) -> Response:
-    """Offer a page to the cache; it is kept until `tag` changes."""
+
+def cacheable(response: Response, *tags: str) -> Response:
+    """Offer a page to the cache; it is kept until one of the tags changes."""
     if rendering_for_everybody():
-        response.headers[_HEADER] = tag
+        response.headers[_HEADER] = ",".join(tags)
     return response
 
 
@@ -91,7 +97,7 @@ class _Entry:
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes, tag: str,
                  version: int, route: str) -> None:  # fmt: skip
         self.status = status
-        self.tag = tag
+        self.tags = tag.split(",") if tag else []
         self.version = version
         self.kept = False
         self.headers = headers
@@ -114,7 +120,7 @@ class PageCache:
 
     def __init__(
         self, app: App, settings: Settings, csrf_key: bytes, versions: Versions,
-        *, budget: int = BUDGET,
+        *, budget: int,
     ) -> None:  # fmt: skip
         self._app = app
         self._settings = settings
@@ -175,7 +181,7 @@ class PageCache:
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if entry.version < self._versions.of(entry.tag):
+        if entry.version < max(self._versions.floor, self._versions.of(entry.tags)):
             self._drop(key)
             return None
         self._entries.move_to_end(key)
@@ -226,7 +232,7 @@ class PageCache:
         try:
             await self._app(inner, ask, collect)
             entry = self._entry_of(start, bytes(body), scope, version, page)
-            if entry.tag and entry.status == 200 and len(body) <= LARGEST:
+            if entry.tags and entry.status == 200 and len(body) <= LARGEST:
                 self._keep(key, entry)
         finally:
             if self._rendering.get(key) is waiting:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from bookstore.catalogue.changes import Changes
 from bookstore.catalogue.holds import Holds
 from bookstore.contracts import HoldLine, HoldRefused
 from bookstore.database import Database
@@ -31,7 +32,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def holds(database: Database, clock: Clock) -> Holds:
-    return Holds(database, clock)
+    return Holds(database, clock, Changes(database, clock))
 
 
 class Copies(NamedTuple):

@@ -5,6 +5,7 @@ from typing import Any
 from quart import Response, request
 
 from bookstore.catalogue import covers, search
+from bookstore.catalogue.changes import LISTINGS, book_tag, isbn_tag
 from bookstore.catalogue.listing import COUNTED
 from bookstore.catalogue.routes.common import (
     ID,
@@ -18,6 +19,7 @@ from bookstore.catalogue.routes.common import (
 from bookstore.web import i18n, urls
 from bookstore.web.errors import PageError
 from bookstore.web.i18n import gettext as _
+from bookstore.web.page_cache import cacheable
 from bookstore.web.responses import wants_fragment
 from bookstore.web.templating import page, render_fragment
 
@@ -43,7 +45,7 @@ async def index() -> Response:
         "seller_name": found.cards[0].seller_name if wish.seller and found.cards else None,
     }
     if not wants_fragment():
-        return public(page(TEMPLATE, **context))
+        return cacheable(public(page(TEMPLATE, **context)), LISTINGS)
     if wish.after is not None:
         block = "cards"
     elif set(request.args) == {"seller"}:
@@ -53,7 +55,7 @@ async def index() -> Response:
     response = public(render_fragment(TEMPLATE, block, **context))
     if block == "listing":  # the address without the fields that were left empty
         response.headers["HX-Push-Url"] = context["canonical"]
-    return response
+    return cacheable(response, LISTINGS)
 
 
 @blueprint.get(f"/books/<{ID}:book_id>")
@@ -63,7 +65,7 @@ async def book(book_id: int) -> Response:
         raise PageError(
             404, _("This book is no longer on sale: it was withdrawn, or it was never here.")
         )
-    return public(
+    response = public(
         page(
             "catalogue/book.html",
             book=found,
@@ -76,6 +78,8 @@ async def book(book_id: int) -> Response:
             categories=category_names(),
         )
     )
+    same = [isbn_tag(found.isbn13)] if found.isbn13 else []
+    return cacheable(response, book_tag(found.id), *same)
 
 
 def _year(year: int | None) -> str | None:

@@ -1,0 +1,131 @@
+"""Kept pages are never out of date for long, and never somebody else's."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from bookstore.app import create_app
+from bookstore.catalogue.service import Catalogue
+from bookstore.clock import now
+from bookstore.contracts import HoldLine
+from bookstore.database import Database
+from bookstore.web.server import Shop
+from tests.conftest import settings_for
+from tests.support.books import add_book
+from tests.support.reader import Reader
+
+
+@pytest.fixture
+async def replicas(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Shop, Shop]]:
+    """Two replicas of the shop on one database, each with its own page cache."""
+    apps = [create_app(settings_for(database_url, tmp_path, page_cache_mb=8)) for _each in "ab"]
+    async with apps[0].test_app(), apps[1].test_app():
+        yield apps[0], apps[1]
+
+
+def catalogue_of(app: Shop) -> Catalogue:
+    catalogue: Catalogue = app.extensions["bookstore.catalogue"]
+    return catalogue
+
+
+async def test_a_sale_shows_at_once_here_and_within_a_second_elsewhere(
+    replicas: tuple[Shop, Shop], database: Database
+) -> None:
+    book = await add_book(database, title="A book in two copies", copies=3)
+    here, elsewhere = (Reader(app) for app in replicas)
+    for reader in (here, elsewhere):
+        assert "3 copies left" in (await reader.get(f"/books/{book}")).text
+    await catalogue_of(replicas[0]).holds.hold("order 1", [HoldLine(book, 1)], now() + 60_000)
+    assert "2 copies left" in (await here.get(f"/books/{book}")).text
+    await asyncio.sleep(1)
+    assert "2 copies left" in (await elsewhere.get(f"/books/{book}")).text
+
+
+async def test_the_last_copy_leaves_the_listings_and_comes_back(
+    replicas: tuple[Shop, Shop], database: Database
+) -> None:
+    book = await add_book(database, title="The only copy", copies=1)
+    readers = [Reader(app) for app in replicas]
+    holds = catalogue_of(replicas[0]).holds
+
+    async def shown() -> list[bool]:
+        await asyncio.sleep(1)
+        return ["The only copy" in (await reader.get("/")).text for reader in readers]
+
+    assert await shown() == [True, True]
+    await holds.hold("order 1", [HoldLine(book, 1)], now() + 60_000)
+    assert await shown() == [False, False]
+    await holds.release("order 1")
+    assert await shown() == [True, True]
+
+
+async def test_a_book_published_here_is_in_the_listing_at_once(
+    replicas: tuple[Shop, Shop],
+) -> None:
+    reader = await Reader(replicas[0]).register()
+    assert "Fresh from the attic" not in (await reader.get("/")).text
+    answer = await reader.submit(
+        "/sell", title="Fresh from the attic", author="Ana", price="5.00", copies="1",
+        condition="good", category="fiction", language="en",
+    )  # fmt: skip
+    assert answer.status == 303, answer.errors()
+    assert "Fresh from the attic" in (await reader.get("/")).text
+
+
+TOKEN = re.compile(r'name="csrf_token" value="([0-9a-f]+)"')
+cookies = st.one_of(
+    st.text(max_size=60),
+    st.from_regex(r"[vs][A-Za-z0-9_-]{43}", fullmatch=True),
+)
+
+
+@hypothesis_settings(
+    max_examples=30, deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+@given(
+    cookie=cookies,
+    headers=st.dictionaries(
+        st.sampled_from(["Accept-Language", "HX-Request", "Accept-Encoding", "X-Forwarded-For",
+                         "Authorization", "If-None-Match", "X-CSRF-Token"]),
+        st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
+        max_size=4,
+    ),
+)  # fmt: skip
+def test_nobody_is_sent_what_belongs_to_another(
+    sqlite_url: str, tmp_path: Path, cookie: str, headers: dict[str, str]
+) -> None:
+    """Whatever a stranger's cookie and headers are, the page holds nothing of the person who had
+    it made: not their token, not their keys, not their name."""
+
+    async def scenario() -> None:
+        app = create_app(settings_for(sqlite_url, tmp_path, page_cache_mb=8))
+        async with app.test_app():
+            books = catalogue_of(app).database
+            book = await add_book(books, copies=3)
+            victim = await Reader(app).register("Victim of the test")
+            theirs = (await victim.get(f"/books/{book}")).text
+            stranger = app.test_client()
+            encoded = {**headers, "Accept-Encoding": "identity"}
+            encoded["Cookie"] = "session=" + cookie.encode("ascii", "ignore").decode().translate(
+                dict.fromkeys(range(32))
+            )
+            response = await stranger.get(f"/books/{book}", headers=encoded)
+            text = await response.get_data(as_text=True)
+            secrets = set(TOKEN.findall(theirs)) | set(
+                re.findall(r'idempotency_key" value="([^"]+)"', theirs)
+            )
+            assert secrets
+            assert not any(secret in text for secret in secrets)
+            assert "Victim of the test" not in text
+            given = response.headers.get("Set-Cookie", "")
+            mine = victim._client.cookie_jar
+            assert not any(kept.value and kept.value in given for kept in mine)
+
+    asyncio.run(scenario())
