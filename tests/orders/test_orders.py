@@ -47,7 +47,7 @@ async def test_unknown_numbers_are_not_found(buyer: Reader, number: str) -> None
         assert (await buyer.get(path)).status == 404
     hidden = await safe(buyer)
     for path in (f"/orders/{number}/cancel", f"/sales/{number}/ship", f"/orders/{number}/pay"):
-        assert (await buyer.post(path, hidden)).status == 404
+        assert (await buyer.post(path, hidden)).status in {404, 405}  # 405: no route at all
 
 
 async def test_an_unpaid_order_offers_to_pay_and_to_cancel(buyer: Reader, shop: Shop) -> None:
