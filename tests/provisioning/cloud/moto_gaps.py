@@ -151,6 +151,20 @@ class LoadBalancer(Resource, CloudFormationModel):
         boto3.client("elbv2", self.region).delete_load_balancer(LoadBalancerArn=self.name)
 
 
+class Address(Resource, CloudFormationModel):
+    TYPE = "AWS::EC2::EIP"  # moto's is never given back
+
+    def make(self) -> None:
+        made = boto3.client("ec2", self.region).allocate_address(Domain="vpc")
+        self.name, self.allocation = made["PublicIp"], made["AllocationId"]
+
+    def get_cfn_attribute(self, attribute: str) -> str:
+        return self.allocation if attribute == "AllocationId" else super().get_cfn_attribute("")
+
+    def destroy(self) -> None:
+        boto3.client("ec2", self.region).release_address(AllocationId=self.allocation)
+
+
 class TargetGroup(Resource, CloudFormationModel):
     TYPE = "AWS::ElasticLoadBalancingV2::TargetGroup"
 
@@ -178,7 +192,7 @@ def nothing(kind: str) -> type[Resource]:
 
 
 # Moto finds them by being subclasses; this keeps them alive.
-KNOWN = [Secret, Cluster, LoadBalancer, TargetGroup, *(nothing(kind) for kind in IGNORED)]
+KNOWN = [Address, Secret, Cluster, LoadBalancer, TargetGroup, *(nothing(kind) for kind in IGNORED)]
 
 
 def changes_of_parameters(change_set: ChangeSet) -> list[Any]:
