@@ -13,7 +13,7 @@ from provisioning.errors import OperatorError
 from provisioning.rehearsal import cgroups, mounts, network, trees
 from provisioning.rehearsal.authority import AUTHORITY
 from provisioning.rehearsal.layout import RESOLVER, STATE, guest_folder
-from provisioning.rehearsal.system import wait_for
+from provisioning.rehearsal.system import run, wait_for
 
 # runc needs the kernel's keyrings, which nspawn's system call filter forbids; Docker sets sysctls.
 NSPAWN_ENV = {"SYSTEMD_SECCOMP": "0", "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1"}
@@ -120,8 +120,7 @@ def delete(name: str) -> None:
     power_off(name)
     folder = guest_folder(name)
     mounts.unmount_under(folder)
-    if folder.is_dir():
-        shutil.rmtree(folder)
+    run(["rm", "-rf", "--one-file-system", folder])
 
 
 def everything() -> list[str]:

@@ -23,7 +23,7 @@ from provisioning.rehearsal.layout import (
     hosts,
     parse_host,
 )
-from provisioning.rehearsal.system import only_one, require_machine, step
+from provisioning.rehearsal.system import only_one, require_machine, run, step
 
 SIZE = STATE / "size.json"
 
@@ -134,8 +134,7 @@ def down() -> list[str]:
             found.append(VPC)
         network.delete(VPC)
         mounts.unmount_under(STATE)
-        if STATE.is_dir():
-            shutil.rmtree(STATE)
+        run(["rm", "-rf", "--one-file-system", STATE])
         for partial in CACHE.glob("*.partial"):
             mounts.unmount_under(partial)
             shutil.rmtree(partial)
