@@ -5,7 +5,13 @@ from __future__ import annotations
 from loadtest.shapes import Stages
 from loadtest.users import Buyer, Reader
 
-__all__ = ["Buyer", "Fivefold", "Reader"]
+__all__ = ["Browser", "Buyer", "Fivefold"]
+
+
+class Browser(Reader):
+    """Looks around. Most do: making an account takes a while, and would blur the step."""
+
+    weight = 60
 
 
 class Fivefold(Stages):

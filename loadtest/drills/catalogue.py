@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-REQUESTS_EACH = 9  # requests per second that a replica is for, in the drill of the autoscaler
+REQUESTS_EACH = 9.6  # requests per second that a replica is for, in the drill of the autoscaler
 
 
 @dataclass(frozen=True)
