@@ -106,6 +106,8 @@ class PaymentForm(ShopForm):
 
     def validate_expiry(self, field: Any) -> None:
         """Refuse a month that is over."""
+        if field.errors:
+            return
         month, year = (int(part) for part in field.data.split("/"))
         if (year if year > 99 else 2000 + year) * 12 + month < self.month_now:
             raise ValidationError(_("This date is over. Any month from now on will do."))
