@@ -9,7 +9,11 @@ from tests.support.reader import Page, Reader
 
 CARD = "4242424242424242"
 HANGING = "4000000000007734"
-ADDRESS = {"name": "Ana Prueba", "address": "Calle Mayor 1\n28013 Madrid", "country": "ES"}
+ADDRESS: dict[str, Any] = {
+    "name": "Ana Prueba",
+    "address": "Calle Mayor 1\n28013 Madrid",
+    "country": "ES",
+}
 
 
 def databases(shop: Shop) -> dict[str, Database]:
@@ -35,13 +39,13 @@ async def safe(reader: Reader) -> dict[str, str]:
     }
 
 
-async def add(reader: Reader, book_id: int, quantity: object = 1, **headers: str) -> Page:
+async def add(reader: Reader, book_id: int, quantity: object = 1, **headers: Any) -> Page:
     """Press "Add to basket" on a book's page."""
     fields = {**await safe(reader), "book_id": book_id, "quantity": quantity}
     return await reader.post("/basket", fields, **headers)
 
 
-async def order(reader: Reader, *books: int, **fields: object) -> str:
+async def order(reader: Reader, *books: int, **fields: Any) -> str:
     """Buy books up to the payment; return the order's address."""
     for book_id in books:
         answer = await add(reader, book_id)
@@ -52,12 +56,12 @@ async def order(reader: Reader, *books: int, **fields: object) -> str:
     return answer.location.removesuffix("/pay")
 
 
-async def pay(reader: Reader, order: str, card: str = CARD, **fields: object) -> Page:
+async def pay(reader: Reader, order: str, card: str = CARD, **fields: Any) -> Page:
     """Pay an order with a card."""
     return await reader.submit(f"{order}/pay", card_number=card, **fields)
 
 
-async def bought(reader: Reader, *books: int, **fields: object) -> str:
+async def bought(reader: Reader, *books: int, **fields: Any) -> str:
     """Buy and pay for books; return the order's address."""
     address = await order(reader, *books, **fields)
     answer = await pay(reader, address)
@@ -65,7 +69,7 @@ async def bought(reader: Reader, *books: int, **fields: object) -> str:
     return address
 
 
-async def ship(seller: Reader, **fields: object) -> Page:
+async def ship(seller: Reader, **fields: Any) -> Page:
     """Mark the first parcel on the seller's page as shipped."""
     page = await seller.get("/sales")
     form = page.soup.select_one("form[action$='/ship']")

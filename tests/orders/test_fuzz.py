@@ -2,7 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,13 @@ class Fuzzed:
     def __init__(self, url: str) -> None:
         self.loop = asyncio.new_event_loop()
         self.shop: Shop = create_app(settings_for(url, Path(tempfile.gettempdir())))
-        self.manager = self.shop.test_app()
-        self.run(self.manager.__aenter__())
+        self.stack = AsyncExitStack()
+        self.run(self.stack.enter_async_context(self.shop.test_app()))
         self.buyer: Reader = self.run(Reader(self.shop).register())
         self.book: int = self.run(on_sale(self.shop, copies=900))
         self.order: str = self.run(order(self.buyer, self.book))
 
-    def run(self, work):  # type: ignore[no-untyped-def]
+    def run[T](self, work: Awaitable[T]) -> T:
         return self.loop.run_until_complete(work)
 
     def send(self, path: str, fields: dict[str, str], *, add_first: bool = False) -> None:
@@ -48,7 +49,7 @@ class Fuzzed:
         assert self.run(work()) < 500
 
     def close(self) -> None:
-        self.run(self.manager.__aexit__(None, None, None))
+        self.run(self.stack.aclose())
         self.loop.close()
 
 
@@ -73,7 +74,7 @@ def test_adding_to_the_basket(fuzzed: Fuzzed, book: str, quantity: str) -> None:
 
 @_calm
 @given(fields=st.fixed_dictionaries(
-    {}, optional={name: _texts for name in (*ADDRESS, "carrier", "seen", "price")}
+    {}, optional=dict.fromkeys((*ADDRESS, "carrier", "seen", "price"), _texts)
 ))  # fmt: skip
 def test_checking_out(fuzzed: Fuzzed, fields: dict[str, str]) -> None:
     fuzzed.send("/checkout", {**ADDRESS, "carrier": "post", **fields}, add_first=True)

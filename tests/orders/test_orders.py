@@ -8,7 +8,7 @@ from bookstore.clock import DAY, SECOND
 from bookstore.web.server import Shop
 from tests.orders.conftest import Clock
 from tests.orders.support import bought, databases, on_sale, order, pay, person_id, safe, ship
-from tests.support.reader import Reader
+from tests.support.reader import Page, Reader
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ async def test_an_unpaid_order_offers_to_pay_and_to_cancel(buyer: Reader, shop: 
     assert await status(buyer, address) == "Cancelled"
 
 
-async def pay_directly(reader: Reader, address: str):  # type: ignore[no-untyped-def]
+async def pay_directly(reader: Reader, address: str) -> Page:
     fields = {"card_number": "4242424242424242", "expiry": "12/40", "cvc": "123"}
     return await reader.post(f"{address}/pay", {**await safe(reader), **fields})
 
@@ -191,4 +191,4 @@ async def test_the_pages_speak_spanish(buyer: Reader, seller: Reader, shop: Shop
     assert page.see(".badge") == "Pagado"
     assert "Cancelar pedido" in page.text
     assert "Marcar como enviado" in (await seller.get("/sales", Accept_Language="es")).text
-    assert await pay(buyer, await order(buyer, await on_sale(shop)))
+    assert (await pay(buyer, await order(buyer, await on_sale(shop)))).status == 303

@@ -1,6 +1,7 @@
 """Paying for an order: cards, 3-D Secure, hanging banks and webhooks."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ async def test_a_decline_says_why_and_can_be_tried_again(
     ],
 )
 async def test_other_cards_are_refused_and_not_repeated(
-    buyer: Reader, shop: Shop, fields: dict[str, str], word: str
+    buyer: Reader, shop: Shop, fields: dict[str, Any], word: str
 ) -> None:
     address = await order(buyer, await on_sale(shop))
     answer = await buyer.submit(f"{address}/pay", **{"card_number": CARD, **fields})
