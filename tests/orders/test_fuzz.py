@@ -32,7 +32,7 @@ class Fuzzed:
         self.loop = asyncio.new_event_loop()
         self.shop: Shop = create_app(settings_for(url, Path(tempfile.gettempdir())))
         self.stack = AsyncExitStack()
-        self.run(self.stack.enter_async_context(self.shop.test_app()))
+        self.run(self.stack.enter_async_context(self.shop.test_app()))  # type: ignore[arg-type]  # Quart types it without its methods
         self.buyer: Reader = self.run(Reader(self.shop).register())
         self.book: int = self.run(on_sale(self.shop, copies=900))
         self.order: str = self.run(order(self.buyer, self.book))
