@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from loadtest.ledger import Audit
 
@@ -209,7 +210,9 @@ def _plot_replicas(axis: Any, samples: Sequence[Sample], begin: float) -> None:
         if sample.down:
             axis.axvspan(sample.at - begin, following.at - begin, color=BAD, alpha=0.15, lw=0)
     axis.set_ylabel("replicas")
-    axis.set_ylim(bottom=0)
+    highest = max([*configured, *(sum(s.replicas.values()) for s in samples)], default=1)
+    axis.set_ylim(0, highest * 1.3)  # room for the legend
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend(loc="upper left", fontsize=7, frameon=False, ncols=len(hosts) + 1)
 
 
