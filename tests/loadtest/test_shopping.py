@@ -60,7 +60,7 @@ def test_people_find_everything_working(
     folder = tmp_path / "run"
     status = main(
         [
-            *(scenario, "--host", host, "-u", "12", "-t", "15"),
+            *(scenario, "--host", host, "-u", "12", "-t", "8"),
             *("--database", database, "--folder", str(folder)),
         ]
     )
