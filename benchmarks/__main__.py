@@ -33,15 +33,29 @@ TEMPLATES = {"catalogue": "/", "book": "/books/300"}
 def main() -> int:
     """Run the benchmark; return 0 when it ran, whatever it found."""
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("--books", type=int, default=10_000, metavar="N",
-                        help="books in the catalogue, a multiple of 10,000 (default 10,000)")  # fmt: skip
+    parser.add_argument(
+        "--books",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="books in the catalogue, a multiple of 10,000 (default 10,000)",
+    )
     parser.add_argument("--rounds", type=int, default=7, help="rounds (default 7)")
     parser.add_argument("--quick", action="store_true", help="three rounds with fewer visits")
     parser.add_argument("--shop-only", action="store_true", help="leave the peers out")
-    parser.add_argument("--soak", type=int, default=0, metavar="REQUESTS",
-                        help="afterwards, watch the shop's memory over so many requests")  # fmt: skip
-    parser.add_argument("--picture", type=Path, default=ROOT / "results" / "bench.png",
-                        help="where to draw the figures (default results/bench.png)")  # fmt: skip
+    parser.add_argument(
+        "--soak",
+        type=int,
+        default=0,
+        metavar="REQUESTS",
+        help="afterwards, watch the shop's memory over so many requests",
+    )
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        default=ROOT / "results" / "bench.png",
+        help="where to draw the figures (default results/bench.png)",
+    )
     options = parser.parse_args()
     if options.books < 10_000 or options.books % 10_000 or options.rounds < 1:
         parser.error("--books takes a multiple of 10,000, --rounds at least 1")
@@ -95,8 +109,8 @@ async def _bench(options: argparse.Namespace, folder: Path) -> int:
 async def _padding(ours: Stack, url: str, folder: Path, data: Data) -> dict[str, int]:
     """Return how many characters each peer's pages lack to be as long as the shop's."""
     target = await _sizes(ours, data)
+    padding: dict[str, int] = {}
     with peers(url, folder, {}) as bare:
-        padding = {}
         for stack in bare:
             await stack.ready()
             sizes = await _sizes(stack, data)

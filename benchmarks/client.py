@@ -112,9 +112,7 @@ class Browser:
         started = time.perf_counter()
         loop = asyncio.get_running_loop()
         if self._connection is None or self._connection.transport is None:
-            _, self._connection = await loop.create_connection(
-                _Connection, "127.0.0.1", self.port
-            )
+            _, self._connection = await loop.create_connection(_Connection, "127.0.0.1", self.port)
         connection = self._connection
         assert connection.transport is not None
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{ACCEPT}"

@@ -65,7 +65,9 @@ def text_of(answer: Answer) -> str:
     return body.decode()
 
 
-def visit(kind: Kind, data: Data, *, floor: bool = False) -> Callable[[Browser, int], Awaitable[None]]:
+def visit(
+    kind: Kind, data: Data, *, floor: bool = False
+) -> Callable[[Browser, int], Awaitable[None]]:
     """Return what makes one visit of a kind; it raises Refused when the answer is no page."""
 
     async def look(browser: Browser, number: int) -> None:

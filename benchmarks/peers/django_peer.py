@@ -43,7 +43,7 @@ from django.urls import path  # noqa: E402
 from django.utils.safestring import mark_safe  # noqa: E402
 
 
-class Table(models.Model):
+class Table(models.Model):  # type: ignore[misc]  # Django is untyped here
     class Meta:
         abstract = True
         app_label = "peer"
@@ -150,7 +150,7 @@ def _page(request: HttpRequest, template: str, person: Any, token: str, **more: 
 
 def index(request: HttpRequest) -> Any:
     person, token = _person(request)
-    words, prices = common.wish(request.GET)  # type: ignore[arg-type]  # a mapping of strings
+    words, prices = common.wish(request.GET)
     found = Book.objects.filter(on_sale=True)
     if words:
         found = found.extra(where=["MATCH(title, author) AGAINST (%s IN BOOLEAN MODE)"],

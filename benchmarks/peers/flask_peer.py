@@ -13,9 +13,7 @@ engine = create_engine(
     URL.create("mysql+pymysql", where["user"], where["password"], where["host"], where["port"],
                where["db"], {"charset": "utf8mb4"})
 )  # fmt: skip
-app = Flask(
-    __name__, template_folder=str(common.TEMPLATES), static_folder=str(common.STATIC)
-)
+app = Flask(__name__, template_folder=str(common.TEMPLATES), static_folder=str(common.STATIC))
 
 
 def _rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
@@ -36,7 +34,8 @@ def _page(template: str, person: str | None, token: str, **more: Any) -> str:
 @app.get("/")
 def index() -> str:
     words, prices = common.wish(request.args)
-    where, values = "", {}
+    where = ""
+    values: dict[str, Any] = {}
     if words:
         where += common.SEARCH.format(":words")
         values["words"] = words
@@ -79,8 +78,14 @@ def checkout() -> str:
         person, name, token = _person(connection)
         lines = _rows(connection, common.BASKET.format(":id"), id=person)
     total = sum(line["price"] * line["quantity"] for line in lines)
-    return _page("checkout", name, token, countries=common.COUNTRIES,
-                 lines=[common.card(line) for line in lines], total=common.amount(total))  # fmt: skip
+    return _page(
+        "checkout",
+        name,
+        token,
+        countries=common.COUNTRIES,
+        lines=[common.card(line) for line in lines],
+        total=common.amount(total),
+    )
 
 
 @app.post("/checkout")

@@ -31,14 +31,16 @@ async def pool(app: Starlette) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _cursor(request: Request) -> AsyncIterator[Any]:
-    async with request.app.state.pool.acquire() as connection:
-        async with connection.cursor(aiomysql.DictCursor) as cursor:
-            try:
-                yield cursor
-            except BaseException:
-                await connection.rollback()
-                raise
-            await connection.commit()
+    async with (
+        request.app.state.pool.acquire() as connection,
+        connection.cursor(aiomysql.DictCursor) as cursor,
+    ):
+        try:
+            yield cursor
+        except BaseException:
+            await connection.rollback()
+            raise
+        await connection.commit()
 
 
 async def _rows(cursor: Any, sql: str, *values: Any) -> list[dict[str, Any]]:
@@ -61,7 +63,8 @@ def _page(request: Request, template: str, person: str | None, token: str, **mor
 
 async def index(request: Request) -> Any:
     words, prices = common.wish(request.query_params)
-    where, values = "", []
+    where = ""
+    values: list[Any] = []
     if words:
         where += common.SEARCH.format("%s")
         values.append(words)
@@ -102,8 +105,15 @@ async def checkout(request: Request) -> Any:
         person, name, token = await _person(request, cursor)
         lines = await _rows(cursor, common.BASKET.format("%s"), person)
     total = sum(line["price"] * line["quantity"] for line in lines)
-    return _page(request, "checkout", name, token, countries=common.COUNTRIES,
-                 lines=[common.card(line) for line in lines], total=common.amount(total))  # fmt: skip
+    return _page(
+        request,
+        "checkout",
+        name,
+        token,
+        countries=common.COUNTRIES,
+        lines=[common.card(line) for line in lines],
+        total=common.amount(total),
+    )
 
 
 async def place(request: Request) -> Any:
