@@ -241,7 +241,7 @@ def host_commands(storage: str, address: str) -> dict[str, str]:
         "apt": "command -v apt-get",
         "free": (
             "for d in / /var/lib/docker; do [ -d $d ] && "
-            "echo $d $(df -Pk --output=avail $d | tail -1); done"
+            "echo $d $(df -k --output=avail $d | tail -1); done"
         ),
         "engine": "docker version --format '{{.Server.Version}}'",
         "installed": "command -v dockerd",

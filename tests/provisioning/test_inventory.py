@@ -1,0 +1,88 @@
+"""The inventory file: what is accepted, and the sentence that each mistake gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from provisioning.errors import OperatorError
+from provisioning.inventory import check_files, load
+
+EXAMPLE = Path(__file__).parents[2] / "provisioning" / "examples" / "ec2.toml"
+
+
+def write(folder: Path, *changes: tuple[str, str]) -> Path:
+    """Write the example with some text replaced."""
+    text = EXAMPLE.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = folder / "cluster.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_example_is_valid() -> None:
+    inventory = load(EXAMPLE)
+    assert [h.name for h in inventory.managers] == ["host-a"]
+    assert [h.is_edge for h in inventory.host] == [True, False, False]
+    assert {h.jump for h in inventory.host} == {"bastion"}
+    assert inventory.cluster.storage_path == "/srv/bookstore"
+
+
+def test_files_are_named_relative_to_the_inventory(tmp_path: Path) -> None:
+    inventory = load(write(tmp_path))
+    assert inventory.secrets["secret_key"] == tmp_path / "secrets" / "secret_key"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("domain =", "domian =", '[cluster] knows no "domian". Did you mean "domain"?'),
+        ("domain =", "domian =", "[cluster] lacks domain"),
+        ('"manager"', '"boss"', "[[host]] host-a: role must be 'manager' or 'worker'"),
+        ('"books.example.com"', '"https://x"', "is no domain name: write it as books.example.com"),
+        ("[3, 12]", "[9, 2]", "[least, most]"),
+        ('"nfs4:fs', '"smb:fs', 'neither "nfs4:HOST:/PATH"'),
+        ("ssh-ed25519 A", "ssh-rsa A", "pin an ed25519 key"),
+        ('name = "host-b"', 'name = "host-a"', 'Two hosts have the name "host-a"'),
+        ('jump = "bastion"', 'jump = "bastoin"', 'Did you mean "bastion"?'),
+        ('"worker"', '"manager"', "2 hosts have the role manager: use 1, 3, 5 or 7"),
+        ('"10.0.1.10"', '"host-a.test"', "add private_address"),
+        ('"10.0.1.10"', '"10.200.1.10"', "lies in overlay_pool 10.200.0.0/16"),
+        ("[secrets]", "[secrets]\ndatabase_url = 'x'", "database_url_file, not under [secrets]"),
+    ],
+)
+def test_a_mistake_gets_a_sentence(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(OperatorError) as refusal:
+        load(write(tmp_path, (old, new)))
+    assert said in str(refusal.value)
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, ("domain =", "domian ="), ('"manager"', '"boss"'))
+    with pytest.raises(OperatorError) as refusal:
+        load(path)
+    assert len(str(refusal.value).splitlines()) == 4
+
+
+def test_a_missing_inventory_says_where_to_begin(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match=r"Copy provisioning/examples/ec2\.toml there"):
+        load(tmp_path / "none.toml")
+
+
+def test_secret_files_must_be_there_and_private(tmp_path: Path) -> None:
+    inventory = load(write(tmp_path))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "secret_key").write_text("secret")
+    (tmp_path / "secrets" / "secret_key").chmod(0o644)
+    with pytest.raises(OperatorError) as refusal:
+        check_files(inventory)
+    assert "Everybody may read the secret file" in str(refusal.value)
+    assert "The secret database_url is to come from" in str(refusal.value)
+
+
+def test_an_unknown_host_gets_the_nearest_name() -> None:
+    with pytest.raises(OperatorError, match=r'Did you mean "host-a"\?'):
+        load(EXAMPLE).named("hosta")

@@ -1,0 +1,221 @@
+"""Plans from facts recorded on real hosts: what changes, what does not, what stands in the way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provisioning.facts import (
+    Facts,
+    HostFacts,
+    Listener,
+    Membership,
+    Mount,
+    SwarmFacts,
+    parse_host,
+    parse_swarm,
+)
+from provisioning.inventory import Inventory
+from provisioning.plan import NFS_OPTIONS, STAGES, Object, Run, make_plan
+
+from .factories import HOSTS, inventory
+
+RECORDED = json.loads((Path(__file__).parent / "recorded" / "joined.json").read_text())
+NETWORK = Object("network", "bookstore_public")
+
+
+def joined(**changes: Any) -> Facts:
+    """Give the facts of a finished cluster; `changes` alters hosts by name."""
+    hosts = {name: parse_host(name, sections) for name, sections in RECORDED["hosts"].items()}
+    hosts = {n: replace(hosts[n], storage_marker="bookstore", storage_ready=True) for n in HOSTS}
+    for name, change in changes.items():
+        hosts[name] = replace(hosts[name], **change)
+    return Facts(hosts, parse_swarm(RECORDED["swarm"]))
+
+
+def bare() -> Facts:
+    """Give the facts of hosts that have just been booted for the first time."""
+    fresh = HostFacts("", architecture="x86_64", system="debian 13", settings={})
+    return Facts({name: replace(fresh, name=name) for name in HOSTS})
+
+
+def words(facts: Facts, inv: Inventory | None = None, *objects: Object) -> list[str]:
+    plan = make_plan(inv or inventory(), facts, objects)
+    assert plan.problems == ()
+    return [f"{o.host}: {o.words}" for o in plan.operations]
+
+
+def commands(facts: Facts, stage: str) -> list[str]:
+    return [
+        step.command
+        for operation in make_plan(inventory(), facts).operations
+        if operation.stage == stage
+        for step in operation.steps
+        if isinstance(step, Run)
+    ]
+
+
+def test_nothing_to_do_on_a_finished_cluster() -> None:
+    assert words(joined(), None, NETWORK) == []
+
+
+def test_bare_hosts_are_planned_to_the_end() -> None:
+    plan = make_plan(inventory(), bare(), (NETWORK,))
+    assert plan.problems == ()
+    assert {o.stage for o in plan.operations} == set(STAGES)
+    assert [o.words for o in plan.operations if o.host == "worker1"] == [
+        "install Docker Engine",
+        "join the swarm as worker",
+        "label host=worker1, shop=true, zone=a",
+    ]
+
+
+def test_the_swarm_starts_with_heartbeat_and_pool() -> None:
+    assert commands(bare(), "swarm") == [
+        "docker swarm init --advertise-addr 10.77.0.101 --default-addr-pool 10.200.0.0/16 "
+        "--default-addr-pool-mask-length 24 --dispatcher-heartbeat 2s"
+    ]
+
+
+def test_only_the_missing_host_joins() -> None:
+    facts = joined(worker1={"membership": Membership()})
+    assert "worker1: join the swarm as worker" in words(facts)
+    assert commands(facts, "members") == [
+        "docker swarm join --advertise-addr 10.77.0.201 --token SWMTKN-1-recorded-token "
+        "10.77.0.101:2377"
+    ]
+
+
+def test_a_dead_node_is_forgotten_before_its_replacement_joins() -> None:
+    facts = joined(worker1={"membership": Membership()})
+    assert facts.swarm
+    nodes = tuple(
+        replace(n, state="down") if n.hostname == "worker1" else n for n in facts.swarm.nodes
+    )
+    plan = make_plan(inventory(), Facts(facts.hosts, replace(facts.swarm, nodes=nodes)))
+    assert [o.words for o in plan.operations if o.stage == "members"] == [
+        "forget the dead worker worker1 (10.77.0.201), whose place it takes",
+        "join the swarm as worker",
+    ]
+
+
+def test_a_changed_heartbeat_is_set_again() -> None:
+    facts = joined()
+    assert facts.swarm
+    slow = Facts(facts.hosts, replace(facts.swarm, heartbeat=5_000_000_000))
+    assert words(slow) == ["manager1: set the heartbeat to 2 s (it is 5 s)"]
+
+
+def test_engine_settings_keep_what_others_wrote() -> None:
+    facts = joined(worker1={"settings": {"dns": ["10.0.0.2"]}})
+    (operation,) = make_plan(inventory(), facts).operations
+    assert operation.words.startswith("set the engine's log-driver, log-opts and restart it")
+    assert operation.alone
+    content = json.loads(operation.steps[0].content)  # type: ignore[union-attr]
+    assert content["dns"] == ["10.0.0.2"]
+
+
+def test_a_manager_that_should_be_a_worker_is_demoted() -> None:
+    facts = joined()
+    assert facts.swarm
+    nodes = tuple(
+        replace(n, role="manager") if n.hostname == "worker1" else n for n in facts.swarm.nodes
+    )
+    assert words(Facts(facts.hosts, replace(facts.swarm, nodes=nodes))) == [
+        "worker1: demote to worker"
+    ]
+
+
+def test_nfs_is_installed_mounted_and_then_left_alone() -> None:
+    inv = inventory(storage="nfs4:files.test:/")
+    plan = [w for w in words(joined(), inv) if w.startswith("worker1")]
+    assert plan == [
+        "worker1: install the NFS client",
+        "worker1: mount files.test:/ at /srv/bookstore",
+    ]
+    done = {
+        "nfs": True,
+        "fstab": f"files.test:/ /srv/bookstore nfs4 {NFS_OPTIONS} 0 0",
+        "storage": Mount("files.test:/", "nfs4", frozenset({"hard"})),
+    }
+    assert words(joined(manager1=done, worker1=done, worker2=done), inv) == []
+
+
+def test_networks_fit_into_a_small_mtu() -> None:
+    facts = joined(worker2={"mtu": 1460})
+    (operation,) = make_plan(inventory(), facts, (Object("network", "other"),)).operations
+    assert "--opt com.docker.network.driver.mtu=1410" in operation.steps[0].command  # type: ignore[union-attr]
+
+
+def test_secrets_travel_on_standard_input_and_are_not_shown() -> None:
+    plan = make_plan(inventory(), joined(), (Object("secret", "bookstore_key_1", b"hunter2"),))
+    (operation,) = plan.operations
+    assert operation.steps[0].stdin == b"hunter2"  # type: ignore[union-attr]
+    assert "hunter2" not in repr(plan)
+    assert "SWMTKN" not in repr(joined().swarm)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"architecture": "riscv64"}, "worker1: its architecture riscv64 is not supported. Use"),
+        ({"architecture": "aarch64"}, "differ in architecture (manager1 and worker2 amd64, "),
+        ({"free": {"/": 10**8}}, "worker1: only 0.1 GiB are free on /, and 2 GiB are needed. Free"),
+        ({"apt": False}, "worker1: debian 13 has no apt-get. Use a Debian or Ubuntu host."),
+        ({"settings": None}, "worker1: /etc/docker/daemon.json is no valid JSON. Repair"),
+        (
+            {"listeners": (Listener(7946, "tcp", "consul"),)},
+            "worker1: port 7946/tcp is taken by consul. Stop that service",
+        ),
+        (
+            {"membership": Membership("elsewhere", "active")},
+            "worker1: it belongs to another swarm. If that is no longer used, run docker swarm",
+        ),
+        (
+            {"membership": Membership("x", "error", error="no route")},
+            "worker1: it cannot take part in its swarm (no route). Check ports 2377 and 7946",
+        ),
+        ({"membership": Membership("x", "locked")}, "worker1: its swarm is locked. Run docker"),
+        ({"storage_marker": None}, "worker1: /srv/bookstore is not the folder that manager1 sees"),
+        ({"storage_marker": "other"}, 'the storage /srv/bookstore belongs to the cluster "other"'),
+    ],
+)
+def test_what_stands_in_the_way_gets_a_sentence(change: dict[str, Any], said: str) -> None:
+    problems = make_plan(inventory(), joined(worker1=change)).problems
+    assert any(said in problem for problem in problems), problems
+
+
+def test_an_edge_needs_the_web_ports() -> None:
+    taken = (Listener(80, "tcp", "nginx"),)
+    on_edge = make_plan(inventory(), joined(manager1={"listeners": taken})).problems
+    on_worker = make_plan(inventory(), joined(worker1={"listeners": taken})).problems
+    assert on_edge == (
+        "manager1: port 80/tcp is taken by nginx. Stop that service, or move it to another port.",
+    )
+    assert on_worker == ()
+
+
+def test_a_lost_quorum_is_named() -> None:
+    facts = Facts(joined().hosts, None)
+    assert (
+        "manager1: the managers have lost their quorum" in make_plan(inventory(), facts).problems[0]
+    )
+
+
+def test_strangers_and_drained_hosts_are_left_alone_but_noted() -> None:
+    facts = joined()
+    assert facts.swarm
+    swarm: SwarmFacts = replace(
+        facts.swarm,
+        nodes=(
+            *(replace(n, availability="drain") for n in facts.swarm.nodes),
+            replace(facts.swarm.nodes[0], id="x", hostname="stray", address="10.1.1.1"),
+        ),
+    )
+    notes = make_plan(inventory(), Facts(facts.hosts, swarm)).notes
+    assert "manager1 is set to drain. To use it again: ./run ops activate manager1" in notes
+    assert any("node stray (10.1.1.1, ready) is no host of the inventory" in n for n in notes)
