@@ -110,36 +110,40 @@ def test_nothing_private_is_reachable_from_outside() -> None:
     assert ("load balancer", 443) in found
 
 
+def get(path: str, **headers: str) -> httpx.Response:
+    """Ask for a page over HTTPS; who answers is not what these tests are about."""
+    with httpx.Client(verify=False) as client:  # noqa: S501 — see above
+        request = client.build_request(
+            "GET",
+            f"https://{LOAD_BALANCER}{path}",
+            headers={"Host": SHOP, **headers},
+            extensions={"sni_hostname": SHOP},
+        )
+        return client.send(request)
+
+
 @pytest.mark.parametrize(
     "path",
     ["/internal", "/internal/anything", "/metrics", "/healthz", "/readyz", "/api/rawdata",
      "/dashboard/", "/%69nternal/x", "//metrics", "/x/../metrics"],
 )  # fmt: skip
 def test_private_paths_are_not_routed(path: str) -> None:
-    with httpx.Client(verify=False) as client:  # noqa: S501 — what is asked is not who answers
-        request = client.build_request(
-            "GET",
-            f"https://{LOAD_BALANCER}{path}",
-            headers={"Host": SHOP},
-            extensions={"sni_hostname": SHOP},
-        )
-        response = client.send(request)
-    assert response.status_code == 404
+    assert get(path).status_code == 404
 
 
-def test_http_leads_to_https() -> None:
+def test_http_leads_to_https_for_good() -> None:
     response = httpx.get(f"http://{LOAD_BALANCER}/books/1?x=1", headers={"Host": SHOP})
-    assert response.status_code == 308
+    assert response.status_code in {301, 308}
     assert response.headers["Location"] == f"https://{SHOP}/books/1?x=1"
 
 
-def test_the_edge_takes_the_clients_address_from_the_load_balancer() -> None:
-    httpx.get(
-        f"http://{LOAD_BALANCER}/seen-from", headers={"Host": SHOP, "X-Forwarded-For": "6.6.6.6"}
-    )
-    container = "$(docker ps -q --filter name=edge_traefik)"
-    line = on("manager1", f"sleep 1; docker logs {container} 2>&1 | grep seen-from | tail -1")
-    assert json.loads(line)["ClientHost"] == OPERATOR
+def test_the_edge_knows_the_clients_address_and_believes_nobody_else() -> None:
+    get("/seen-from", **{"X-Forwarded-For": "6.6.6.6"})
+    script = """
+    sleep 1
+    docker logs $(docker ps -q --filter name=edge_traefik) 2>&1 | grep seen-from | tail -1
+    """
+    assert json.loads(on("manager1", script))["ClientHost"] == OPERATOR
 
 
 def test_dockers_api_is_read_only_for_the_edge() -> None:
