@@ -52,6 +52,8 @@ async def locked_basket(queries: Queries, owner: Owner, now: int) -> int:
     the transaction ends."""
     where = "token_hash = :token_hash" if owner.person_id is None else "person_id = :person_id"
     values = {**owner._asdict(), "now": now}
+    if owner.person_id is not None:
+        values["token_hash"] = None  # the browser's basket, if any, is another one until merged
     if not await queries.execute(f"UPDATE baskets SET changed_at = :now WHERE {where}", values):
         try:
             return await queries.insert(

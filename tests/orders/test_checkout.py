@@ -255,3 +255,17 @@ async def test_orders_are_counted_for_operators(buyer: Reader, shop: Shop) -> No
     assert (await rival.post("/checkout", {**form, **ADDRESS})).status == 409
     after = [await counted(name) for name in names]
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 1]
+
+async def test_a_basket_filled_before_creating_an_account_is_ordered(
+    shop: Shop, reader: Reader
+) -> None:
+    book = await on_sale(shop, copies=2)
+    await add(reader, book)
+    await reader.register()
+    answer = await reader.submit("/checkout", **ADDRESS)
+    assert answer.status == 303, answer.text
+    assert await items_left(shop) == 0
+
+
+async def items_left(shop: Shop) -> int:
+    return int(await databases(shop)["orders"].value("SELECT COUNT(*) FROM basket_items"))
