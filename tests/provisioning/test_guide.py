@@ -1,0 +1,30 @@
+"""The operator's guide names every command and every key of the inventory."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from provisioning.cli import _parser
+from provisioning.inventory import Cluster, Host, Ssh
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "operators-guide.md").read_text()
+
+
+def commands() -> list[str]:
+    actions = [a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    return list(actions[0].choices)
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_in_the_guide(command: str) -> None:
+    assert f"ops {command}" in GUIDE or f"`{command}" in GUIDE or f", `{command}" in GUIDE
+
+
+@pytest.mark.parametrize(
+    "key", sorted({*Cluster.model_fields, *Host.model_fields, *Ssh.model_fields})
+)
+def test_every_key_is_in_the_guide(key: str) -> None:
+    assert f"`{key}`" in GUIDE
