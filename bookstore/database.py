@@ -10,6 +10,7 @@ import asyncio
 import re
 import sqlite3
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
@@ -30,6 +31,7 @@ _PLACEHOLDER = re.compile(
 _LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1040, 1053, 1077, 1079, 1129, 1290, 1836, 1927, 3159}
 _RETRY = {1205, 1213}  # lock wait timeout, deadlock
 _DUPLICATE = {1062, 1586}
+_LONGEST_REST = 60.0  # seconds
 
 
 class DatabaseUnavailable(Exception):
@@ -219,7 +221,9 @@ class Database:
         self._databases = _make(url, self.dialect, pool_size)
         self._slots = asyncio.Semaphore(pool_size)
         self._timeout = pool_timeout
-        self._idle: list[ConnectionBackend] = []  # SQLite alone: opening one starts a thread
+        # Connections at rest and since when. The pools' own ways are longer: on SQLite opening one
+        # starts a thread, on MySQL giving one back starts a task.
+        self._idle: list[tuple[ConnectionBackend, float]] = []
         self.in_use = 0
         self.waiting = 0
 
@@ -231,7 +235,7 @@ class Database:
     async def disconnect(self) -> None:
         """Close every connection."""
         while self._idle:
-            await self._idle.pop().release()
+            await self._idle.pop()[0].release()
         await self._databases.disconnect()
 
     @asynccontextmanager
@@ -322,7 +326,10 @@ class Database:
         finally:
             self.in_use -= 1
             try:
-                await asyncio.shield(asyncio.ensure_future(self._release(backend)))
+                if self._rests(backend):
+                    self._idle.append((backend, time.monotonic()))
+                else:
+                    await asyncio.shield(asyncio.ensure_future(_give_up(backend)))
             finally:
                 self._slots.release()
 
@@ -332,8 +339,11 @@ class Database:
             async with asyncio.timeout(self._timeout):
                 await self._slots.acquire()
                 try:
-                    if self._idle:
-                        return self._idle.pop()
+                    while self._idle:
+                        resting, since = self._idle.pop()
+                        if self._lives(resting, since):
+                            return resting
+                        await _give_up(resting)
                     backend: ConnectionBackend = self._databases._backend.connection()
                     await backend.acquire()
                 except BaseException:
@@ -354,12 +364,27 @@ class Database:
         finally:
             self.waiting -= 1
 
-    async def _release(self, backend: ConnectionBackend) -> None:
-        if self.dialect == "sqlite" and not backend.raw_connection.in_transaction:
-            self._idle.append(backend)
-            return
-        with suppress(Exception):  # a broken connection has nothing left to give back
-            await backend.release()
+    def _rests(self, backend: ConnectionBackend) -> bool:
+        """Tell whether a connection can serve the next one: it is open and in no transaction."""
+        raw = backend.raw_connection
+        if self.dialect == "sqlite":
+            return not raw.in_transaction
+        return not raw.closed and not raw.get_transaction_status()
+
+    def _lives(self, backend: ConnectionBackend, since: float) -> bool:
+        """Tell whether a connection at rest since then is still good: the server did not close it
+        meanwhile, and it is not so old that something on the way may have forgotten it."""
+        if self.dialect == "sqlite":
+            return True
+        raw = backend.raw_connection
+        alive = (
+            time.monotonic() - since < _LONGEST_REST
+            and not raw._reader.at_eof()
+            and raw._reader.exception() is None
+        )
+        if not alive:
+            raw.close()
+        return alive
 
     async def _finish(self, backend: ConnectionBackend, queries: Queries, statement: str) -> None:
         """End a transaction that failed. The driver closes a connection whose statement was
@@ -368,6 +393,12 @@ class Database:
             return
         with suppress(Exception):
             await asyncio.shield(asyncio.ensure_future(queries.execute(statement)))
+
+
+async def _give_up(backend: ConnectionBackend) -> None:
+    """Give a connection back to the pool, which drops it if it is closed."""
+    with suppress(Exception):  # a broken connection has nothing left to give back
+        await backend.release()
 
 
 def _make(url: str, dialect: Dialect, pool_size: int) -> databases.Database:

@@ -341,13 +341,14 @@ def _best_encoding(headers: dict[bytes, bytes]) -> bytes:
 
 
 def _encode(body: bytes, encoding: bytes, *, once: bool) -> bytes:
-    """Compress: thoroughly what is kept, quickly what is sent once."""
+    """Compress: well what is kept, though many a page is asked for once; quickly what is sent
+    once."""
     if encoding == b"zstd":
-        return zstandard.compress(body, 9 if once else 1)
+        return zstandard.compress(body, 3 if once else 1)
     if encoding == b"br":
-        return bytes(brotli.compress(body, quality=5 if once else 1))
+        return bytes(brotli.compress(body, quality=4 if once else 1))
     if encoding == b"gzip":
-        return gzip.compress(body, 6 if once else 1)
+        return gzip.compress(body, 4 if once else 1)
     return body
 
 
