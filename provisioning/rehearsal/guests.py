@@ -55,13 +55,14 @@ def boot(guest: Guest) -> None:
         *(VERSION_1 if cgroups.version_1() else ()),
     ]
     with (folder / "console.log").open("ab") as console:
-        subprocess.Popen(
-            ["sh", "-c", cgroups.enter(guest.name) + 'exec "$@"', "sh", *argv],
+        # setsid --fork: the guest is nobody's child and outlives this command.
+        subprocess.run(
+            ["setsid", "--fork", "sh", "-c", cgroups.enter(guest.name) + 'exec "$@"', "sh", *argv],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
             env={"PATH": os.environ["PATH"], **NSPAWN_ENV},
-            start_new_session=True,
+            check=True,
         )
     try:
         address = guest.addresses[0]
