@@ -1,0 +1,89 @@
+"""Every page: accessible in light and dark, valid HTML, nothing wider than a phone."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.journeys.test_journeys import find, place_order, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+TOOLS = Path(__file__).parents[1] / "browser" / "node_modules"
+PUBLIC = ["/", "/?q=tolkien", "/?q=nothing+like+it", "/?category=poetry&sort=price-up", "/books/1",
+          "/login", "/register", "/people/1", "/basket", "/not-there"]  # fmt: skip
+PRIVATE = ["/account", "/sell", "/my/books", "/my/books/1", "/orders", "/sales"]
+
+
+@pytest.fixture(scope="module")
+def visited(browser: Browser, site: str) -> Iterator[Page]:
+    """A person with a book on sale, something in the basket, and an order to pay."""
+    page = browser.new_context(base_url=site, locale="en-GB").new_page()
+    sign_in(page, "ana@example.org")
+    find(page, "Persepolis")
+    if not page.get_by_role("button", name="Add to basket").count():
+        find(page, "Maus")
+    page.get_by_role("button", name="Add to basket").click()
+    page.wait_for_timeout(300)
+    yield page
+    page.context.close()
+
+
+def pages_of(page: Page) -> list[str]:
+    return [*PUBLIC, *PRIVATE, "/checkout", *getattr(page, "extra", [])]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(visited: Page, scheme: str) -> None:
+    axe = (TOOLS / "axe-core" / "axe.min.js").read_text()
+    visited.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    found = {}
+    for path in pages_of(visited):
+        visited.goto(path)
+        visited.evaluate(axe)
+        result = visited.evaluate("axe.run()")
+        if result["violations"]:
+            found[path] = [
+                (rule["id"], [node["html"][:120] for node in rule["nodes"]][:3])
+                for rule in result["violations"]
+            ]
+    assert found == {}
+
+
+def test_nothing_is_wider_than_a_phone(visited: Page) -> None:
+    visited.set_viewport_size({"width": 360, "height": 740})
+    wide = {}
+    for path in pages_of(visited):
+        visited.goto(path)
+        width = visited.evaluate("document.documentElement.scrollWidth")
+        if width > 360:
+            wide[path] = width
+    visited.set_viewport_size({"width": 1280, "height": 900})
+    assert wide == {}
+
+
+def test_the_html_is_valid(visited: Page, tmp_path: Path) -> None:
+    for number, path in enumerate(pages_of(visited)):
+        html = visited.request.get(path).text()
+        (tmp_path / f"{number}.html").write_text(html)
+    done = subprocess.run(
+        ["java", "-jar", str(TOOLS / "vnu-jar/build/dist/vnu.jar"), "--format", "json",
+         "--errors-only", *map(str, sorted(tmp_path.glob("*.html")))],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    messages = json.loads(done.stderr)["messages"]
+    # htmx's own attributes, and their `:` modifiers, are not in the HTML standard
+    ours = [m for m in messages if "hx-" not in m["message"]]
+    assert [(m["url"].rsplit("/", 1)[1], m["message"], m.get("extract", "")) for m in ours] == []
+
+
+def test_the_checkout_pages_too(visited: Page) -> None:
+    """The payment page exists once an order does; after it the audits above cover it as well."""
+    place_order(visited)
+    path = visited.url.split("/", 3)[3]
+    visited.extra = [f"/{path}", f"/{path.removesuffix('/pay')}"]  # type: ignore[attr-defined]
+    test_axe_finds_nothing(visited, "light")
+    test_axe_finds_nothing(visited, "dark")
+    test_nothing_is_wider_than_a_phone(visited)
