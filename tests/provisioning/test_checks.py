@@ -1,0 +1,149 @@
+"""What the doctor makes of what it saw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from provisioning.certificate import Certificate
+from provisioning.checks import Examination, Finding, examine
+from provisioning.facts import Facts
+from provisioning.probes import Wire
+
+from .factories import HOSTS, inventory, service, task
+from .test_plan import joined
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+GOOD = Certificate(("shop.test",), "CA", NOW + timedelta(days=80))
+
+
+def all_see_all() -> dict[str, Wire]:
+    return {
+        me: Wire(
+            frozenset(
+                (address, port, kind)
+                for name, address in HOSTS.items()
+                if name != me
+                for port, kind in ((7946, "s"), (4789, "s"), (4789, "l"))
+            ),
+            dict.fromkeys(HOSTS.values(), 1500),
+        )
+        for me in HOSTS
+    }
+
+
+def healthy(**changes: Any) -> Examination:
+    """Give the examination of a cluster in good health."""
+    full: dict[str, Any] = {
+        "facts": joined(),
+        "services": (service(task(), task()),),
+        "wires": all_see_all(),
+        "doors": {"worker1": {("manager1", 2377): "open"}},
+        "overlay": {a: {b: "refused" for b in HOSTS if b != a} for a in HOSTS},
+        "certificates": {"manager1": GOOD},
+        "database": {"worker1": ""},
+    }
+    return Examination(**{**full, **changes})
+
+
+def bad(seen: Examination, key: str) -> list[Finding]:
+    findings = dict(examine(inventory(), seen, NOW))
+    return [f for f in findings[key] if f.bad]
+
+
+def test_a_healthy_cluster_has_nothing_bad() -> None:
+    assert [f for _, found in examine(inventory(), healthy(), NOW) for f in found if f.bad] == []
+
+
+def test_a_dead_overlay_names_the_culprit_once_and_what_to_do() -> None:
+    overlay = {
+        a: {b: "silent" if "worker2" in (a, b) else "refused" for b in HOSTS if b != a}
+        for a in HOSTS
+    }
+    (finding,) = bad(healthy(overlay=overlay), "overlay")
+    assert finding.where == "worker2"
+    assert finding.advice == "Restart its engine: ./run ops restart worker2"
+
+
+def test_a_closed_port_names_both_hosts_and_direction() -> None:
+    wires = all_see_all()
+    seen = wires["worker1"].seen - {(HOSTS["worker2"], 4789, "s")}
+    wires["worker1"] = replace(wires["worker1"], seen=seen)
+    doors = {"worker1": {("manager1", 2377): "silent"}}
+    found = [(f.where, f.what) for f in bad(healthy(wires=wires, doors=doors), "ports")]
+    assert found == [
+        ("worker1 -> manager1", "port 2377/tcp is silent"),
+        ("worker2 -> worker1", "packets to port 4789/udp do not arrive"),
+    ]
+
+
+def test_full_size_packets_that_are_lost_are_an_mtu_finding() -> None:
+    wires = all_see_all()
+    seen = wires["worker1"].seen - {(HOSTS["worker2"], 4789, "l")}
+    wires["worker1"] = replace(wires["worker1"], seen=seen)
+    (finding,) = bad(healthy(wires=wires), "mtu")
+    assert finding.where == "worker2 -> worker1"
+
+
+def test_an_overlay_too_large_for_the_hosts() -> None:
+    (finding,) = bad(healthy(facts=joined(worker1={"mtu": 1400})), "mtu")
+    assert finding.where == "bookstore_public"
+
+
+def test_clocks_that_differ() -> None:
+    facts = joined(worker1={"clock": 7.0, "uncertainty": 0.1})
+    (finding,) = bad(healthy(facts=facts), "clocks")
+    assert finding.what == "its clock is 7.0 s ahead of the others"
+
+
+def test_an_unreachable_host_does_not_stop_the_rest() -> None:
+    seen = healthy(lost={"worker2": "worker2: 10.77.0.202 port 22 does not answer."})
+    (finding,) = bad(seen, "reach")
+    assert finding.where == "worker2"
+
+
+def test_a_node_that_is_down_and_a_quorum_at_risk() -> None:
+    facts = joined()
+    assert facts.swarm
+    manager = next(n for n in facts.swarm.nodes if n.role == "manager")
+    others = tuple(
+        replace(manager, id=f"x{n}", reachability="unreachable" if n else "reachable")
+        for n in range(2)
+    )
+    swarm = replace(facts.swarm, nodes=(*facts.swarm.nodes, *others), heartbeat=5_000_000_000)
+    whats = [f.what for f in bad(healthy(facts=Facts(facts.hosts, swarm)), "swarm")]
+    assert "2 of 3 managers take part; 0 more may be lost" in whats
+    assert "the heartbeat is 5 s, not 2 s: lost hosts are noticed late" in whats
+
+
+def test_certificates() -> None:
+    urgent = replace(GOOD, until=NOW + timedelta(days=3))
+    other = replace(GOOD, names=("TRAEFIK DEFAULT CERT",))
+    assert bad(healthy(certificates={"manager1": urgent}), "certificate")[0].advice == (
+        "./run ops renew"
+    )
+    assert (
+        "not for shop.test" in bad(healthy(certificates={"manager1": other}), "certificate")[0].what
+    )
+    soon = healthy(certificates={"manager1": replace(GOOD, until=NOW + timedelta(days=14))})
+    assert bad(soon, "certificate") == []
+
+
+def test_a_database_that_refuses_one_worker() -> None:
+    seen = healthy(database={"worker1": "", "worker2": "refuses: Host is blocked"})
+    (finding,) = bad(seen, "database")
+    assert (finding.where, finding.what) == ("worker2", "the database refuses: Host is blocked")
+
+
+def test_new_engines_need_a_new_traefik() -> None:
+    facts = joined(worker1={"engine": "29.0.1"})
+    edge = service()
+    spec = {**edge.spec, "TaskTemplate": {"ContainerSpec": {"Image": "m/traefik:v3.5.0@sha256:1"}}}
+    seen = healthy(facts=facts, services=(replace(edge, name="edge_traefik", spec=spec),))
+    assert [f.where for f in bad(seen, "versions")] == ["edge_traefik"]
+
+
+def test_missing_tasks_say_where_to_look() -> None:
+    (finding,) = bad(healthy(services=(service(task()),)), "services")
+    assert (finding.what, finding.advice) == ("1 of 2 tasks run", "./run ops logs app_web")
