@@ -54,7 +54,7 @@ def _row(name: str, rounds: Sequence[Round]) -> str:
 def _ratios(wanted: Sequence[Kind], results: Results, stacks: Sequence[str]) -> list[str]:
     others = [name for name in stacks if name != SHOP]
     lines = ["Our processor time over theirs, median [least-greatest] over rounds:"]
-    lines.append(f"  {'':<26}" + "".join(f"{name:<20}" for name in others))
+    lines.append(f"  {'':<27}" + "".join(f"{name:<20}" for name in others))
     for kind in wanted:
         cells = []
         for name in others:
@@ -63,7 +63,7 @@ def _ratios(wanted: Sequence[Kind], results: Results, stacks: Sequence[str]) -> 
                 cells.append(f"{found.median:.2f} [{found.least:.2f}-{found.greatest:.2f}]")
             else:
                 cells.append("")
-        lines.append(f"  {kind.title:<26}" + "".join(f"{cell:<20}" for cell in cells).rstrip())
+        lines.append(f"  {kind.title:<27}" + "".join(f"{cell:<20}" for cell in cells).rstrip())
     return lines
 
 
