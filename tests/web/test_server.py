@@ -140,6 +140,7 @@ def test_an_absent_database_is_a_503_and_its_return_needs_no_restart(tmp_path: P
             assert away.status_code == 503
             assert "database does not answer" in away.text
             assert client.get("/readyz").status_code == 503
+            assert client.get("/readyz?of=replica").status_code == 200
             assert client.get("/healthz").status_code == 200
             database.boot()
             assert client.get("/account").status_code == 200
