@@ -162,12 +162,12 @@ def test_dockers_api_is_read_only_for_the_edge() -> None:
 
 def test_tls_has_no_finding_above_low() -> None:
     # The private authority is made known to testssl, so that its chain is judged like any other.
-    root = guest_folder(CLOUD) / "root/tmp/acme-root.pem"
+    root = guest_folder(CLOUD) / "root/root/acme-root.pem"
     root.write_bytes(ACME_ROOT.read_bytes())
     script = (
         "cd /tmp; rm -f tls.json; timeout 280 testssl --quiet --color 0 --warnings batch "
         "--protocols --std --fs --server-defaults --headers --vulnerable "
-        f"--add-ca {root.name} --jsonfile tls.json --ip {LOAD_BALANCER} https://{SHOP} >tls.txt; "
+        f"--add-ca /root/{root.name} --jsonfile tls.json --ip {LOAD_BALANCER} https://{SHOP} >tls.txt; "
         "cat tls.json"
     )
     done = subprocess.run(

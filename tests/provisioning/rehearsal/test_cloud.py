@@ -3,6 +3,7 @@
 import pytest
 
 from provisioning.rehearsal.cloud import load_balancer_config, resolver_config
+from provisioning.rehearsal.layout import LOAD_BALANCER
 
 
 @pytest.mark.parametrize("managers", [1, 3])
@@ -17,6 +18,12 @@ def test_the_load_balancer_spreads_over_every_edge_and_checks_its_ping(managers:
     checks = [line for line in lines if line[:1] == ["default-server"]]
     assert all("send-proxy-v2" in line and line[3] == "8082" for line in checks)
     assert len(checks) == 2
+
+
+def test_edges_see_the_load_balancers_own_address_which_they_believe() -> None:
+    lines = [line.split() for line in load_balancer_config(1).splitlines()]
+    sources = [line[1] for line in lines if line[:1] == ["source"]]
+    assert sources == [LOAD_BALANCER, LOAD_BALANCER]
 
 
 def test_the_resolver_knows_the_services_and_every_host_and_asks_nobody_else() -> None:
