@@ -81,7 +81,7 @@ def restore(
             f"The swarm lives: {alive.name} manages it. A restore would cut it in two."
         )
     connection = fleet.to(host)
-    if connection.run("command -v dockerd", check=False).status:
+    if connection.run("command -v dockerd", sudo=True, check=False).status:
         raise HostError(host.name, "it has no engine. Install it: apt-get install docker.io")
     connection.upload("/var/lib/docker/.swarm-backup.tar.gz", content, mode=0o600, sudo=True)
     connection.run(
