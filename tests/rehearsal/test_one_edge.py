@@ -167,8 +167,8 @@ def test_tls_has_no_finding_above_low() -> None:
     script = (
         "cd /tmp; rm -f tls.json; timeout 280 testssl --quiet --color 0 --warnings batch "
         "--protocols --std --fs --server-defaults --headers --vulnerable "
-        f"--add-ca /root/{root.name} --jsonfile tls.json --ip {LOAD_BALANCER} https://{SHOP} >tls.txt; "
-        "cat tls.json"
+        f"--add-ca /root/{root.name} --jsonfile tls.json --ip {LOAD_BALANCER} https://{SHOP} "
+        ">tls.txt; cat tls.json"
     )
     done = subprocess.run(
         guests.shell(CLOUD, script), text=True, capture_output=True, timeout=300, check=False
