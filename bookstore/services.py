@@ -44,9 +44,13 @@ def run(settings: Settings, folder: Path, port: int) -> int:
     origins = {context: f"http://127.0.0.1:{_free_port()}" for context in CONTEXTS}
     processes: list[subprocess.Popen[bytes]] = []
 
+    told: set[int] = set()  # once each: a second SIGTERM means "at once"
+
     def stop(*_signal: object) -> None:
         for process in processes:
-            process.terminate()
+            if process.pid not in told:
+                told.add(process.pid)
+                process.terminate()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

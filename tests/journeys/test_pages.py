@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.journeys.test_journeys import find, place_order, sign_in
+from tests.journeys.test_journeys import add_to_basket, find, place_order, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 TOOLS = Path(__file__).parents[1] / "browser" / "node_modules"
@@ -25,8 +25,7 @@ def visited(browser: Browser, site: str) -> Iterator[Page]:
     find(page, "Persepolis")
     if not page.get_by_role("button", name="Add to basket").count():
         find(page, "Maus")
-    page.get_by_role("button", name="Add to basket").click()
-    page.wait_for_timeout(300)
+    add_to_basket(page)
     yield page
     page.context.close()
 
