@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     catalogue_origin: str | None = None
     orders_origin: str | None = None
 
-    page_cache_mb: int = Field(48, ge=0, le=10_000)
+    page_cache_mb: int = Field(16, ge=0, le=10_000)
     media_dir: Path = Path("var/media")
     secret_key: SecretStr | None = None
     public_origin: str | None = None
