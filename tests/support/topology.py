@@ -83,11 +83,11 @@ def services_running(database_url: str, folder: Path, **overrides: object) -> It
 
 
 def wait_until_answered(url: str, seconds: float = 20) -> None:
-    """Wait until an address answers with less than 500."""
+    """Wait until an address answers with a page; a proxy may be up before what is behind it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(url).status_code < 500:
+            if httpx.get(url).status_code == 200:
                 return
         time.sleep(0.1)
     raise TimeoutError(f"{url} does not answer")
