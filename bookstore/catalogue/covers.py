@@ -17,9 +17,15 @@ _MIN_SIDE = 40
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _FULL = (800, 1200)
 _SMALL = (240, 360)
-# Code that a browser might run if it took the file for a page; no picture needs it.
-_CODE = re.compile(rb"<(script|html|svg|iframe|body|!doctype|\?php)", re.IGNORECASE)
+# Code that a browser might run if it took the file for a page or a program; no picture needs it.
+# Short marks ask for more around them: four bytes alone occur by chance in a large photograph.
+_CODE = re.compile(
+    rb"<(script|html|iframe|body|!doctype|\?php|(svg|img)\s+[a-z]{2})"
+    rb"|\bon(error|load)\s*=|javascript:|\A\xff\xd8\xff\xe0/\*",
+    re.IGNORECASE,
+)
 NAME = re.compile(r"[0-9a-f]{32}(-large)?\.webp")
+_SMALL_NAME = re.compile(r"[0-9a-f]{32}\.webp")
 
 
 class NotACover(Exception):
@@ -41,8 +47,8 @@ def large(name: str) -> str:
 
 
 def exists(name: str, media_dir: Path) -> bool:
-    """Tell whether there is a cover of that name."""
-    return bool(NAME.fullmatch(name)) and (folder(media_dir) / name).is_file()
+    """Tell whether there is a cover of that name, as `store` returned it."""
+    return bool(_SMALL_NAME.fullmatch(name)) and (folder(media_dir) / name).is_file()
 
 
 def check_name(name: str) -> None:

@@ -256,6 +256,7 @@ async def test_orders_are_counted_for_operators(buyer: Reader, shop: Shop) -> No
     after = [await counted(name) for name in names]
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 1]
 
+
 async def test_a_basket_filled_before_creating_an_account_is_ordered(
     shop: Shop, reader: Reader
 ) -> None:
