@@ -65,6 +65,11 @@ def run(options: argparse.Namespace) -> int:
         return _refuse("--seller-id and --seller-name go together.")
     if options.seller_id is not None and options.seller:
         return _refuse("Give either --seller, or --seller-id with --seller-name.")
+    if options.report is not None:
+        try:
+            options.report.open("a").close()  # better now than after the import
+        except OSError as error:
+            return _refuse(f"{options.report} cannot be written: {error.strerror}.")
     try:
         report = asyncio.run(_import(options, load_settings()))
     except ImportRefused as error:

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 MAX_LINE = 1_000_000  # bytes; what is longer is no row of a catalogue
 _MAX_LINES = 50  # over which one quoted field may run
@@ -26,8 +26,8 @@ class Broken(NamedTuple):
 class _Lines:
     """The lines of a file, numbered; lines can be put back."""
 
-    def __init__(self, path: Path, on_progress: Callable[[int], None]) -> None:
-        self._file = path.open("rb")
+    def __init__(self, file: BinaryIO, on_progress: Callable[[int], None]) -> None:
+        self._file = file
         self._back: list[tuple[int, str]] = []
         self._number = 0
         self._on_progress = on_progress
@@ -37,7 +37,6 @@ class _Lines:
             return self._back.pop()
         raw = self._file.readline(MAX_LINE + 1)
         if not raw:
-            self._file.close()
             return None
         self._number += 1
         kept = raw
@@ -56,7 +55,11 @@ def read(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> Ite
     The delimiter is the comma, semicolon or tab that the header has most of. A quote that is never
     closed costs its own line and no other. `on_progress` gets the position in the file in bytes.
     """
-    lines = _Lines(path, on_progress)
+    with path.open("rb") as file:
+        yield from _rows(_Lines(file, on_progress))
+
+
+def _rows(lines: _Lines) -> Iterator[Row | Broken]:
     first = lines.next()
     if first is None:
         return

@@ -167,14 +167,13 @@ def _line(text: str) -> str:
 
 
 def _isbn(given: Mapping[str, str], repairs: list[str]) -> str | None:
-    for text in (given["isbn13"], given["isbn"]):
-        found = isbn.isbn13_of(text)
-        if found:
-            return found
-    found = isbn.repaired(given["isbn"])
+    found = isbn.isbn13_of(given["isbn13"])
     if found:
+        return found
+    found = isbn.repaired(given["isbn"])
+    if found and sum(c.isalnum() for c in given["isbn"].removesuffix(".0")) < 10:
         repairs.append("ISBN completed with its lost zeros")
-    elif given["isbn"] or given["isbn13"]:
+    elif not found and (given["isbn"] or given["isbn13"]):
         repairs.append("unusable ISBN left out")
     return found
 
