@@ -4,7 +4,8 @@ request alike; a form here only reads and validates fields."""
 from typing import Any
 
 from quart import request
-from wtforms import Form
+from wtforms import FileField, Form
+from wtforms import IntegerField as AnyIntegerField
 from wtforms.validators import ValidationError
 
 from bookstore.web import i18n
@@ -23,12 +24,22 @@ class ShopForm(Form):  # type: ignore[misc]  # WTForms publishes no types
     @classmethod
     async def from_request(cls, **defaults: Any) -> "ShopForm":
         """Return the form filled with what the request sent."""
-        form = await request.form
         files = await request.files
-        merged = form.copy()
-        for name, file in files.items(multi=True):
-            merged.add(name, file)
-        return cls(merged, **defaults)
+        form = cls(await request.form, **defaults)
+        for field in form:
+            if isinstance(field, FileField):  # a file sent as any other field is left out
+                field.data = files.get(field.name)
+        return form
+
+
+class IntegerField(AnyIntegerField):  # type: ignore[misc]  # WTForms publishes no types
+    """A whole number. One of hundreds of digits, on which NumberRange fails, is none."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist and len(valuelist[0]) > 40:
+            self.data = None
+            raise ValueError(self.gettext("Not a valid integer value."))
+        super().process_formdata(valuelist)
 
 
 def plain_text(_form: Form, field: Any) -> None:

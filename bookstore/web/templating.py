@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from quart import Response, current_app, request
 
+from bookstore.settings import Settings
 from bookstore.web import i18n, urls
 from bookstore.web.csrf import csrf_token
 from bookstore.web.idempotency import key_for_forms
@@ -99,11 +100,17 @@ def _response(html: str, status: int) -> Response:
 def _with_defaults(context: dict[str, Any]) -> dict[str, Any]:
     return {
         "replica": current_app.extensions["bookstore.settings"].replica,
-        "public_origin": current_app.extensions["bookstore.settings"].public_origin,
+        "public_origin": origin(),
         "path": request.path,
         "search": "",
         **context,
     }
+
+
+def origin() -> str:
+    """Return how readers reach the shop: as set, or as this very request did."""
+    settings: Settings = current_app.extensions["bookstore.settings"]
+    return settings.public_origin or f"{request.scheme}://{request.host}"
 
 
 def _environment() -> Environment:

@@ -1,6 +1,7 @@
 """Every page: accessible in light and dark, valid HTML, nothing wider than a phone."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.journeys.conftest import CHROMIUM
 from tests.journeys.test_journeys import add_to_basket, find, place_order, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -76,6 +78,22 @@ def test_the_html_is_valid(visited: Page, tmp_path: Path) -> None:
     # htmx's own attributes, and their `:` modifiers, are not in the HTML standard
     ours = [m for m in messages if "hx-" not in m["message"]]
     assert [(m["url"].rsplit("/", 1)[1], m["message"], m.get("extract", "")) for m in ours] == []
+
+
+@pytest.mark.parametrize("path", ["/", "/books/10"])
+def test_lighthouse_is_content(visited: Page, site: str, path: str, tmp_path: Path) -> None:
+    """Its performance score depends on what else the machine does; docs/performance.md has it."""
+    subprocess.run(
+        ["node", str(TOOLS / "lighthouse/cli/index.js"), site + path, "--quiet", "--output=json",
+         f"--output-path={tmp_path}/report.json",
+         "--only-categories=accessibility,best-practices,seo",
+         "--chrome-flags=--headless --no-sandbox --disable-gpu --disable-background-networking"],
+        check=True, env={**os.environ, "CHROME_PATH": CHROMIUM}, timeout=120,
+    )  # fmt: skip
+    categories = json.loads((tmp_path / "report.json").read_text())["categories"]
+    assert {name: found["score"] for name, found in categories.items()} == {
+        "accessibility": 1, "best-practices": 1, "seo": 1,
+    }  # fmt: skip
 
 
 def test_the_checkout_pages_too(visited: Page) -> None:
