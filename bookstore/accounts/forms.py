@@ -3,7 +3,7 @@
 from typing import Any
 
 from wtforms import BooleanField, EmailField, HiddenField, PasswordField, StringField
-from wtforms.validators import Email, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Email, InputRequired, Length, ValidationError
 
 from bookstore.accounts import domain, passwords
 from bookstore.web.forms import ShopForm, plain_text, tidy
@@ -16,7 +16,7 @@ _PASSWORD_LENGTH = Length(domain.MIN_PASSWORD, domain.MAX_PASSWORD)
 def _name_field() -> StringField:
     return StringField(
         lazy_gettext("Name"),
-        [InputRequired(), Length(max=80), plain_text],
+        [DataRequired(), Length(max=80), plain_text],
         filters=[tidy],
         render_kw={"autocomplete": "name"},
     )

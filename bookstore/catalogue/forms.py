@@ -10,12 +10,18 @@ from wtforms import (
     BooleanField,
     FileField,
     HiddenField,
-    IntegerField,
     SelectField,
     StringField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    Length,
+    NumberRange,
+    Optional,
+    ValidationError,
+)
 
 from bookstore.catalogue import isbn
 from bookstore.catalogue.domain import (
@@ -32,7 +38,7 @@ from bookstore.catalogue.domain import (
     Terms,
 )
 from bookstore.catalogue.repository import Book, Known
-from bookstore.web.forms import ShopForm, plain_text, tidy
+from bookstore.web.forms import IntegerField, ShopForm, plain_text, tidy
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import language_name, lazy_gettext
 
@@ -52,6 +58,7 @@ class PriceField(StringField):  # type: ignore[misc]  # WTForms publishes no typ
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = None
         if not valuelist or not valuelist[0].strip():
+            self.raw_data: list[str] = []  # blanks are nothing, which the validators refuse
             return
         match = re.fullmatch(r"\s*([0-9]{1,7})(?:[.,]([0-9]{1,3}))?\s*€?\s*", valuelist[0])
         if not match or len(match[2] or "") > self.digits:
@@ -78,11 +85,11 @@ class BookForm(ShopForm):
         render_kw={"inputmode": "text", "autocomplete": "off", "maxlength": 40},
     )
     title = StringField(
-        lazy_gettext("Title"), [InputRequired(), Length(max=MAX_TITLE), plain_text], filters=[tidy]
+        lazy_gettext("Title"), [DataRequired(), Length(max=MAX_TITLE), plain_text], filters=[tidy]
     )
     author = StringField(
         lazy_gettext("Author"),
-        [InputRequired(), Length(max=MAX_AUTHOR), plain_text],
+        [DataRequired(), Length(max=MAX_AUTHOR), plain_text],
         filters=[tidy],
     )
     year = IntegerField(
@@ -173,10 +180,11 @@ class EditForm(BookForm):
     stock_seen = HiddenField()
     remove_cover = BooleanField(lazy_gettext("Remove the cover"))
 
-    def seen(self) -> int | None:
-        """Return the copies that the form was opened with, or None when that was tampered with."""
+    def seen(self) -> int:
+        """Return the copies that the form was opened with; -1, which no book has, when that was
+        tampered with."""
         text = self.stock_seen.data or ""
-        return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+        return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
 
 
 def edit_form_of(book: Book) -> EditForm:

@@ -3,14 +3,22 @@
 from typing import Any
 
 from babel import Locale
-from wtforms import IntegerField, SelectField, StringField, TextAreaField
+from wtforms import SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    Length,
+    NumberRange,
+    Optional,
+    Regexp,
+    ValidationError,
+)
 
 from bookstore.orders.domain import CARRIERS, COUNTRIES, MAX_ID, MAX_QUANTITY
 from bookstore.orders.payments import Card, card_of
 from bookstore.web import i18n
-from bookstore.web.forms import ShopForm, plain_text, tidy
+from bookstore.web.forms import IntegerField, ShopForm, plain_text, tidy
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import lazy_gettext
 
@@ -39,7 +47,7 @@ class CheckoutForm(ShopForm):
 
     name = StringField(
         lazy_gettext("Name"),
-        [InputRequired(), Length(max=80), plain_text],
+        [DataRequired(), Length(max=80), plain_text],
         filters=[tidy],
         render_kw={"autocomplete": "shipping name"},
     )

@@ -109,8 +109,7 @@ async def change(book_id: int) -> Response:
     assert isinstance(form, EditForm)
     valid = form.validate()
     uploaded = await _cover_of(form)
-    seen = form.seen()
-    if not valid or form.errors or seen is None:
+    if not valid or form.errors:
         return _edit_page(book, form, status=422)
     try:
         await the_catalogue().change(
@@ -118,7 +117,7 @@ async def change(book_id: int) -> Response:
             book,
             form.terms(),
             copies=form["copies"].data,
-            seen=seen,
+            seen=form.seen(),
             cover=uploaded or (None if form["remove_cover"].data else book.cover),
         )
     except StockChanged as changed:
