@@ -58,7 +58,7 @@ def _fields(form: Tag) -> dict[str, str]:
             chosen = tag.select_one("option[selected]") or tag.select_one("option")
             fields[name] = str(chosen.get("value", chosen.get_text())) if chosen else ""
         elif tag.name == "textarea":
-            fields[name] = tag.get_text().removeprefix("\n")
+            fields[name] = tag.get_text().replace("\r\n", "\n").removeprefix("\n")
         elif tag.get("type") in {"checkbox", "radio"}:
             if tag.has_attr("checked"):
                 fields[name] = str(tag.get("value", "on"))
