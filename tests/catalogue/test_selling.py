@@ -84,6 +84,18 @@ async def test_what_is_optional_may_be_left_out(seller: Reader, reader: Reader) 
     assert (await reader.get(f"/books/{book}")).status == 200
 
 
+async def test_the_longest_texts_are_kept_whole(seller: Reader, books: Database) -> None:
+    picture, ligature = "\U0001f4da", "\ufdfa"  # four bytes; eighteen letters once folded
+    longest = {
+        "title": ligature * 300,
+        "author": f"{ligature} " * 399 + "xx",
+        "defects": picture * 500,
+        "description": picture * 5000,
+    }
+    book = await publish(seller, **longest)
+    assert {name: await column(books, name, book) for name in longest} == longest
+
+
 async def test_an_edit_shows_at_once(seller: Reader, reader: Reader) -> None:
     book = await publish(seller)
     opened = (await seller.get(f"/my/books/{book}")).form(f"/my/books/{book}")
