@@ -40,7 +40,7 @@ def anchors_of(path: Path) -> set[str]:
 
 
 def leads_somewhere(document: str, link: str) -> bool:
-    """Tell whether a link leads to a file of the project, and to a heading in it if it names one."""
+    """Tell whether a link leads to a file of the project, and to a heading if it names one."""
     name, _, anchor = unquote(link).partition("#")
     target = (ROOT / document).parent / name if name else ROOT / document
     if not (target.exists() and target.resolve().is_relative_to(ROOT)):
