@@ -99,7 +99,8 @@ async def _measure(url: str, runs: int) -> list[Timing]:
 
 
 async def _found(database: Database, wish: Search) -> int | None:
-    return (await listing.page(database, wish)).matches
+    found = await listing.page(database, wish)
+    return found.matches if wish.text else None  # without text the overview counts
 
 
 async def _count(database: Database, wish: Search) -> int | None:

@@ -33,11 +33,13 @@ class MariaDB:
         if shutil.which("mariadbd") is None:
             raise NotInstalled("MariaDB is not installed: apt install mariadb-server")
         folder = Path(tempfile.mkdtemp(prefix="bookstore-mariadb-"))
+        (folder / "tmp").mkdir()  # a server that starts deletes others' tables in a shared one
         server = cls(folder, _free_port())
         try:
             subprocess.run(
                 ["mariadb-install-db", f"--datadir={folder}/data", *_user(),
-                 "--auth-root-authentication-method=normal", "--skip-test-db"],
+                 f"--tmpdir={folder}/tmp", "--auth-root-authentication-method=normal",
+                 "--skip-test-db"],
                 check=True, capture_output=True,
             )  # fmt: skip
             server.boot()
@@ -52,6 +54,7 @@ class MariaDB:
             ["mariadbd", "--no-defaults", f"--datadir={self.folder}/data", *_user(),
              f"--socket={self.socket}", f"--port={self.port}", "--bind-address=127.0.0.1",
              f"--pid-file={self.folder}/pid", f"--log-error={self.folder}/log",
+             f"--tmpdir={self.folder}/tmp",
              "--innodb-flush-log-at-trx-commit=2",
              "--innodb-buffer-pool-size=256M", "--character-set-server=utf8mb4",
              "--skip-name-resolve", "--max-connections=300", "--sync-binlog=0"],

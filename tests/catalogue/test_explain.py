@@ -1,0 +1,189 @@
+"""How MariaDB runs the listing's own statements over a hundred thousand books: which index finds
+the page, and how many rows are read for it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+
+from benchmarks.catalogue_fill import fill
+from bookstore.catalogue import listing
+from bookstore.catalogue.search import PAGE, Cursor, Search
+from bookstore.database import Database, Queries
+from bookstore.migrations import migrate
+from tests.conftest import settings_for
+from tests.support.mariadb import MariaDB
+
+pytestmark = pytest.mark.mariadb
+BOOKS = 100_000
+# A page reads its entries of the index, sorts that handful and reads its books. Everything that is
+# counted here is counted once for each of these steps.
+ONE_PAGE = 6 * (PAGE + 1)
+
+
+class Step(NamedTuple):
+    """A line of EXPLAIN."""
+
+    id: int
+    select_type: str
+    table: str
+    type: str
+    possible_keys: str | None
+    key: str | None
+    key_len: str | None
+    ref: str | None
+    rows: str | None
+    Extra: str
+
+
+class _Counter(NamedTuple):
+    Variable_name: str
+    Value: str
+
+
+class Ran(NamedTuple):
+    """What became of one statement: its plan, and the rows read and sorted while it ran."""
+
+    plan: dict[str, Step]
+    read: int
+    sorted: int
+
+    def reads_books_by(self) -> list[str | None]:
+        """Return the indexes that the books are found by, without those that a found id leads
+        to its book by."""
+        return [step.key for name, step in self.plan.items() if name in {"books", "books_words"}]
+
+
+class Recorder(Queries):
+    """Explain each statement, then run it and count."""
+
+    def __init__(self, raw: Any) -> None:
+        super().__init__(raw, "mysql")
+        self.ran: list[Ran] = []
+
+    async def all[T: tuple[Any, ...]](
+        self, row: type[T], sql: str, values: Mapping[str, Any] = {}
+    ) -> list[T]:
+        steps = await super().all(Step, f"EXPLAIN {sql}", values)
+        before = await self._counters()
+        found = await super().all(row, sql, values)
+        after = await self._counters()
+        grown = {name: after[name] - before[name] for name in after}
+        read = sum(rows for name, rows in grown.items() if name.startswith("Handler_read"))
+        self.ran.append(Ran({step.table: step for step in steps}, read, grown["Sort_rows"]))
+        return found
+
+    async def _counters(self) -> dict[str, int]:
+        rows = await super().all(
+            _Counter,
+            "SHOW SESSION STATUS WHERE Variable_name LIKE 'Handler_read%'"
+            " OR Variable_name = 'Sort_rows'",
+        )
+        return {row.Variable_name: int(row.Value) for row in rows}
+
+
+@pytest.fixture(scope="module")
+def big_url(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    url = mariadb.create_database("explain")
+    migrate(settings_for(url, tmp_path_factory.mktemp("media")))
+    with mariadb.connect("explain") as connection:
+        fill(connection, BOOKS)
+        yield url
+        with connection.cursor() as cursor:
+            cursor.execute("DROP DATABASE `explain`")
+
+
+async def run(url: str, wish: Search) -> tuple[listing.Found, Ran]:
+    """Return the page of a wish, and how the one statement behind it ran."""
+    database = Database(url)
+    await database.connect()
+    try:
+        async with database.connection() as queries:
+            recorder = Recorder(queries._raw)
+            found = await listing.page(recorder, wish)
+    finally:
+        await database.disconnect()
+    [ran] = recorder.ran
+    return found, ran
+
+
+@pytest.mark.parametrize(
+    ("wish", "index"),
+    [
+        pytest.param(Search(), "books_newest", id="first page"),
+        pytest.param(Search(after=Cursor(0, 50_000)), "books_newest", id="deep page"),
+        pytest.param(Search(sort="price-up"), "books_price", id="cheapest"),
+        pytest.param(
+            Search(sort="price-down", after=Cursor(2000, 50_000)), "books_price", id="dearest, deep"
+        ),
+        pytest.param(Search(sort="title"), "books_title", id="by title"),
+        pytest.param(
+            Search(sort="title", after=Cursor("m", 50_000)), "books_title", id="by title, deep"
+        ),
+        pytest.param(Search(categories=("arts",)), "books_newest_category", id="category"),
+        pytest.param(
+            Search(categories=("arts",), after=Cursor(0, 50_000)),
+            "books_newest_category",
+            id="category, deep",
+        ),
+        pytest.param(Search(languages=("la",)), "books_newest_language", id="language"),
+        pytest.param(Search(conditions=("poor",)), "books_newest_condition", id="condition"),
+    ],
+)
+async def test_a_page_is_found_in_its_index(big_url: str, wish: Search, index: str) -> None:
+    found, ran = await run(big_url, wish)
+    assert len(found.cards) == PAGE
+    assert ran.reads_books_by() == [index]
+    assert "Using index" in ran.plan["books"].Extra  # whole rows are read for the page alone
+    assert "filesort" not in ran.plan["books"].Extra
+    assert ran.plan["b"].key == "PRIMARY"
+    assert ran.read <= ONE_PAGE
+    assert ran.sorted <= PAGE + 1
+
+
+async def test_facets_that_no_index_holds_together_stay_in_one(big_url: str) -> None:
+    wish = Search(categories=("arts",), languages=("it",), sort="price-up")
+    found, ran = await run(big_url, wish)
+    assert {card.category for card in found.cards} == {"arts"}
+    assert {card.language for card in found.cards} == {"it"}
+    assert "Using index" in ran.plan["books"].Extra
+    assert ran.sorted <= BOOKS // 50
+
+
+async def _word(url: str) -> str:
+    """Return a word of one title that few others hold."""
+    database = Database(url)
+    await database.connect()
+    try:
+        return str(await database.value("SELECT title_key FROM books WHERE id = 4711")).split()[-1]
+    finally:
+        await database.disconnect()
+
+
+async def test_a_search_goes_from_the_words_to_their_books(big_url: str) -> None:
+    word = await _word(big_url)
+    found, ran = await run(big_url, Search(text=word, sort="relevance"))
+    assert found.cards
+    assert found.matches
+    assert ran.reads_books_by() == ["books_words_words"]
+    assert (ran.plan["f"].key, ran.plan["f"].Extra) == ("books_newest", "Using index")
+    assert ran.plan["b"].key == "PRIMARY"
+    hits = BOOKS // 50  # how many books hold the most frequent words
+    assert ran.sorted <= 2 * hits
+    assert ran.read <= 10 * hits
+
+
+async def test_a_search_without_matches_reads_nothing(big_url: str) -> None:
+    found, ran = await run(big_url, Search(text="xylographer", sort="relevance"))
+    assert found == listing.Found([], 0, None)
+    assert ran.reads_books_by() == ["books_words_words"]
+    assert ran.read <= 10
+    assert ran.sorted == 0
+
+
+async def test_the_beginning_of_a_title_is_found_among_titles(big_url: str) -> None:
+    found, ran = await run(big_url, Search(text="b", sort="relevance"))
+    assert len(found.cards) == PAGE
+    assert ran.reads_books_by() == ["books_title"]
+    assert "Using index" in ran.plan["books"].Extra
+    assert ran.sorted <= 2 * listing._TITLES + PAGE + 1
