@@ -36,10 +36,8 @@ class IntegerField(AnyIntegerField):  # type: ignore[misc]  # WTForms publishes 
     """A whole number. One of hundreds of digits, on which NumberRange fails, is none."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        if valuelist and len(valuelist[0]) > 40:
-            self.data = None
-            raise ValueError(self.gettext("Not a valid integer value."))
-        super().process_formdata(valuelist)
+        too_long = valuelist and len(valuelist[0]) > 40
+        super().process_formdata(["no number"] if too_long else valuelist)
 
 
 def plain_text(_form: Form, field: Any) -> None:
