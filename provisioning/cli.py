@@ -13,6 +13,7 @@ from pathlib import Path
 from provisioning import care_cli, history, release, session
 from provisioning.apply import apply, read_plan
 from provisioning.asking import confirm, sayer
+from provisioning.cloud import cli as cloud
 from provisioning.doctor import report as doctor
 from provisioning.errors import OperatorError
 from provisioning.facts import seat
@@ -93,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     rehearse.set_defaults(handler=_rehearse)
     hosts = commands.add_parser("rehearsal", help="make bare hosts on this machine to rehearse on")
     rehearsal.add_commands(hosts.add_subparsers(metavar="COMMAND", required=True))
+    aws = commands.add_parser("cloud", help="the hosts, database and load balancer on AWS")
+    cloud.add_commands(aws.add_subparsers(metavar="COMMAND", required=True))
     return parser
 
 
