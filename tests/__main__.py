@@ -47,7 +47,10 @@ def main() -> int:
     _install_browser_tools()
     failed = [] if options.no_checks else [name for name in CHECKS if not _check(name)]
 
-    suites = [("tests", ["-m", "not rehearsal", *_coverage(pytest_options)])]
+    suites = [
+        ("tests", ["-m", "not rehearsal and not browser", *_coverage(pytest_options)]),
+        ("journeys", ["-m", "browser", *([] if _chosen(pytest_options) else ["tests/journeys"])]),
+    ]
     if not options.no_rehearsal:
         reason = _no_rehearsal_because()
         if reason:
@@ -115,9 +118,14 @@ def _check(name: str) -> bool:
     return done.returncode == 0
 
 
+def _chosen(pytest_options: list[str]) -> bool:
+    """Tell whether the options name some tests, and not all."""
+    return any(not option.startswith("-") for option in pytest_options)
+
+
 def _coverage(pytest_options: list[str]) -> list[str]:
     """Measure coverage when everything runs; a chosen few tests cannot reach it."""
-    if any(not option.startswith("-") for option in pytest_options):
+    if _chosen(pytest_options):
         return []
     return ["--cov", "--cov-report=term:skip-covered", "--cov-fail-under=90"]
 
