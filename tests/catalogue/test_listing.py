@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from quart import has_request_context
 
 from bookstore.catalogue import listing
 from bookstore.catalogue.search import PAGE
@@ -175,7 +176,8 @@ def counted_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     plain = Queries._cursor
 
     def counting(self: Queries, sql: str, values: Any) -> Any:
-        statements.append(sql)
+        if has_request_context():  # not the chores in the background
+            statements.append(sql)
         return plain(self, sql, values)
 
     with monkeypatch.context() as patch:
