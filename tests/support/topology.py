@@ -76,8 +76,8 @@ def services_running(database_url: str, folder: Path, **overrides: object) -> It
     """Migrate a database and run the three services on it."""
     settings = settings_for(database_url, folder / "media", **overrides)
     migrate(settings)
-    clean = {name: value for name, value in os.environ.items() if "BOOKSTORE" in name}
-    assert not clean, "the tests choose the settings themselves"
+    given = {f"BOOKSTORE_{name.upper()}" for name in Settings.model_fields} & set(os.environ)
+    assert not given, "the tests choose the settings themselves"
     with Services(settings, folder).running() as running:
         yield running
 
