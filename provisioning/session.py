@@ -91,13 +91,13 @@ def trail(inventory: Inventory, fleet: Fleet, count: int) -> list[Entry]:
     """Read the last entries of the audit trail, oldest first, from all managers that answer."""
     read = f"tail -n {count} {AUDIT} 2>/dev/null || true"
     answers = fleet.each(inventory.managers, lambda c: c.run(read, sudo=True).stdout)
-    lines = {
+    lines = dict.fromkeys(
         line
         for text in answers.values()
         if isinstance(text, str)
         for line in text.splitlines()
         if line.startswith("{")
-    }
+    )
     return sorted((Entry(**json.loads(line)) for line in lines), key=lambda e: e.at)[-count:]
 
 
