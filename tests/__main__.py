@@ -19,6 +19,8 @@ PACKAGES = {
     "npm": "npm",
     "java": "default-jre-headless",
 }
+# Only where CI runs: a developer's machine does not get a door to the network from its tests.
+CI_PACKAGES = {"sshd": "openssh-server", "sudo": "sudo"}
 
 CHECKS = {
     "style": ["ruff", "check", "."],
@@ -74,14 +76,15 @@ def main() -> int:
 
 def _install_packages() -> list[str]:
     """Install the Debian packages that are missing when we may; return those still missing."""
-    missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
+    wanted = PACKAGES | (CI_PACKAGES if os.environ.get("CI") else {})
+    missing = [package for program, package in wanted.items() if not shutil.which(program)]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"Installing {', '.join(missing)} …", flush=True)
         apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=400"]
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for step in (["update"], ["install", "--no-install-recommends", *missing]):
             subprocess.call([*apt, *step], env=environment, stdout=subprocess.DEVNULL)
-        missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
+        missing = [package for program, package in wanted.items() if not shutil.which(program)]
     if missing:
         print(f"Missing: {', '.join(missing)}. Their tests are skipped. Install them with")
         print(f"  sudo apt-get install {' '.join(missing)}")
