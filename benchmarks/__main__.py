@@ -44,6 +44,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="three rounds with fewer visits")
     parser.add_argument("--shop-only", action="store_true", help="leave the peers out")
     parser.add_argument(
+        "--only",
+        choices=[kind.name for kind in kinds(Data(0, [], []))],
+        help="measure this kind of visit alone",
+    )
+    parser.add_argument(
         "--soak",
         type=int,
         default=0,
@@ -80,7 +85,7 @@ async def _bench(options: argparse.Namespace, folder: Path) -> int:
         data = load(server, options.books)
         ours = running.enter_context(shop(url, folder))
         await ours.ready()
-        wanted = kinds(data)
+        wanted = [kind for kind in kinds(data) if options.only in {None, kind.name}]
         stacks = [ours]
         if not options.shop_only:
             print("Starting the peers, and making their pages as long as the shop's …", flush=True)

@@ -71,6 +71,8 @@ def _promises(wanted: Sequence[Kind], results: Results) -> list[str]:
     titles = {kind.name: kind.title for kind in wanted}
     lines = ["What must hold:"]
     for promise in PROMISES:
+        if promise.kind not in titles:
+            continue
         found = ratios(results[promise.kind, SHOP], results[promise.kind, promise.peer]).median
         verdict = "holds" if found <= promise.limit else "FALLS SHORT"
         against = f"{titles[promise.kind]}, {promise.peer}"
