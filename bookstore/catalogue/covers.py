@@ -57,13 +57,13 @@ def check_name(name: str) -> None:
         raise NotACover("name")
 
 
-def store(content: bytes, media_dir: Path) -> str:
-    """Keep a picture in two sizes; return the name of the small one. Raise NotACover.
+def store(sizes: tuple[bytes, bytes], media_dir: Path) -> str:
+    """Keep a picture in two sizes, as `encoded` gives them; return the name of the small one.
 
     The name is a digest of the content, so the same picture is kept once, and a name never gets
-    another content. It takes a fraction of a second of computing: call it in a thread.
+    another content.
     """
-    full, small = _encoded(content)
+    full, small = sizes
     name = hashlib.sha256(full).hexdigest()[:32] + ".webp"
     folder(media_dir).mkdir(parents=True, exist_ok=True)
     _write(folder(media_dir) / large(name), full)
@@ -71,7 +71,11 @@ def store(content: bytes, media_dir: Path) -> str:
     return name
 
 
-def _encoded(content: bytes) -> tuple[bytes, bytes]:
+def encoded(content: bytes) -> tuple[bytes, bytes]:
+    """Write a picture anew, large and small. Raise NotACover.
+
+    It takes a fraction of a second of computing: call it in a thread.
+    """
     if len(content) > MAX_BYTES:
         raise NotACover("bytes")
     if _CODE.search(content):

@@ -1,22 +1,27 @@
 """Covers as files: named by their content, so that browsers keep them for good."""
 
-from quart import Response, send_from_directory
-from werkzeug.exceptions import NotFound
+from quart import Response, request
 
 from bookstore.catalogue import covers
 from bookstore.catalogue.routes.common import blueprint, the_settings
-from bookstore.web.errors import not_found
+from bookstore.catalogue.storage import StorageUnavailable, on_storage
+from bookstore.web.errors import PageError, not_found
+from bookstore.web.i18n import gettext as _
 
 
 @blueprint.get("/covers/<name>")
 async def cover(name: str) -> Response:
     if not covers.NAME.fullmatch(name):
         raise not_found()
+    path = covers.folder(the_settings().media_dir) / name
     try:
-        response = await send_from_directory(
-            covers.folder(the_settings().media_dir), name, mimetype="image/webp"
-        )
-    except NotFound as error:
+        content = await on_storage(path.read_bytes)
+    except FileNotFoundError as error:
         raise not_found() from error
+    except StorageUnavailable as error:
+        raise PageError(503, _("This picture cannot be read at the moment.")) from error
+    response = Response(content, mimetype="image/webp")
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    response.set_etag(name)
+    await response.make_conditional(request, accept_ranges=True, complete_length=len(content))
     return response

@@ -1,7 +1,9 @@
 """Publish, change and withdraw: what only a book's seller may do."""
 
 import asyncio
+from contextlib import suppress
 
+import structlog
 from quart import Response, request
 from werkzeug.datastructures import FileStorage
 
@@ -17,13 +19,16 @@ from bookstore.catalogue.routes.common import (
     the_settings,
 )
 from bookstore.catalogue.service import OWN_PAGE, StockChanged
+from bookstore.catalogue.storage import StorageUnavailable, on_storage
 from bookstore.web import urls
 from bookstore.web.errors import not_found
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import idempotent, request_key
-from bookstore.web.responses import see_other
+from bookstore.web.responses import see_other, wants_fragment
 from bookstore.web.sessions import login_required, required_person
 from bookstore.web.templating import page
+
+log = structlog.get_logger()
 
 # Two pictures at once: each may take some hundred megabytes for a moment.
 _painting = asyncio.Semaphore(2)
@@ -44,7 +49,10 @@ async def publish() -> Response:
     form = await BookForm.from_request(currency=the_settings().currency)
     assert isinstance(form, BookForm)
     valid = form.validate()
-    cover = await _cover_of(form)
+    try:
+        cover = await _cover_of(form)
+    except StorageUnavailable:
+        return _sell_page(form, status=503)
     if not valid or form.errors:
         return _sell_page(form, status=422)
     book_id = await the_catalogue().publish(
@@ -56,9 +64,13 @@ async def publish() -> Response:
 @blueprint.post("/sell/look-up")
 @login_required
 async def look_up() -> Response:
-    """Fill the form in from what the catalogue knows of its ISBN; nothing is stored."""
+    """Fill the form in from what the catalogue knows of its ISBN. Only a cover is stored, and only
+    when the whole page is rendered anew: a browser forgets the file that was chosen on it."""
     form = await BookForm.from_request(currency=the_settings().currency)
     assert isinstance(form, BookForm)
+    if not wants_fragment():
+        with suppress(StorageUnavailable):  # the form says so
+            await _cover_of(form)
     number = isbn.isbn13_of(form["isbn"].data or "")
     if number is None:
         form["isbn"].errors = [
@@ -108,7 +120,10 @@ async def change(book_id: int) -> Response:
     form = await EditForm.from_request(currency=book.currency)
     assert isinstance(form, EditForm)
     valid = form.validate()
-    uploaded = await _cover_of(form)
+    try:
+        uploaded = await _cover_of(form)
+    except StorageUnavailable:
+        return _edit_page(book, form, status=503)
     if not valid or form.errors:
         return _edit_page(book, form, status=422)
     try:
@@ -158,18 +173,14 @@ async def _own(book_id: int) -> Book:
 
 async def _cover_of(form: BookForm) -> str | None:
     """Keep the cover that came with a form and return its name; write into the form why not. A
-    form refused for other reasons remembers the cover, so that it need not be sent again."""
+    form refused for other reasons remembers the cover, so that it need not be sent again. Raise
+    StorageUnavailable, the form saying so, when the cover may be fine and cannot be kept now."""
     file = form.uploaded()
     remembered = form["kept_cover"].data or ""
-    form["kept_cover"].data = ""
-    if file is None:
-        if not covers.exists(remembered, the_settings().media_dir):
-            return None
-        form["kept_cover"].data = remembered
-        return remembered
+    if file is None and not remembered:
+        return None
     try:
-        form["kept_cover"].data = name = await _kept(file)
-        return name
+        name = await _kept(file) if file is not None else await _remembered(remembered)
     except covers.NotACover as refused:
         reasons = {
             "bytes": _("The picture is larger than 10 MB. Make it smaller and choose it again."),
@@ -180,14 +191,31 @@ async def _cover_of(form: BookForm) -> str | None:
             "name": _("The file has a name we do not take. Rename it and choose it again."),
         }
         form["cover"].errors = [reasons[refused.reason]]
-        return None
+        name = None
+    except StorageUnavailable as error:
+        log.warning("storage unavailable", reason=str(error))
+        form["cover"].errors = [
+            _(
+                "We cannot keep pictures at the moment. Send the form again in a minute, or "
+                "without a picture: you can add it later."
+            )
+        ]
+        raise
+    form["kept_cover"].data = name or ""
+    return name
+
+
+async def _remembered(name: str) -> str | None:
+    known = await on_storage(covers.exists, name, the_settings().media_dir)
+    return name if known else None
 
 
 async def _kept(file: FileStorage) -> str:
     covers.check_name(file.filename or "")
     content = file.read(covers.MAX_BYTES + 1)
     async with _painting:
-        return await asyncio.to_thread(covers.store, content, the_settings().media_dir)
+        sizes = await asyncio.to_thread(covers.encoded, content)
+    return await on_storage(covers.store, sizes, the_settings().media_dir)
 
 
 def _sell_page(
