@@ -88,6 +88,13 @@ def _replicas(value: tuple[int, int]) -> tuple[int, int]:
     return value
 
 
+def _size(value: tuple[int, int]) -> tuple[int, int]:
+    low, high = value
+    if not 0 <= low <= high <= 100 or high == 0:
+        raise ValueError(f"[{low}, {high}] must be [fewest, most], from 0 to 100, most at least 1")
+    return value
+
+
 def _image(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9][\w.\-:/]*(@sha256:[0-9a-f]{64})?", value):
         raise ValueError(f'"{value}" is no image name: write it as registry.example.com/name:tag')
@@ -190,11 +197,30 @@ class Cluster(Table):
         return rest if kind == "nfs4" else None
 
 
+class NodeGroup(Table):
+    """Where workers come from, for `scale-hosts`."""
+
+    provider: Literal["ec2", "rehearsal"]
+    size: Annotated[tuple[int, int], AfterValidator(_size)]  # fewest and most workers of it
+    name: str = ""  # of the auto-scaling group
+    region: str = ""
+
+    @model_validator(mode="after")
+    def _check_ec2(self) -> NodeGroup:
+        if self.provider == "ec2" and not (self.name and self.region):
+            raise ValueError(
+                'provider "ec2" needs the name and region of its auto-scaling group: '
+                "./run ops cloud inventory writes both"
+            )
+        return self
+
+
 class Inventory(Table):
     """The whole file, checked; paths in it are absolute."""
 
     cluster: Cluster
     ssh: Ssh = Ssh()
+    node_group: NodeGroup | None = None
     secrets: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Path] = {}
     jump: tuple[Jump, ...] = ()
     host: tuple[Host, ...] = Field(min_length=1)

@@ -16,7 +16,7 @@ PREFIX = "bookstore.autoscale."
 Kind = Literal["in_flight", "requests", "latency_p95", "cpu"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 KEYS = (
-    *("min", "max", "measure", "target", "pause", "traefik-service"),
+    *("min", "max", "measure", "target", "pause", "traefik-service", "grow_hosts"),
     *("up.window", "up.policies", "up.select", "up.tolerance"),
     *("down.window", "down.policies", "down.select", "down.tolerance"),
 )
@@ -43,6 +43,7 @@ class Scaling:
     paused: bool = False
     route: str = ""
     port: int = 8000  # where a replica shows its own metrics
+    grow_hosts: bool = False  # may ask for more than there is room for: somebody adds hosts
 
 
 def read(labels: Mapping[str, str]) -> Scaling | None:
@@ -79,6 +80,7 @@ def read(labels: Mapping[str, str]) -> Scaling | None:
         paused=_truth(given, "pause"),
         route=route,
         port=port,
+        grow_hosts=_truth(given, "grow_hosts"),
     )
 
 

@@ -129,7 +129,9 @@ class Autoscaler:
         memory.history = decision.history
         target, reason = decision.target, decision.reason
         room = placeable(service.spec, service.id, snapshot.nodes, snapshot.tasks)
-        if room is not None and target > max(room, current):
+        if room is not None and target > room and scaling.grow_hosts:
+            reason = f"{reason} {target - room} of them wait for a new host."
+        elif room is not None and target > max(room, current):
             target = max(room, current)
             reason = f"{reason} Only {room} can be placed by what they reserve, so {target}."
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.cli import _parser
-from provisioning.inventory import Cluster, Host, Ssh
+from provisioning.inventory import Cluster, Host, NodeGroup, Ssh
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "operators-guide.md").read_text()
 
@@ -24,7 +24,8 @@ def test_every_command_is_in_the_guide(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", sorted({*Cluster.model_fields, *Host.model_fields, *Ssh.model_fields})
+    "key",
+    sorted({k for table in (Cluster, Host, NodeGroup, Ssh) for k in table.model_fields}),
 )
 def test_every_key_is_in_the_guide(key: str) -> None:
     assert f"`{key}`" in GUIDE

@@ -52,6 +52,10 @@ def test_files_are_named_relative_to_the_inventory(tmp_path: Path) -> None:
         ('"10.0.1.10"', '"host-a.test"', "add private_address"),
         ('"10.0.1.10"', '"10.200.1.10"', "lies in overlay_pool 10.200.0.0/16"),
         ("[secrets]", "[secrets]\ndatabase_url = 'x'", "database_url_file, not under [secrets]"),
+        ("[ssh]", "[node_group]\nprovider = 'gcp'\n[ssh]", "must be 'ec2' or 'rehearsal'"),
+        ("[ssh]", "[node_group]\nsize = [3, 2]\n[ssh]", "[fewest, most], from 0 to 100"),
+        ("[ssh]", "[node_group]\nsise = [1, 2]\n[ssh]", 'Did you mean "size"?'),
+        ("[ssh]", "[node_group]\nprovider = 'ec2'\nsize = [1, 2]\n[ssh]", "name and region"),
     ],
 )
 def test_a_mistake_gets_a_sentence(tmp_path: Path, old: str, new: str, said: str) -> None:

@@ -31,6 +31,7 @@ def test_everything_can_be_set() -> None:
         measure="requests, latency_p95,cpu",
         target="12.5,300ms,70%",
         pause="true",
+        grow_hosts="true",
         up__window="30s",
         up__policies="4/15s,300%/60s",
         up__select="min",
@@ -49,6 +50,7 @@ def test_everything_can_be_set() -> None:
     assert scaling.limits.up == Rules(30, rates, "Min", Fraction("0.05"))
     assert scaling.limits.down == Rules(60, DOWN.rates, "Disabled", Fraction(0))
     assert scaling.paused
+    assert scaling.grow_hosts
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,15 @@ def test_does_not_ask_for_replicas_that_would_stay_pending(world: World) -> None
     assert "Only 4 can be placed by what they reserve" in world.lines("stays")[-1]["reason"]
 
 
+def test_asks_for_more_than_there_is_room_for_where_hosts_are_added(world: World) -> None:
+    world.engine.label(grow_hosts="true")
+    resources = world.engine.service("app_web")["Spec"]["TaskTemplate"]["Resources"]
+    resources["Reservations"] = {"MemoryBytes": 9 * 2**30}  # six fit
+    world.busy(40, rounds=12)
+    assert world.engine.replicas == 10
+    assert "4 of them wait for a new host" in world.lines("scaled")[-1]["reason"]
+
+
 def test_a_conflict_leaves_the_other_change_standing(world: World) -> None:
     world.engine.before_update = lambda: setattr(world.engine, "replicas", 3)
     world.busy(12, rounds=2)

@@ -249,7 +249,9 @@ def test_the_network_load_balancer_names_the_client_and_asks_traefik_for_its_hea
         attributes = {a["Key"]: a["Value"] for a in group["TargetGroupAttributes"]}
         assert attributes["proxy_protocol_v2.enabled"] == "true"
         assert attributes["preserve_client_ip.enabled"] == "false"
-        assert (group["HealthCheckPort"], group["HealthCheckPath"]) == ("8082", "/ping")
+        assert attributes["target_health_state.unhealthy.connection_termination.enabled"] == "false"
+        checked = ("HealthCheckProtocol", "HealthCheckPort", "HealthCheckPath")
+        assert [group[key] for key in checked] == ["HTTP", "8082", "/ping"]
 
 
 def test_the_application_load_balancer_redirects_and_hides_what_is_internal() -> None:

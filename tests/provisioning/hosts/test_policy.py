@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioning.cloud.hosts.policy import (
+from provisioning.hosts.policy import (
     Cluster,
     Decision,
     Host,
