@@ -239,6 +239,7 @@ class Database:
         # Connections at rest and since when. The pools' own ways are longer: on SQLite opening one
         # starts a thread, on MySQL giving one back starts a task.
         self._idle: list[tuple[ConnectionBackend, float]] = []
+        self._closing: set[asyncio.Future[None]] = set()  # that opened after their caller left
         self.in_use = 0
         self.waiting = 0
 
@@ -251,6 +252,8 @@ class Database:
         """Close every connection."""
         while self._idle:
             await self._idle.pop()[0].release()
+        if self._closing:
+            await asyncio.wait(self._closing)
         await self._databases.disconnect()
 
     @asynccontextmanager
@@ -359,8 +362,7 @@ class Database:
                         if self._lives(resting, since):
                             return resting
                         await _give_up(resting)
-                    backend: ConnectionBackend = self._databases._backend.connection()
-                    await backend.acquire()
+                    backend = await self._opened()
                 except BaseException:
                     self._slots.release()
                     raise
@@ -378,6 +380,20 @@ class Database:
             ) from error
         finally:
             self.waiting -= 1
+
+    async def _opened(self) -> ConnectionBackend:
+        """Open a connection. The driver would lose one that opens after its caller was cancelled;
+        here it is closed as soon as it is open."""
+        backend: ConnectionBackend = self._databases._backend.connection()
+        opening = asyncio.ensure_future(backend.acquire())
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            closing = asyncio.ensure_future(_give_up_once(opening, backend))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            raise
+        return backend
 
     def _rests(self, backend: ConnectionBackend) -> bool:
         """Tell whether a connection can serve the next one: it is open and in no transaction."""
@@ -408,6 +424,13 @@ class Database:
             return
         with suppress(Exception):
             await asyncio.shield(asyncio.ensure_future(queries.execute(statement)))
+
+
+async def _give_up_once(opening: asyncio.Future[None], backend: ConnectionBackend) -> None:
+    """Give a connection back as soon as it is open."""
+    await asyncio.wait([opening])
+    if opening.exception() is None:
+        await _give_up(backend)
 
 
 async def _give_up(backend: ConnectionBackend) -> None:

@@ -1,9 +1,10 @@
 """The traps of the data layer, each as it was met. They run against the real engines."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,6 +14,7 @@ from bookstore.database import (
     DatabaseUnavailable,
     Duplicate,
     Queries,
+    SQLiteConnection,
 )
 from tests.support.mariadb import MariaDB
 
@@ -293,3 +295,30 @@ async def test_every_sqlite_connection_has_its_pragmas_and_no_stray_file(tmp_pat
     assert {path.name for path in tmp_path.iterdir()} <= {
         "pragmas.db", "pragmas.db-wal", "pragmas.db-shm",
     }  # fmt: skip
+
+
+async def test_a_connection_that_opens_after_its_caller_left_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, closed = [], []
+
+    class Slow(SQLiteConnection):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            time.sleep(0.05)
+            super().__init__(*args, **kwargs)
+            opened.append(self)
+
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    monkeypatch.setattr("bookstore.database.SQLiteConnection", Slow)
+    database = Database(f"sqlite:///{tmp_path}/left.db", pool_size=1)
+    await database.connect()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await database.value("SELECT 1")
+    assert await database.value("SELECT 1") == 1  # its place is free again
+    await database.disconnect()
+    assert len(opened) == 2
+    assert set(closed) == set(opened)
