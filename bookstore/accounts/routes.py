@@ -3,6 +3,7 @@
 from quart import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from bookstore.accounts.browsers import browser_and_system
 from bookstore.accounts.forms import LoginForm, NameForm, PasswordForm, RegisterForm
 from bookstore.accounts.service import Accounts, EmailTaken, TooManyFailures, WrongPassword
 from bookstore.contracts import Person
@@ -180,6 +181,7 @@ async def _account_page(names: NameForm, password: PasswordForm, *, status: int 
         names=names,
         password=password,
         sessions=await _accounts().sessions(person),
+        browser_and_system=browser_and_system,
         this_session=token_hash(session_token() or ""),
         notice=notices.get(request.args.get("done", "")),
     )
