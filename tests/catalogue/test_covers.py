@@ -210,6 +210,17 @@ async def test_a_cover_is_kept_while_other_fields_are_corrected(
     assert f"/covers/{stored(settings)[0]}" in book.text
 
 
+async def test_a_cover_is_kept_while_an_isbn_is_looked_up_without_javascript(
+    seller: Reader, settings: Settings
+) -> None:
+    form = (await seller.get("/sell")).form("/sell")
+    cover = FileStorage(io.BytesIO(JPEG), filename="cover.jpg", content_type="image/jpeg")
+    page = await seller.post("/sell/look-up", {**form, **BOOK}, files={"cover": cover})
+    assert "Your picture is kept" in page.text
+    published = await seller.post("/sell", {**page.form("/sell"), **BOOK})
+    assert f"/covers/{stored(settings)[0]}" in (await seller.get(str(published.location))).text
+
+
 async def test_a_cover_that_was_never_sent_cannot_be_named(
     seller: Reader, settings: Settings
 ) -> None:
