@@ -28,6 +28,11 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     image = subparsers.add_parser("image", help="build the shop from the working tree, and push it")
     image.set_defaults(handler=_image)
     subparsers.add_parser("down", help="take it all away").set_defaults(handler=_down)
+    for name, help_, stalled in (
+        ("stall", "let the shared storage stop answering", True),
+        ("resume", "let the shared storage answer again", False),
+    ):
+        subparsers.add_parser(name, help=help_).set_defaults(handler=_stall, stalled=stalled)
     for name, help_ in (
         ("crash", "cut a host's power"),
         ("boot", "give a host its power back"),
@@ -85,6 +90,12 @@ def _change(args: argparse.Namespace) -> int:
         case action:
             lifecycle.partition(args.host, apart=action == "partition")
     print(f"{args.host}: {lifecycle.state(lifecycle.named(args.host))}")
+    return 0
+
+
+def _stall(args: argparse.Namespace) -> int:
+    lifecycle.stall_storage(stalled=args.stalled)
+    print(f"The shared storage {'does not answer' if args.stalled else 'answers'}.")
     return 0
 
 

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from provisioning.errors import OperatorError
-from provisioning.rehearsal import cloud, guests, images, mounts, network, trees
+from provisioning.rehearsal import cloud, guests, images, mounts, network, storage, trees
 from provisioning.rehearsal.authority import create_authority, ssh_pair, write_secret
 from provisioning.rehearsal.cluster_file import OPERATOR_KEY, host_key, write_inventory
 from provisioning.rehearsal.layout import (
@@ -32,7 +32,7 @@ def up(managers: int, workers: int) -> tuple[Host, ...]:
     """Make the rehearsal, or what is missing of it; give its hosts."""
     wanted = hosts(managers, workers)
     require_machine()
-    with only_one():
+    with only_one(), only_one(STATE):
         if (size := current_size()) and size[0] != managers:
             raise OperatorError(
                 f"A rehearsal with {size[0]} manager(s) is up. Take it down first: "
@@ -41,12 +41,12 @@ def up(managers: int, workers: int) -> tuple[Host, ...]:
         workers = max(workers, size[1] if size else 0)
         wanted = hosts(managers, workers)
         trees.build()
-        STATE.mkdir(mode=0o711, parents=True, exist_ok=True)
         SIZE.write_text(json.dumps([managers, workers]))
         create_authority()
         cloud.create_database_url()
         with step("Network and cloud"):
             network.create_vpc()
+            storage.serve()
             guests.boot(cloud.guest(managers))
             cloud.wait_until_up()
         for host in wanted:
@@ -96,7 +96,7 @@ def state(host: Host) -> str:
 def crash(name: str) -> None:
     """Cut a host's power: it vanishes from the network, then all that ran on it is dead."""
     host = named(name)
-    with only_one():
+    with only_one(STATE):
         if not guests.running(host.name):
             raise OperatorError(f"{name} has no power already. Give it some: boot {name}")
         guests.cut_power(host.name)
@@ -105,7 +105,7 @@ def crash(name: str) -> None:
 def boot(name: str) -> None:
     """Give a host its power back; its disk is as it was."""
     host = named(name)
-    with only_one():
+    with only_one(STATE):
         if guests.running(host.name):
             raise OperatorError(f"{name} is running already.")
         _power_on(host)
@@ -114,10 +114,19 @@ def boot(name: str) -> None:
 def partition(name: str, *, apart: bool) -> None:
     """Pull a host's network cable, or put it back; the host itself goes on."""
     host = named(name)
-    with only_one():
+    with only_one(STATE):
         if not guests.running(host.name):
             raise OperatorError(f"{name} has no power. Boot it first: boot {name}")
         network.plug(host.name, into=not apart)
+
+
+def stall_storage(*, stalled: bool) -> None:
+    """Let the shared storage stop answering, or answer again."""
+    require_machine()
+    if not current_hosts():
+        raise OperatorError("There is no rehearsal. Make one: ./run ops rehearsal up")
+    with only_one(STATE):
+        storage.stall() if stalled else storage.resume()
 
 
 def down() -> list[str]:
@@ -126,7 +135,8 @@ def down() -> list[str]:
     Looks at what exists, not at what was written down. Gives what was found.
     """
     require_machine()
-    with only_one():
+    with only_one(), only_one(STATE):
+        storage.resume()  # nothing that waits for it can be ended
         found = guests.everything()
         for name in found:
             guests.delete(name)

@@ -22,6 +22,7 @@ PROGRAMS = {  # program: the Debian package that brings it
     "ip": "iproute2",
     "unshare": "util-linux",
     "setpriv": "util-linux",
+    "bindfs": "bindfs",
 }
 APT = ("apt-get", "-o", "DPkg::Lock::Timeout=400", "-y", "--no-install-recommends")
 # A program that is in nobody's way when this command is killed: it dies with it.
@@ -90,10 +91,13 @@ def require_machine() -> None:
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
-    """Hold the rehearsal's lock: no two commands build and tear down at once."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(CACHE, os.O_RDONLY)  # a folder can be locked: no lock file stays behind
+def only_one(folder: Path = CACHE) -> Iterator[None]:
+    """Hold a lock: on the cache for building and tearing down, on STATE for changing hosts.
+
+    A rehearsal that is being built holds up no power cut in another.
+    """
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)  # a folder can be locked: no lock file stays behind
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,7 +14,14 @@ import pytest
 
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import cgroups, guests, lifecycle, mounts, network
-from provisioning.rehearsal.layout import OPERATOR_LINK, SLICE, STATE, Host
+from provisioning.rehearsal.layout import (
+    OPERATOR_LINK,
+    SHARED,
+    SHARED_IN_HOST,
+    SLICE,
+    STATE,
+    Host,
+)
 from tests.rehearsal.operator import ROOT, ops, reachable
 
 pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(900)]
@@ -96,5 +103,17 @@ def test_power_cables_and_a_second_up() -> None:
     with pytest.raises(OperatorError, match="Take it down first"):
         lifecycle.up(3, 1)
 
-    lifecycle.down()
+    lifecycle.stall_storage(stalled=True)
+    write = guests.shell(WORKER.name, f"echo kept > {SHARED_IN_HOST}/note")
+    with subprocess.Popen(write) as writing:
+        time.sleep(2)
+        assert writing.poll() is None
+        lifecycle.stall_storage(stalled=False)
+        assert writing.wait(5) == 0
+    assert (SHARED / "note").read_text() == "kept\n"
+
+    lifecycle.stall_storage(stalled=True)
+    with subprocess.Popen(write):  # what waits is in nobody's way
+        time.sleep(0.5)
+        lifecycle.down()
     assert traces() == []

@@ -36,18 +36,15 @@ def test_a_program_that_hangs_is_ended() -> None:
         system.run(["sleep", "30"], timeout=0.2)
 
 
-def test_a_second_command_waits_for_the_first(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(system, "CACHE", tmp_path)
+def test_a_second_command_waits_for_the_first(tmp_path: Path) -> None:
     order = []
 
     def second() -> None:
-        with system.only_one():
+        with system.only_one(tmp_path):
             order.append("second")
 
     thread = threading.Thread(target=second)
-    with system.only_one():
+    with system.only_one(tmp_path):
         thread.start()
         time.sleep(0.1)
         order.append("first")
