@@ -1,9 +1,9 @@
 """The database as the shop uses it: typed rows, affected-row counts, transactions that always
 give their connection back, and retries where the engine asks for them.
 
-`databases` owns the pool and the drivers (aiosqlite, aiomysql). Statements run on the drivers'
-own cursors: parameters are written `:name` for every engine, a list or tuple expands to an IN
-list, and rows come back as the named tuples the caller asks for.
+`databases` owns the pool and the drivers (aiosqlite, aiomysql). Parameters are written `:name` for
+every engine, a list or tuple expands to an IN list, and rows come back as the named tuples the
+caller asks for.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ import pymysql
 from databases.interfaces import ConnectionBackend
 from pymysql.constants import CLIENT
 
+from bookstore import mysql
+from bookstore.mysql import Answer
+
 type Values = Mapping[str, Any]
 type Dialect = Literal["sqlite", "mysql"]
 
-_PLACEHOLDER = re.compile(
-    r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|(?<![:\w]):([a-z_]\w*)", re.IGNORECASE
-)
 _LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1040, 1053, 1077, 1079, 1129, 1290, 1836, 1927, 3159}
 _RETRY = {1205, 1213}  # lock wait timeout, deadlock
 _DUPLICATE = {1062, 1586}
@@ -77,23 +77,6 @@ class SQLiteConnection(sqlite3.Connection):
                 time.sleep(0.01)
 
 
-@lru_cache(maxsize=2048)
-def _pyformat(sql: str) -> str:
-    """Turn `:name` into `%(name)s` outside quotes, and `%` into `%%` everywhere."""
-
-    def replace(match: re.Match[str]) -> str:
-        name = match.group(1)
-        return f"%({name})s" if name else match.group(0).replace("%", "%%")
-
-    parts, end = [], 0
-    for match in _PLACEHOLDER.finditer(sql):
-        parts.append(sql[end : match.start()].replace("%", "%%"))
-        parts.append(replace(match))
-        end = match.end()
-    parts.append(sql[end:].replace("%", "%%"))
-    return "".join(parts)
-
-
 def _expand(sql: str, values: Values) -> tuple[str, Values]:
     """Write a list or tuple value as one placeholder an item; an empty one matches nothing."""
     lists = {name: value for name, value in values.items() if isinstance(value, list | tuple)}
@@ -138,42 +121,50 @@ class Queries:
     def __init__(self, raw: Any, dialect: Dialect) -> None:
         self._raw = raw
         self._turn = asyncio.Lock()  # a connection runs one statement at a time
+        self._waiting: list[str] = []  # statements that go with the next one
         self.dialect: Dialect = dialect
+        # What ends a SELECT whose rows nobody else is to change before the transaction ends. On
+        # SQLite a transaction is the only one that writes.
+        self.for_update = " FOR UPDATE" if dialect == "mysql" else ""
 
-    @asynccontextmanager
-    async def _cursor(self, sql: str, values: Values | Sequence[Values]) -> AsyncIterator[Any]:
-        async with self._turn, self._running(sql, values) as cursor:
-            yield cursor
-
-    @asynccontextmanager
-    async def _running(self, sql: str, values: Values | Sequence[Values]) -> AsyncIterator[Any]:
-        many = not isinstance(values, Mapping)
-        try:
-            cursor = await self._raw.cursor()
-        except Exception as error:
-            raise _translate(error) from error
-        try:
-            if not many:
-                sql, values = _expand(sql, values)  # type: ignore[arg-type]
-            if self.dialect == "mysql":
-                sql = _pyformat(sql)
+    async def _run(self, sql: str, values: Values) -> Answer:
+        if any(isinstance(value, list | tuple) for value in values.values()):
+            sql, values = _expand(sql, values)
+        if self.dialect == "mysql":
+            return await self._send(mysql.statement(self._raw, sql, values))
+        async with self._turn:
             try:
-                await (cursor.executemany(sql, values) if many else cursor.execute(sql, values))
-                yield cursor
+                cursor = await self._raw.execute(sql, values)
+                try:
+                    columns = tuple(column[0] for column in cursor.description or ())
+                    rows = await cursor.fetchall() if columns else []
+                    return Answer(columns, rows, cursor.rowcount, cursor.lastrowid or 0)
+                finally:
+                    await cursor.close()
             except Exception as error:
                 translated = _translate(error)
                 if translated is error:
                     raise
                 raise translated from error
-        finally:
-            with suppress(Exception):
-                await cursor.close()
+
+    async def _send(self, statement: str) -> Answer:
+        """Send MySQL what waits and a statement behind it; return the statement's answer."""
+        async with self._turn:
+            if self._waiting:
+                statement = ";".join([*self._waiting, statement])
+                self._waiting.clear()
+            try:
+                return (await mysql.run(self._raw, statement))[-1]
+            except Exception as error:
+                translated = _translate(error)
+                if translated is error:
+                    raise
+                raise translated from error
 
     async def all[T: tuple[Any, ...]](self, row: type[T], sql: str, values: Values = {}) -> list[T]:  # noqa: B006
         """Return every row as the named tuple `row`, whose fields name the columns in order."""
-        async with self._cursor(sql, values) as cursor:
-            make = _maker(row, tuple(column[0] for column in cursor.description))
-            return [make(record) for record in await cursor.fetchall()]
+        answer = await self._run(sql, values)
+        return list(map(_maker(row, answer.columns), answer.rows))
 
     async def one[T: tuple[Any, ...]](
         self,
@@ -182,35 +173,79 @@ class Queries:
         values: Values = {},  # noqa: B006
     ) -> T | None:
         """Return the first row as the named tuple `row`, or None."""
-        async with self._cursor(sql, values) as cursor:
-            record = await cursor.fetchone()
-            if record is None:
-                return None
-            made: T = _maker(row, tuple(column[0] for column in cursor.description))(record)
-            return made
+        answer = await self._run(sql, values)
+        if not answer.rows:
+            return None
+        made: T = _maker(row, answer.columns)(answer.rows[0])
+        return made
 
     async def value(self, sql: str, values: Values = {}) -> Any:  # noqa: B006
         """Return the first column of the first row, or None."""
-        async with self._cursor(sql, values) as cursor:
-            record = await cursor.fetchone()
-            return None if record is None else record[0]
+        answer = await self._run(sql, values)
+        return answer.rows[0][0] if answer.rows else None
 
     async def execute(self, sql: str, values: Values = {}) -> int:  # noqa: B006
         """Run a statement and return how many rows it matched, on every engine."""
-        async with self._cursor(sql, values) as cursor:
-            return max(int(cursor.rowcount), 0)
+        return max((await self._run(sql, values)).affected, 0)
 
     async def insert(self, sql: str, values: Values = {}) -> int:  # noqa: B006
         """Run an INSERT and return the id that the engine gave the row."""
-        async with self._cursor(sql, values) as cursor:
-            return int(cursor.lastrowid)
+        return (await self._run(sql, values)).insert_id
+
+    async def soon(self, sql: str, values: Values = {}) -> None:  # noqa: B006
+        """Run a statement of a transaction together with the next one or with the commit, in one
+        round trip where the engine is across a network. What it raises is raised there."""
+        if self.dialect == "sqlite":
+            await self._run(sql, values)
+        else:
+            sql, values = _expand(sql, values)
+            self._waiting.append(mysql.statement(self._raw, sql, values))
 
     async def execute_many(self, sql: str, rows: Sequence[Values]) -> int:
         """Run a statement once for each mapping in `rows`, in bulk; return the rows affected."""
         if not rows:
             return 0
-        async with self._cursor(sql, rows) as cursor:
-            return max(int(cursor.rowcount), 0)
+        if self.dialect == "mysql":
+            statements = mysql.inserts(self._raw, sql, rows)
+            return sum([(await self._send(statement)).affected for statement in statements])
+        async with self._turn:
+            try:
+                cursor = await self._raw.executemany(sql, rows)
+                affected = int(cursor.rowcount)
+                await cursor.close()
+            except Exception as error:
+                translated = _translate(error)
+                if translated is error:
+                    raise
+                raise translated from error
+        return max(affected, 0)
+
+    async def soon_many(self, sql: str, rows: Sequence[Values]) -> None:
+        """Run a statement once for each of `rows`, in bulk, as `soon` does."""
+        if self.dialect == "sqlite":
+            await self.execute_many(sql, rows)
+        else:
+            self._waiting.extend(mysql.inserts(self._raw, sql, rows))
+
+    async def _begin(self) -> None:
+        """Begin a transaction: on SQLite at once, elsewhere together with its first statement."""
+        if self.dialect == "sqlite":
+            await self._run("BEGIN IMMEDIATE", {})
+        else:
+            self._waiting.append("BEGIN")
+
+    async def _commit(self) -> None:
+        if self._waiting == ["BEGIN"]:
+            self._waiting.clear()  # nothing happened
+        else:
+            await self._run("COMMIT", {})
+
+    async def _undo(self) -> None:
+        """Undo a transaction that failed."""
+        begun = "BEGIN" not in self._waiting
+        self._waiting.clear()
+        if begun:
+            await self._run("ROLLBACK", {})
 
 
 @lru_cache(maxsize=1024)
@@ -271,13 +306,13 @@ class Database:
         """
         async with self._held() as backend:
             queries = Queries(backend.raw_connection, self.dialect)
-            await queries.execute("BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN")
+            await queries._begin()
             try:
                 yield queries
+                await queries._commit()
             except BaseException:
-                await self._finish(backend, queries, "ROLLBACK")
+                await self._undo(backend, queries)
                 raise
-            await queries.execute("COMMIT")
 
     async def in_transaction[T](
         self, work: Callable[[Queries], Awaitable[T]], *, attempts: int = 6
@@ -417,13 +452,13 @@ class Database:
             raw.close()
         return alive
 
-    async def _finish(self, backend: ConnectionBackend, queries: Queries, statement: str) -> None:
+    async def _undo(self, backend: ConnectionBackend, queries: Queries) -> None:
         """End a transaction that failed. The driver closes a connection whose statement was
         cancelled or broke, which undoes its work on the server as well."""
         if self.dialect == "mysql" and backend.raw_connection.closed:
             return
         with suppress(Exception):
-            await asyncio.shield(asyncio.ensure_future(queries.execute(statement)))
+            await asyncio.shield(asyncio.ensure_future(queries._undo()))
 
 
 async def _give_up_once(opening: asyncio.Future[None], backend: ConnectionBackend) -> None:

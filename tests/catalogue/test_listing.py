@@ -173,7 +173,7 @@ async def test_sold_out_and_withdrawn_books_are_not_listed(reader: Reader, books
 def counted_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Collect the statements that run."""
     statements: list[str] = []
-    plain = Queries._cursor
+    plain = Queries._run
 
     def counting(self: Queries, sql: str, values: Any) -> Any:
         if has_request_context():  # not the chores in the background
@@ -181,7 +181,7 @@ def counted_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return plain(self, sql, values)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Queries, "_cursor", counting)
+        patch.setattr(Queries, "_run", counting)
         yield statements
 
 
