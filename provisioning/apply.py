@@ -27,19 +27,24 @@ def read_plan(
     return facts, plan
 
 
-def apply(inventory: Inventory, fleet: Fleet, objects: tuple[Object, ...], say: Say) -> int:
-    """Carry out all stages; give the number of changes made. Resumes where an earlier run ended."""
+def apply(
+    inventory: Inventory, fleet: Fleet, objects: tuple[Object, ...], say: Say, *, only: str = ""
+) -> int:
+    """Carry out all stages; give the number of changes made. Resumes where an earlier run ended.
+
+    With `only`, what concerns other hosts than this one is left undone.
+    """
     made = 0
     _, plan = read_plan(inventory, fleet, objects)
     for stage in STAGES:
         for _ in range(ROUNDS):
-            operations = [o for o in plan.operations if o.stage == stage]
+            operations = _of(plan, stage, only)
             if not operations:
                 break
             _carry_out(inventory, fleet, operations, say)
             made += len(operations)
             _, plan = read_plan(inventory, fleet, objects)
-        left = [f"{o.host}: {o.words}" for o in plan.operations if o.stage == stage]
+        left = [f"{o.host}: {o.words}" for o in _of(plan, stage, only)]
         if left:
             raise OperatorError(
                 "These changes were made and yet the hosts do not show them:\n  "
@@ -47,6 +52,10 @@ def apply(inventory: Inventory, fleet: Fleet, objects: tuple[Object, ...], say: 
                 + "\nLook at journalctl -u docker there, then run ./run ops apply again."
             )
     return made
+
+
+def _of(plan: Plan, stage: str, only: str) -> list[Operation]:
+    return [o for o in plan.operations if o.stage == stage and only in ("", o.host)]
 
 
 def _carry_out(inventory: Inventory, fleet: Fleet, operations: list[Operation], say: Say) -> None:

@@ -18,6 +18,7 @@ from provisioning.doctor import report as doctor
 from provisioning.errors import OperatorError
 from provisioning.facts import seat
 from provisioning.fleet import Fleet
+from provisioning.hosts import cli as hosts_cli
 from provisioning.inventory import Inventory, check_files, load
 from provisioning.plan import Plan
 from provisioning.redaction import Redactor
@@ -82,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     screen = add("status", status, "show hosts, services, tasks, release and certificate")
     screen.add_argument("--json", action="store_true", help="print it as JSON")
     care_cli.add_commands(add, add_change)
+    hosts_cli.add_options(
+        add("scale-hosts", hosts_cli.scale_hosts, "let workers come and go with the load")
+    )
     audit = add("audit", _audit, "show who changed the cluster, when and how it ended")
     audit.add_argument("--count", type=int, default=30, help="entries to show (default: 30)")
     scaler = commands.add_parser("autoscaler", help="look at the autoscaler, and hold it")

@@ -86,6 +86,11 @@ class Fleet:
             raise OperatorError("\n".join(failures))
         return {name: a for name, a in answers.items() if not isinstance(a, OperatorError)}
 
+    def forget(self, host: Endpoint) -> None:
+        """Close the connection to a host that goes away: another may come under its name."""
+        if connection := self._open.pop(host.name, None):
+            connection.close()
+
     def close(self) -> None:
         """Close every connection."""
         for connection in self._open.values():

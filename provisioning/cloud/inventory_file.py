@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 
-from provisioning.cloud import host_keys
 from provisioning.cloud.aws import Aws, explained
 from provisioning.cloud.settings import Settings
 from provisioning.cloud.stacks import subnets
+from provisioning.cloud.workers import Ec2Workers
 from provisioning.errors import OperatorError
 from provisioning.inventory import load
 
@@ -46,27 +46,16 @@ def gather(aws: Aws, outputs: Mapping[str, str]) -> tuple[list[Member], list[str
         for n in (1, 2, 3)
         if f"Manager{n}Address" in outputs
     ]
+    workers = Ec2Workers(aws, outputs["Group"], "")
     silent = []
-    with explained("look at the workers"):
-        group = aws.autoscaling.describe_auto_scaling_groups(
-            AutoScalingGroupNames=[outputs["Group"]]
-        )["AutoScalingGroups"]
-        names = sorted(
-            i["InstanceId"]
-            for g in group
-            for i in g.get("Instances", [])
-            if i["LifecycleState"] == "InService"
-        )
-        found = aws.ec2.describe_instances(InstanceIds=names)["Reservations"] if names else []
-        for instance in (i for r in found for i in r["Instances"]):
-            name = instance["InstanceId"]
-            console = aws.ec2.get_console_output(InstanceId=name).get("Output", "")
-            key = host_keys.announced(console)
-            if key is None:
-                silent.append(name)
-                continue
-            zone = instance["Placement"]["AvailabilityZone"]
-            members.append(Member(name, "worker", instance["PrivateIpAddress"], zone, key))
+    for machine in sorted(workers.group().machines, key=lambda m: m.name):
+        if machine.leaving:
+            continue
+        key = workers.host_key(machine)
+        if key is None:
+            silent.append(machine.name)
+        else:
+            members.append(Member(machine.name, "worker", machine.address, machine.zone, key))
     return members, silent
 
 
@@ -127,6 +116,12 @@ database_ca = "secrets/database_ca"
 user = "admin"
 key_file = "{settings.hosts.key_file}"
 jump = "bastion"
+
+[node_group]
+provider = "ec2"
+name = "{outputs["Group"]}"
+region = "{settings.cloud.region}"
+size = {list(settings.hosts.workers)}
 
 [[jump]]
 name = "bastion"

@@ -16,6 +16,7 @@ from provisioning.cloud.events import Event
 from provisioning.cloud.refresh import refresh
 from provisioning.cloud.settings import Settings
 from provisioning.cloud.stacks import UNKNOWN, Stage, Values, parameters, stages
+from provisioning.cloud.workers import token_name
 from provisioning.errors import OperatorError
 
 DEBIAN = "/aws/service/debian/release/13/latest/arm64"  # Debian's own, kept up by them
@@ -224,11 +225,6 @@ class Installation:
                 except ClientError as error:
                     if code_of(error) != "ValidationError":  # no such group or hook: so be it
                         raise
-
-
-def token_name(name: str) -> str:
-    """Give the SSM parameter that holds the swarm's present token for workers."""
-    return f"/bookstore/{name}/worker-token"
 
 
 def describe(proposals: list[Proposal]) -> Iterator[str]:

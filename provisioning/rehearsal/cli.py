@@ -25,6 +25,11 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     up.add_argument("--workers", type=int, default=3, help="number of workers (default 3)")
     up.set_defaults(handler=_up)
     subparsers.add_parser("status", help="show the hosts").set_defaults(handler=_status)
+    add = subparsers.add_parser("add", help="boot one more bare worker")
+    add.set_defaults(handler=_add)
+    remove = subparsers.add_parser("remove", help="take a worker away, with its disk")
+    remove.add_argument("host", metavar="HOST", help="such as worker2")
+    remove.set_defaults(handler=_remove)
     image = subparsers.add_parser("image", help="build the shop from the working tree, and push it")
     image.set_defaults(handler=_image)
     subparsers.add_parser("down", help="take it all away").set_defaults(handler=_down)
@@ -96,6 +101,18 @@ def _change(args: argparse.Namespace) -> int:
 def _stall(args: argparse.Namespace) -> int:
     lifecycle.stall_storage(stalled=args.stalled)
     print(f"The shared storage {'does not answer' if args.stalled else 'answers'}.")
+    return 0
+
+
+def _add(args: argparse.Namespace) -> int:
+    host = lifecycle.add_worker()
+    print(f"{host.name} is up at {host.address}, bare. To let it join: ./run ops apply")
+    return 0
+
+
+def _remove(args: argparse.Namespace) -> int:
+    lifecycle.remove_worker(args.host)
+    print(f"{args.host} is gone. A swarm still lists it: docker node rm {args.host}")
     return 0
 
 

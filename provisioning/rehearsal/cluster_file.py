@@ -11,6 +11,7 @@ from provisioning.rehearsal.layout import (
     ACME,
     INVENTORY,
     KEYS,
+    MOST_WORKERS,
     REGISTRY,
     SERVICES,
     SHARED_IN_HOST,
@@ -50,6 +51,10 @@ secret_key = "{SECRET_KEY}"
 [ssh]
 user = "{USER}"
 key_file = "{OPERATOR_KEY}"
+
+[node_group]
+provider = "rehearsal"
+size = [1, {MOST_WORKERS}]
 """
     tables = [
         f"""

@@ -53,6 +53,7 @@ SERVICES = {
 }
 
 Role = Literal["manager", "worker"]
+MOST_WORKERS = 9
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ def hosts(managers: int, workers: int) -> tuple[Host, ...]:
     """List the hosts of a rehearsal, managers first."""
     if managers not in (1, 3):
         raise OperatorError(f"{managers} managers cannot be rehearsed: use 1 or 3.")
-    if not 0 <= workers <= 9:
-        raise OperatorError(f"{workers} workers cannot be rehearsed: use 0 to 9.")
+    if not 0 <= workers <= MOST_WORKERS:
+        raise OperatorError(f"{workers} workers cannot be rehearsed: use 0 to {MOST_WORKERS}.")
     return (
         *(Host("manager", n + 1) for n in range(managers)),
         *(Host("worker", n + 1) for n in range(workers)),
@@ -94,7 +95,7 @@ def parse_host(name: str) -> Host:
     """Turn a host's name back into the host."""
     for role in ("manager", "worker"):
         number = name.removeprefix(role)
-        if number != name and number.isdecimal() and 1 <= int(number) <= 9:
+        if number != name and number.isdecimal() and 1 <= int(number) <= MOST_WORKERS:
             return Host(role, int(number))
     raise OperatorError(
         f'"{name}" is no rehearsal host: they are called manager1, worker1 and so on.'

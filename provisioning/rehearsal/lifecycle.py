@@ -13,6 +13,7 @@ from provisioning.rehearsal.authority import create_authority, ssh_pair, write_s
 from provisioning.rehearsal.cluster_file import OPERATOR_KEY, host_key, write_inventory
 from provisioning.rehearsal.layout import (
     CACHE,
+    MOST_WORKERS,
     SHARED,
     SHARED_IN_HOST,
     STATE,
@@ -25,7 +26,7 @@ from provisioning.rehearsal.layout import (
 )
 from provisioning.rehearsal.system import only_one, require_machine, run, step
 
-SIZE = STATE / "size.json"
+MEMBERS = STATE / "members.json"
 
 
 def up(managers: int, workers: int) -> tuple[Host, ...]:
@@ -33,15 +34,16 @@ def up(managers: int, workers: int) -> tuple[Host, ...]:
     wanted = hosts(managers, workers)
     require_machine()
     with only_one(), only_one(STATE):
-        if (size := current_size()) and size[0] != managers:
+        there = current_hosts()
+        found = len(there) - len(current_workers())
+        if there and found != managers:
             raise OperatorError(
-                f"A rehearsal with {size[0]} manager(s) is up. Take it down first: "
+                f"A rehearsal with {found} manager(s) is up. Take it down first: "
                 "./run ops rehearsal down"
             )
-        workers = max(workers, size[1] if size else 0)
-        wanted = hosts(managers, workers)
+        wanted += tuple(host for host in there if host not in wanted)
         trees.build()
-        SIZE.write_text(json.dumps([managers, workers]))
+        _remember(wanted)
         create_authority()
         cloud.create_database_url()
         with step("Network and cloud"):
@@ -58,27 +60,62 @@ def up(managers: int, workers: int) -> tuple[Host, ...]:
     return wanted
 
 
-def current_size() -> tuple[int, int] | None:
-    """Give the number of managers and workers of the rehearsal, if there is one."""
-    if not SIZE.exists():
-        return None
-    managers, workers = json.loads(SIZE.read_text())
-    return int(managers), int(workers)
-
-
 def current_hosts() -> tuple[Host, ...]:
     """List the rehearsal's hosts, none when there is no rehearsal."""
-    size = current_size()
-    return hosts(*size) if size else ()
+    if not MEMBERS.exists():
+        old = STATE / "size.json"  # for rehearsals that are up today
+        return hosts(*json.loads(old.read_text())) if old.exists() else ()
+    return tuple(parse_host(name) for name in json.loads(MEMBERS.read_text()))
+
+
+def current_workers() -> tuple[Host, ...]:
+    """List the workers alone."""
+    return tuple(host for host in current_hosts() if host.role == "worker")
+
+
+def add_worker() -> Host:
+    """Boot one more bare worker, under the lowest number that is free."""
+    _require_rehearsal()
+    with only_one(STATE):
+        there = current_hosts()
+        free = (host for host in hosts(1, MOST_WORKERS)[1:] if host not in there)
+        host = next(free, None)
+        if host is None:
+            raise OperatorError(f"{MOST_WORKERS} workers are the most that can be rehearsed.")
+        # Remembered first: should this be interrupted, removing it takes away what there is.
+        _remember((*there, host))
+        with step(f"{host.name} ({host.address})"):
+            _power_on(host)
+        write_inventory((*there, host))
+    return host
+
+
+def remove_worker(name: str) -> None:
+    """Take a worker away with its disk; a swarm that it is a member of is not asked."""
+    host = named(name)
+    if host.role != "worker":
+        raise OperatorError(f"{name} is a manager: only workers come and go.")
+    with only_one(STATE):
+        guests.delete(name)
+        left = tuple(h for h in current_hosts() if h != host)
+        _remember(left)
+        write_inventory(left)
+
+
+def _remember(members: tuple[Host, ...]) -> None:
+    MEMBERS.write_text(json.dumps([host.name for host in members]))
+
+
+def _require_rehearsal() -> None:
+    require_machine()
+    if not current_hosts():
+        raise OperatorError("There is no rehearsal. Make one: ./run ops rehearsal up")
 
 
 def named(name: str) -> Host:
     """Find one of the rehearsal's hosts."""
-    require_machine()
-    host = parse_host(name)
-    known = current_hosts()
-    if not known:
-        raise OperatorError("There is no rehearsal. Make one: ./run ops rehearsal up")
+    _require_rehearsal()
+    host, known = parse_host(name), current_hosts()
     if host not in known:
         raise OperatorError(
             f"There is no {name}; the hosts are {', '.join(h.name for h in known)}."
@@ -183,8 +220,6 @@ def _furnish(host: Host, root: Path) -> None:
 
 def rebuild_image() -> str:
     """Build the shop from the working tree anew and push it; give its reference by digest."""
-    require_machine()
-    if not current_hosts():
-        raise OperatorError("There is no rehearsal. Make one: ./run ops rehearsal up")
+    _require_rehearsal()
     with only_one():
         return images.build_shop()

@@ -36,7 +36,7 @@ def placeable(spec: Json, service: str, nodes: Iterable[Node], tasks: Sequence[T
     total = 0
     for node in nodes:
         here = mine.pop(node.id, 0)
-        if not node.usable or not _allowed(node, placement.get("Constraints") or ()):
+        if not node.usable or not allowed(node, placement.get("Constraints") or ()):
             total += here
             continue
         taken = used.get(node.id, [0, 0])
@@ -50,7 +50,7 @@ def placeable(spec: Json, service: str, nodes: Iterable[Node], tasks: Sequence[T
     return total
 
 
-def _allowed(node: Node, constraints: Iterable[str]) -> bool:
+def allowed(node: Node, constraints: Iterable[str]) -> bool:
     """Tell whether a node meets all constraints; those on what we do not know count as met."""
     for text in constraints:
         match = _CONSTRAINT.fullmatch(text)

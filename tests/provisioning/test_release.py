@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from provisioning import migration
 from provisioning.errors import OperatorError
 from provisioning.gate import failures, judge
 from provisioning.history import Release, find, garbage
@@ -147,6 +148,16 @@ def test_the_migration_has_the_settings_and_secrets_of_the_shop() -> None:
     assert "target=database_url" in started
     assert "--network bookstore_public" in started
     assert started.endswith("web:1 migrate")
+
+
+def test_every_service_with_tables_of_its_own_is_migrated_with() -> None:
+    label = {"deploy": {"labels": {"bookstore.migrate": "true"}}}
+    stacks = {
+        "edge": {"services": {"traefik": {}}},
+        "services": {"services": {"accounts": label, "catalogue": label, "none": {"deploy": {}}}},
+    }
+    found = migration.find(Release(1, "", "", "", stacks))
+    assert [name for name, _stack, _service in found] == ["accounts", "catalogue"]
 
 
 @pytest.mark.parametrize(

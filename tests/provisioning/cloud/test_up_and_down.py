@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from provisioning.cloud.events import Event
-from provisioning.cloud.operations import Installation, describe, token_name
+from provisioning.cloud.operations import Installation, describe
+from provisioning.cloud.workers import token_name
 from provisioning.errors import OperatorError
 
 Install = Callable[..., Installation]
