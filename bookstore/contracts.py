@@ -38,7 +38,8 @@ class HoldLine(NamedTuple):
 
 
 class HoldRefused(Exception):
-    """Some book has fewer copies left than asked for; nothing was held."""
+    """Some book has fewer copies left than asked for, or, with no book named, the reference was
+    released before; nothing was held."""
 
     def __init__(self, left: Mapping[int, int]) -> None:
         super().__init__(f"not enough copies left: {dict(left)}")
@@ -70,7 +71,8 @@ class CatalogueLink(Protocol):
         ...
 
     async def hold(self, reference: str, lines: Sequence[HoldLine], expires_at: int) -> None:
-        """Set copies aside until `expires_at` (milliseconds), all or none; raise HoldRefused."""
+        """Set copies aside until `expires_at` (milliseconds), all or none; raise HoldRefused. A
+        call that arrives after `release` of its reference is refused."""
         ...
 
     async def confirm(self, reference: str) -> bool:

@@ -131,7 +131,7 @@ class Queries:
         if any(isinstance(value, list | tuple) for value in values.values()):
             sql, values = _expand(sql, values)
         if self.dialect == "mysql":
-            return await self._send(mysql.statement(self._raw, sql, values))
+            return (await self._send(mysql.statement(self._raw, sql, values)))[-1]
         async with self._turn:
             try:
                 cursor = await self._raw.execute(sql, values)
@@ -147,14 +147,14 @@ class Queries:
                     raise
                 raise translated from error
 
-    async def _send(self, statement: str) -> Answer:
-        """Send MySQL what waits and a statement behind it; return the statement's answer."""
+    async def _send(self, statement: str) -> list[Answer]:
+        """Send MySQL what waits and a statement behind it; return the answers."""
         async with self._turn:
             if self._waiting:
                 statement = ";".join([*self._waiting, statement])
                 self._waiting.clear()
             try:
-                return (await mysql.run(self._raw, statement))[-1]
+                return await mysql.run(self._raw, statement)
             except Exception as error:
                 translated = _translate(error)
                 if translated is error:
@@ -186,7 +186,7 @@ class Queries:
 
     async def execute(self, sql: str, values: Values = {}) -> int:  # noqa: B006
         """Run a statement and return how many rows it matched, on every engine."""
-        return max((await self._run(sql, values)).affected, 0)
+        return _count(await self._run(sql, values))
 
     async def insert(self, sql: str, values: Values = {}) -> int:  # noqa: B006
         """Run an INSERT and return the id that the engine gave the row."""
@@ -207,7 +207,7 @@ class Queries:
             return 0
         if self.dialect == "mysql":
             statements = mysql.inserts(self._raw, sql, rows)
-            return sum([(await self._send(statement)).affected for statement in statements])
+            return sum([(await self._send(text))[-1].affected for text in statements])
         async with self._turn:
             try:
                 cursor = await self._raw.executemany(sql, rows)
@@ -226,6 +226,16 @@ class Queries:
             await self.execute_many(sql, rows)
         else:
             self._waiting.extend(mysql.inserts(self._raw, sql, rows))
+
+    async def counts(self, statements: Sequence[tuple[str, Values]]) -> list[int]:
+        """Run statements in one round trip where the engine is across a network; return how many
+        rows each of them found or matched."""
+        if self.dialect == "sqlite":
+            return [_count(await self._run(sql, values)) for sql, values in statements]
+        for sql, values in statements:
+            await self.soon(sql, values)
+        last = self._waiting.pop()
+        return [_count(answer) for answer in (await self._send(last))[-len(statements) :]]
 
     async def _begin(self) -> None:
         """Begin a transaction: on SQLite at once, elsewhere together with its first statement."""
@@ -246,6 +256,10 @@ class Queries:
         self._waiting.clear()
         if begun:
             await self._run("ROLLBACK", {})
+
+
+def _count(answer: Answer) -> int:
+    return len(answer.rows) if answer.columns else max(answer.affected, 0)
 
 
 @lru_cache(maxsize=1024)

@@ -93,6 +93,19 @@ async def test_statements_sent_together_take_effect_together(db: Database) -> No
     assert await db.value("SELECT COUNT(*) FROM words") == 2
 
 
+async def test_statements_are_counted_each(db: Database) -> None:
+    async with db.transaction() as queries:
+        await queries.soon("INSERT INTO words (short) VALUES ('one')")
+        assert await queries.counts(
+            [
+                ("INSERT INTO words (short) VALUES (:a), (:b)", {"a": "two", "b": "three"}),
+                ("SELECT short FROM words WHERE short IN :names", {"names": ["one", "two", "no"]}),
+                ("UPDATE words SET word = 'x' WHERE short = :a", {"a": "no"}),
+                ("UPDATE words SET word = 'x'", {}),
+            ]
+        ) == [2, 2, 0, 3]
+
+
 async def test_one_that_fails_undoes_those_before_it_and_stops_those_behind(db: Database) -> None:
     async def work(queries: Queries) -> None:
         await queries.soon("INSERT INTO words (short) VALUES ('new')")

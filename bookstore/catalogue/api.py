@@ -17,8 +17,8 @@ async def hold(
     catalogue: Catalogue, reference: str, lines: Sequence[HoldLine], expires_at: int
 ) -> None:
     """Set copies aside until `expires_at` (milliseconds), all or none; raise HoldRefused with what
-    is left of the books that fell short, 0 of a withdrawn one. A reference that was released or
-    ran out may hold again."""
+    is left of the books that fell short, 0 of a withdrawn one. A reference that ran out may hold
+    again; one that was released is refused, and then no book fell short."""
     await catalogue.holds.hold(reference, lines, expires_at)
 
 
@@ -29,5 +29,5 @@ async def confirm(catalogue: Catalogue, reference: str) -> bool:
 
 
 async def release(catalogue: Catalogue, reference: str) -> None:
-    """Put copies back on sale, held or sold."""
+    """Put copies back on sale, held or sold, and refuse a hold that arrives later."""
     await catalogue.holds.release(reference)

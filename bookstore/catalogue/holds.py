@@ -5,15 +5,20 @@ hold's rows first and then the books by rising id, so that two baskets never wai
 from collections.abc import Sequence
 from contextlib import suppress
 
-from bookstore.catalogue import repository
+from bookstore.catalogue import hold_repository as repository
 from bookstore.catalogue.changes import Changes
 from bookstore.catalogue.domain import merged_lines, shortfall
-from bookstore.clock import Clock
+from bookstore.clock import DAY, HOUR, Clock
 from bookstore.contracts import HoldLine, HoldRefused
 from bookstore.database import Database, Duplicate, Queries
 
 SWEEP_SECONDS = 3.0
 _SWEEP_AT_ONCE = 200
+_REFUSED_FOR = 2 * DAY  # how long a late call for a released reference is told so
+
+
+class _Known(Exception):
+    """There is a hold with this reference."""
 
 
 class Holds:
@@ -23,72 +28,83 @@ class Holds:
         self.database = database
         self.clock = clock
         self.changes = changes
+        self._forgot_at = 0
 
     async def hold(self, reference: str, lines: Sequence[HoldLine], expires_at: int) -> None:
         """Set copies aside until `expires_at`, all or none; raise HoldRefused with what is left of
         the books that fell short. A reference that holds or has sold already changes nothing; one
-        that was released, or ran out, sets the copies aside anew."""
+        that ran out sets the copies aside anew; one that was released is refused, with no book."""
         wanted = merged_lines(lines)
-        with suppress(Duplicate):  # the same request at the same moment was quicker: it holds
+        try:
             await self.database.in_transaction(
-                lambda queries: self._hold(queries, reference, wanted, expires_at)
+                lambda queries: self._take(queries, reference, wanted, expires_at)
             )
+        except (Duplicate, _Known):
+            with suppress(Duplicate, _Known):  # the same call at the same moment: it holds
+                await self.database.in_transaction(
+                    lambda queries: self._hold_again(queries, reference, wanted, expires_at)
+                )
         self.changes.here(*(line.book_id for line in wanted))
 
-    async def _hold(
+    async def _hold_again(
         self, queries: Queries, reference: str, wanted: Sequence[HoldLine], expires_at: int
     ) -> None:
-        states = await repository.hold_states(queries, reference)
+        states = await repository.locked_states(queries, reference)
         if "held" in states or "sold" in states:
-            await repository.extend_hold(queries, reference, expires_at)
+            await repository.extend(queries, reference, expires_at)
             return
-        if states:
-            await repository.forget_released(queries, reference)
-        await repository.add_holds(queries, reference, wanted, expires_at)
-        for taken, line in enumerate(wanted):
-            if not await repository.take_copies(queries, line, self.clock()):
-                left = await repository.copies_left(queries, [line.book_id for line in wanted])
-                for earlier in wanted[:taken]:  # this transaction took them; it gives them back
-                    left[earlier.book_id] += earlier.quantity
-                raise HoldRefused(shortfall(wanted, left))
+        await repository.delete_released(queries, reference)
+        await self._take(queries, reference, wanted, expires_at)
+
+    async def _take(
+        self, queries: Queries, reference: str, wanted: Sequence[HoldLine], expires_at: int
+    ) -> None:
+        taken = await repository.take(
+            queries, reference, wanted, expires_at=expires_at, now=self.clock()
+        )
+        if taken.known:
+            raise _Known
+        if taken.released:
+            raise HoldRefused({})
+        if len(taken.book_ids) < len(wanted):
+            left = await repository.copies_left(queries, [line.book_id for line in wanted])
+            for line in wanted:  # what this transaction took, it gives back
+                left[line.book_id] += line.quantity if line.book_id in taken.book_ids else 0
+            raise HoldRefused(shortfall(wanted, left))
 
     async def confirm(self, reference: str) -> bool:
         """Sell what is held. False when the hold ran out, was released or never was."""
-        if await repository.sell_held(self.database, reference, self.clock()):
+        if await repository.sell(self.database, reference, self.clock()):
             return True
-        return "sold" in await repository.hold_states(self.database, reference)
+        return "sold" in await repository.states(self.database, reference)
 
     async def release(self, reference: str) -> None:
-        """Put copies back on sale, held or sold."""
-        returned: list[int] = []
-        await self.database.in_transaction(
-            lambda queries: self._release(queries, reference, returned, ran_out_at=None)
-        )
-        self.changes.here(*returned)
+        """Put copies back on sale, held or sold, and refuse a hold that arrives later."""
+        await self._release(reference, run_out=False)
 
     async def release_expired(self) -> int:
         """Release the holds that ran out; return how many."""
-        now = self.clock()
-        references = await repository.expired_references(self.database, now, _SWEEP_AT_ONCE)
+        references = await repository.run_out(self.database, self.clock(), _SWEEP_AT_ONCE)
         for reference in references:
-            returned: list[int] = []
-            await self.database.in_transaction(
-                lambda queries, name=reference, books=returned: self._release(  # type: ignore[misc]
-                    queries, name, books, ran_out_at=now
-                )
-            )
-            self.changes.here(*returned)
+            await self._release(reference, run_out=True)
         return len(references)
+
+    async def _release(self, reference: str, *, run_out: bool) -> None:
+        async def work(queries: Queries) -> list[HoldLine]:
+            now = self.clock()
+            if not run_out:
+                await repository.refuse_from_now_on(queries, reference, now)
+            lines = await repository.release(queries, reference, now, run_out=run_out)
+            for line in lines:
+                await repository.return_copies(queries, line, now)
+            return lines
+
+        returned = await self.database.in_transaction(work)
+        self.changes.here(*(line.book_id for line in returned))
 
     async def sweep(self) -> None:
         """Release the holds that ran out, as a background chore."""
         await self.release_expired()
-
-    async def _release(
-        self, queries: Queries, reference: str, returned: list[int], *, ran_out_at: int | None
-    ) -> None:
-        returned.clear()  # an attempt before this one may have been undone
-        if await repository.mark_released(queries, reference, ran_out_at):
-            for line in await repository.hold_lines(queries, reference):
-                await repository.return_copies(queries, line, self.clock())
-                returned.append(line.book_id)
+        if self.clock() - self._forgot_at > HOUR:
+            self._forgot_at = self.clock()
+            await repository.forget_released(self.database, self._forgot_at - _REFUSED_FOR)

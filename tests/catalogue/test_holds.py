@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
 
 from bookstore.catalogue.changes import Changes
 from bookstore.catalogue.holds import Holds
+from bookstore.clock import DAY
 from bookstore.contracts import HoldLine, HoldRefused
 from bookstore.database import Database
 from tests.support.books import add_book
@@ -136,6 +138,38 @@ async def test_a_reference_that_ran_out_may_hold_again(
     await holds.hold("order 1", [HoldLine(book, 1)], LATER * 2)
     assert await copies(database, book) == (0, 1, 0, 0)
     assert await holds.confirm("order 1")
+
+
+async def test_a_released_reference_holds_nothing_more(
+    database: Database, holds: Holds, clock: Clock
+) -> None:
+    book = await add_book(database, copies=3)
+    await holds.hold("order 1", [HoldLine(book, 1)], LATER)
+    for reference in ("order 1", "order that came late"):
+        await holds.release(reference)
+        with pytest.raises(HoldRefused) as refused:
+            await holds.hold(reference, [HoldLine(book, 1)], LATER)
+        assert refused.value.left == {}
+        assert not await holds.confirm(reference)
+    assert await copies(database, book) == (3, 0, 0, 1)
+    clock.time += 3 * DAY
+    await holds.sweep()
+    assert await database.value("SELECT COUNT(*) FROM released_holds") == 0
+
+
+async def test_holding_and_releasing_at_the_same_moment_holds_nothing(
+    database: Database, holds: Holds
+) -> None:
+    book = await add_book(database, copies=50)
+
+    async def late_hold(number: int) -> None:
+        with suppress(HoldRefused):
+            await holds.hold(f"order {number}", [HoldLine(book, 1)], LATER)
+
+    for number in range(40):
+        calls = [late_hold(number), holds.release(f"order {number}")]
+        await asyncio.gather(*(calls if number % 2 else calls[::-1]))
+    assert await copies(database, book) == (50, 0, 0, 1)
 
 
 async def test_a_withdrawn_book_comes_back_to_its_seller_not_to_the_listing(

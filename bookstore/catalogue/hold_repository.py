@@ -1,0 +1,182 @@
+"""The tables of holds, and the copies that they take and give back."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from bookstore.catalogue import changes
+from bookstore.contracts import HoldLine
+from bookstore.database import Database, Queries
+
+type Source = Database | Queries
+
+
+class Taken(NamedTuple):
+    """What became of taking copies for a reference: whether it was known, or released for good,
+    and the books that had enough copies left, which are off sale now."""
+
+    known: bool
+    released: bool
+    book_ids: set[int]
+
+
+class _Left(NamedTuple):
+    id: int
+    left: int
+
+
+class _State(NamedTuple):
+    state: str
+
+
+class _Reference(NamedTuple):
+    reference: str
+
+
+async def take(
+    queries: Queries, reference: str, lines: Sequence[HoldLine], *, expires_at: int, now: int
+) -> Taken:
+    """Write a hold and take its copies off sale, in one go: the caller undoes it all when the
+    reference was known or released, or a book is missing. Raises Duplicate for a known one."""
+    values: dict[str, Any] = {"reference": reference, "expires_at": expires_at}
+    for number, line in enumerate(lines):
+        values |= {f"book_{number}": line.book_id, f"quantity_{number}": line.quantity}
+    rows = ", ".join(
+        f"(:reference, :book_{number}, :quantity_{number}, 'held', :expires_at)"
+        for number in range(len(lines))
+    )
+    # Whether it was released is asked behind the rows: `release` writes that down first and looks
+    # for rows then, so that one of the two sees the other.
+    known, _, released, *taken = await queries.counts(
+        [
+            ("SELECT 1 FROM holds WHERE reference = :reference", values),
+            (
+                "INSERT INTO holds (reference, book_id, quantity, state, expires_at)"
+                f" VALUES {rows}",
+                values,
+            ),
+            (
+                "SELECT 1 FROM released_holds WHERE reference = :reference" + queries.for_update,
+                values,
+            ),
+            # on_sale comes first: MySQL assigns from left to right, so stock is the old one there.
+            *(
+                (
+                    "UPDATE books SET on_sale = (listed = 1 AND stock > :quantity),"
+                    " stock = stock - :quantity, updated_at = :now"
+                    " WHERE id = :id AND listed = 1 AND stock >= :quantity",
+                    {"id": line.book_id, "quantity": line.quantity, "now": now},
+                )
+                for line in lines
+            ),
+        ]
+    )
+    book_ids = {line.book_id for line, count in zip(lines, taken, strict=True) if count == 1}
+    if len(book_ids) == len(lines):  # whose last copy it was leaves the listings
+        await changes.record(queries, sorted(book_ids), now, listed="1 - on_sale")
+    return Taken(bool(known), bool(released), book_ids)
+
+
+async def copies_left(source: Source, book_ids: Sequence[int]) -> dict[int, int]:
+    """Return what is left to sell of each book; nothing of one that is withdrawn or unknown."""
+    rows = await source.all(
+        _Left,
+        "SELECT id, CASE WHEN listed = 1 THEN stock ELSE 0 END AS `left`"
+        " FROM books WHERE id IN :ids",
+        {"ids": list(book_ids)},
+    )
+    return dict.fromkeys(book_ids, 0) | {row.id: row.left for row in rows}
+
+
+async def return_copies(queries: Queries, line: HoldLine, now: int) -> None:
+    await queries.soon(
+        "UPDATE books SET on_sale = listed, stock = stock + :quantity, updated_at = :now"
+        " WHERE id = :id",
+        {"id": line.book_id, "quantity": line.quantity, "now": now},
+    )
+    came_back = f"CASE WHEN stock = {int(line.quantity)} THEN listed ELSE 0 END"
+    await changes.record(queries, [line.book_id], now, listed=came_back)
+
+
+async def states(source: Source, reference: str) -> set[str]:
+    rows = await source.all(
+        _State, "SELECT state FROM holds WHERE reference = :reference", {"reference": reference}
+    )
+    return {row.state for row in rows}
+
+
+async def locked_states(queries: Queries, reference: str) -> set[str]:
+    """Return the states of a hold that nobody else changes until the transaction ends."""
+    rows = await queries.all(
+        _State,
+        "SELECT state FROM holds WHERE reference = :reference" + queries.for_update,
+        {"reference": reference},
+    )
+    return {row.state for row in rows}
+
+
+async def extend(queries: Queries, reference: str, expires_at: int) -> None:
+    await queries.soon(
+        "UPDATE holds SET expires_at = :expires_at WHERE reference = :reference AND state = 'held'",
+        {"reference": reference, "expires_at": expires_at},
+    )
+
+
+async def delete_released(queries: Queries, reference: str) -> None:
+    await queries.soon(
+        "DELETE FROM holds WHERE reference = :reference AND state = 'released'",
+        {"reference": reference},
+    )
+
+
+async def sell(source: Source, reference: str, now: int) -> int:
+    return await source.execute(
+        "UPDATE holds SET state = 'sold'"
+        " WHERE reference = :reference AND state = 'held' AND expires_at > :now",
+        {"reference": reference, "now": now},
+    )
+
+
+async def refuse_from_now_on(queries: Queries, reference: str, now: int) -> None:
+    """Write down that a reference was released for good."""
+    ignore = "IGNORE" if queries.dialect == "mysql" else "OR IGNORE"
+    await queries.soon(
+        f"INSERT {ignore} INTO released_holds (reference, released_at) VALUES (:reference, :now)",
+        {"reference": reference, "now": now},
+    )
+
+
+async def release(queries: Queries, reference: str, now: int, *, run_out: bool) -> list[HoldLine]:
+    """Mark a hold as released, held or sold, or only if it has run out; return its lines."""
+    which = "= 'held' AND expires_at <= :now" if run_out else "IN ('held', 'sold')"
+    values = {"reference": reference, "now": now}
+    # An UPDATE would pass by rows that are being written at this moment; this waits for them.
+    lines = await queries.all(
+        HoldLine,
+        "SELECT book_id, quantity FROM holds"
+        f" WHERE reference = :reference AND state {which} ORDER BY book_id{queries.for_update}",
+        values,
+    )
+    if lines:
+        await queries.soon(
+            f"UPDATE holds SET state = 'released' WHERE reference = :reference AND state {which}",
+            values,
+        )
+    return lines
+
+
+async def run_out(source: Source, now: int, limit: int) -> list[str]:
+    """Return the references of holds that ran out."""
+    rows = await source.all(
+        _Reference,
+        "SELECT DISTINCT reference FROM holds WHERE state = 'held' AND expires_at <= :now"
+        " LIMIT :limit",
+        {"now": now, "limit": limit},
+    )
+    return [row.reference for row in rows]
+
+
+async def forget_released(source: Source, before: int) -> None:
+    """Forget which references were released before a moment."""
+    await source.execute(
+        "DELETE FROM released_holds WHERE released_at < :before", {"before": before}
+    )
