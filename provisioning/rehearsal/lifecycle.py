@@ -43,7 +43,7 @@ def up(managers: int, workers: int) -> tuple[Host, ...]:
             )
         wanted += tuple(host for host in there if host not in wanted)
         trees.build()
-        _remember(wanted)
+        _remember(wanted, max(workers, _newest()))
         create_authority()
         cloud.create_database_url()
         with step("Network and cloud"):
@@ -65,7 +65,7 @@ def current_hosts() -> tuple[Host, ...]:
     if not MEMBERS.exists():
         old = STATE / "size.json"  # for rehearsals that are up today
         return hosts(*json.loads(old.read_text())) if old.exists() else ()
-    return tuple(parse_host(name) for name in json.loads(MEMBERS.read_text()))
+    return tuple(parse_host(name) for name in json.loads(MEMBERS.read_text())["hosts"])
 
 
 def current_workers() -> tuple[Host, ...]:
@@ -74,16 +74,19 @@ def current_workers() -> tuple[Host, ...]:
 
 
 def add_worker() -> Host:
-    """Boot one more bare worker, under the lowest number that is free."""
+    """Boot one more bare worker, under the name that was used longest ago."""
     _require_rehearsal()
     with only_one(STATE):
         there = current_hosts()
-        free = (host for host in hosts(1, MOST_WORKERS)[1:] if host not in there)
-        host = next(free, None)
-        if host is None:
+        # As on a cloud, a name does not come back at once: the swarm may still list its bearer.
+        newest = _newest()
+        numbers = (*range(newest + 1, MOST_WORKERS + 1), *range(1, newest + 1))
+        free = [host for n in numbers if (host := Host("worker", n)) not in there]
+        if not free:
             raise OperatorError(f"{MOST_WORKERS} workers are the most that can be rehearsed.")
+        host = free[0]
         # Remembered first: should this be interrupted, removing it takes away what there is.
-        _remember((*there, host))
+        _remember((*there, host), host.number)
         with step(f"{host.name} ({host.address})"):
             _power_on(host)
         write_inventory((*there, host))
@@ -98,12 +101,19 @@ def remove_worker(name: str) -> None:
     with only_one(STATE):
         guests.delete(name)
         left = tuple(h for h in current_hosts() if h != host)
-        _remember(left)
+        _remember(left, _newest())
         write_inventory(left)
 
 
-def _remember(members: tuple[Host, ...]) -> None:
-    MEMBERS.write_text(json.dumps([host.name for host in members]))
+def _remember(members: tuple[Host, ...], newest: int) -> None:
+    """Note the hosts, and the number of the worker that came last."""
+    MEMBERS.write_text(json.dumps({"hosts": [h.name for h in members], "newest": newest}))
+
+
+def _newest() -> int:
+    if MEMBERS.exists():
+        return int(json.loads(MEMBERS.read_text())["newest"])
+    return max((host.number for host in current_workers()), default=0)
 
 
 def _require_rehearsal() -> None:

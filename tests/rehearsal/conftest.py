@@ -25,6 +25,12 @@ def one_edge() -> Iterator[Done]:
 
 
 @pytest.fixture(scope="module")
+def two_workers() -> Iterator[Done]:
+    """A manager that is the edge, and two workers."""
+    yield from _swarm(1, 2)
+
+
+@pytest.fixture(scope="module")
 def three_edges() -> Iterator[Done]:
     """Three managers that are edges behind the load balancer, and two workers."""
     yield from _swarm(3, 2)

@@ -208,15 +208,7 @@ def test_roles_may_do_what_they_must_and_no_more() -> None:
     }
     here = "eu-west-1:123456789012"
     token = f"arn:aws:ssm:{here}:parameter/bookstore/shop/worker-token"
-    group = f"arn:aws:autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/shop-workers"
-    assert allowed["swarm"] == {
-        "ssm:PutParameter": token,
-        "ssm:GetParameter": token,
-        "autoscaling:SetDesiredCapacity": group,
-        "autoscaling:TerminateInstanceInAutoScalingGroup": group,
-        "autoscaling:CompleteLifecycleAction": group,
-        "autoscaling:DescribeAutoScalingGroups": "*",
-    }
+    assert allowed["swarm"] == {"ssm:GetParameter": token}
     assert allowed["scaling-group"] == {
         "secretsmanager:GetSecretValue": ["given-DatabaseSecret", "given-ShopSecret"],
         "logs:CreateLogStream": "<Log.Arn>",
