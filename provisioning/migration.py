@@ -21,14 +21,15 @@ MIGRATED = "bookstore.migrate"  # the label of the service whose image knows `bo
 PATIENCE = 600.0  # seconds
 
 
-def find(release: Release) -> tuple[Document, Mapping[str, Any]] | None:
-    """Find the service to migrate with: the one labelled bookstore.migrate=true."""
-    for document in release.stacks.values():
-        for service in document["services"].values():
-            labels = as_mapping((service.get("deploy") or {}).get("labels"))
-            if labels.get(MIGRATED) == "true":
-                return document, service
-    return None
+def find(release: Release) -> list[tuple[str, Document, Mapping[str, Any]]]:
+    """Find the services to migrate with, and their stacks: those labelled bookstore.migrate=true.
+    Each brings the tables of the contexts that it serves up to date."""
+    return [
+        (name, document, service)
+        for document in release.stacks.values()
+        for name, service in document["services"].items()
+        if as_mapping((service.get("deploy") or {}).get("labels")).get(MIGRATED) == "true"
+    ]
 
 
 def command(name: str, document: Document, service: Mapping[str, Any]) -> str:
@@ -64,23 +65,29 @@ def command(name: str, document: Document, service: Mapping[str, Any]) -> str:
 def migrate(
     inventory: Inventory, fleet: Fleet, release: Release, say: Callable[[str], None]
 ) -> None:
-    """Run the migration and wait for it; raise with its last lines if it fails."""
+    """Run the migrations and wait for them; raise with the last lines of one that fails."""
     found = find(release)
-    if found is None:
-        return
+    for service, document, settings in found:
+        of = f" of {service}" if len(found) > 1 else ""
+        say(f"  migrating the database{of}")
+        started = time.monotonic()
+        _migrate(inventory, fleet, document, settings)
+        say(f"  migrated the database{of} ({time.monotonic() - started:.0f} s)")
+
+
+def _migrate(
+    inventory: Inventory, fleet: Fleet, document: Document, service: Mapping[str, Any]
+) -> None:
     connection = seat(inventory, fleet)
     name = f"{inventory.cluster.name}-migrate"
-    started = time.monotonic()
-    say("  migrating the database")
     connection.run(f"docker service rm {name} >/dev/null 2>&1; true", sudo=True)
-    connection.run(command(name, *found), sudo=True, shown="start the migration")
+    connection.run(command(name, document, service), sudo=True, shown="start the migration")
     try:
-        task = _finished(connection, name, started + PATIENCE)
+        task = _finished(connection, name, time.monotonic() + PATIENCE)
         if task is None or task.state != "complete":
             raise OperatorError(_story(inventory, fleet, name, task))
     finally:
         connection.run(f"docker service rm {name}", sudo=True, check=False)
-    say(f"  migrated the database ({time.monotonic() - started:.0f} s)")
 
 
 def _finished(connection: Connection, name: str, deadline: float) -> live.Task | None:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,6 +17,8 @@ from prometheus_client.registry import Collector
 from quart import Blueprint, Quart, Response, current_app, g, request
 
 from bookstore.database import Database, DatabaseUnavailable
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 blueprint = Blueprint("health", __name__)
 
@@ -32,11 +36,18 @@ SECONDS = Histogram(
 )
 
 
+@cache
+def counters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Return what counts and times the answers of one kind."""
+    return REQUESTS.labels(method, route, str(status)), SECONDS.labels(route)
+
+
 class Readiness:
     """Whether this replica wants new requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, contexts: Iterable[str] = ()) -> None:
         self.draining = False
+        self.unproven = set(contexts)  # whose tables were not yet seen to be new enough
 
 
 class _Pools(Collector):
@@ -74,9 +85,31 @@ async def readyz() -> Response:
         try:
             for database in set(databases.values()):
                 await database.value("SELECT 1")
+            for context in readiness.unproven & databases.keys():
+                if await _is_behind(databases[context], context):
+                    status, text = 503, f"not migrated: {context}. Run: bookstore migrate\n"
+                else:
+                    readiness.unproven.discard(context)
         except DatabaseUnavailable:
             status, text = 503, "the database does not answer\n"
     return Response(text, status=status, content_type="text/plain; charset=utf-8")
+
+
+@cache
+def newest(context: str) -> str:
+    """Return the number of the newest migration of a context, such as 0002."""
+    return max(path.name[:4] for path in (MIGRATIONS / context / "versions").glob("0*.py"))
+
+
+async def _is_behind(database: Database, context: str) -> bool:
+    """Tell whether the tables of a context are older than this code; newer ones it can serve."""
+    try:
+        version = await database.value(f"SELECT version_num FROM {context}_version")
+    except DatabaseUnavailable:
+        raise
+    except Exception:  # each engine says in its own way that there is no such table
+        return True
+    return version is None or str(version) < newest(context)
 
 
 @blueprint.get("/metrics")
@@ -90,7 +123,7 @@ async def metrics() -> Response:
 
 def install(app: Quart, databases: dict[str, Database]) -> None:
     """Mount the three addresses and count every request."""
-    app.extensions["bookstore.readiness"] = Readiness()
+    app.extensions["bookstore.readiness"] = Readiness(databases)
     app.extensions["bookstore.pools"] = _Pools(databases)
     app.register_blueprint(blueprint)
 
@@ -100,9 +133,12 @@ def install(app: Quart, databases: dict[str, Database]) -> None:
 
     @app.after_request
     async def count(response: Response) -> Response:
-        route = request.url_rule.rule if request.url_rule else "(none)"
-        REQUESTS.labels(request.method, route, str(response.status_code)).inc()
+        asked = request.url_rule
+        requests, seconds = counters(
+            request.method, asked.rule if asked else "(none)", response.status_code
+        )
+        requests.inc()
         started = getattr(g, "started", None)
         if started is not None:
-            SECONDS.labels(route).observe(time.perf_counter() - started)
+            seconds.observe(time.perf_counter() - started)
         return response
