@@ -1,9 +1,9 @@
 """The tables of baskets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bookstore.database import Database, Duplicate, Queries
+from bookstore.database import Conflict, Database, Duplicate, Queries
 
 type Source = Database | Queries
 
@@ -13,6 +13,13 @@ class Owner(NamedTuple):
 
     token_hash: str | None
     person_id: int | None
+
+
+class Basket(NamedTuple):
+    """A basket: book id -> quantity, oldest first."""
+
+    id: int
+    items: dict[int, int]
 
 
 class _Id(NamedTuple):
@@ -30,83 +37,120 @@ async def contents(source: Source, owner: Owner) -> dict[int, int]:
         _Item,
         "SELECT i.book_id, MAX(i.quantity) AS quantity"
         " FROM basket_items i JOIN baskets b ON b.id = i.basket_id"
-        " WHERE b.token_hash = :token_hash OR b.person_id = :person_id"
-        " GROUP BY i.book_id ORDER BY MIN(i.added_at), i.book_id",
+        f" WHERE {_whose(owner)} GROUP BY i.book_id ORDER BY MIN(i.added_at), i.book_id",
         owner._asdict(),
     )
     return {row.book_id: row.quantity for row in rows}
 
 
-async def items_of(source: Source, basket_id: int) -> dict[int, int]:
-    rows = await source.all(
-        _Item,
-        "SELECT book_id, quantity FROM basket_items WHERE basket_id = :id"
-        " ORDER BY added_at, book_id",
-        {"id": basket_id},
+def _whose(owner: Owner) -> str:
+    wanted = [f"b.{name} = :{name}" for name, value in owner._asdict().items() if value is not None]
+    return " OR ".join(wanted) or "1 = 0"
+
+
+class _Row(NamedTuple):
+    basket_id: int
+    book_id: int | None
+    quantity: int | None
+
+
+async def find_locked(queries: Queries, owner: Owner) -> Basket | None:
+    """Return the basket of a browser or a person, one of the two, if there is one. Nobody else
+    changes it until the transaction ends."""
+    rows = await queries.all(
+        _Row,
+        "SELECT b.id AS basket_id, i.book_id, i.quantity"
+        " FROM baskets b LEFT JOIN basket_items i ON i.basket_id = b.id"
+        f" WHERE {_whose(owner)} ORDER BY i.added_at, i.book_id{queries.for_update}",
+        owner._asdict(),
     )
-    return {row.book_id: row.quantity for row in rows}
+    if not rows:
+        return None
+    items = {row.book_id: row.quantity or 0 for row in rows if row.book_id is not None}
+    return Basket(rows[0].basket_id, items)
 
 
-async def locked_basket(queries: Queries, owner: Owner, now: int) -> int:
-    """Return the id of a basket with one owner, made if needed, that nobody else changes until
-    the transaction ends."""
-    where = "token_hash = :token_hash" if owner.person_id is None else "person_id = :person_id"
-    values = {**owner._asdict(), "now": now}
-    if owner.person_id is not None:
-        values["token_hash"] = None  # the browser's basket, if any, is another one until merged
-    if not await queries.execute(f"UPDATE baskets SET changed_at = :now WHERE {where}", values):
+async def locked_basket(queries: Queries, owner: Owner, now: int) -> Basket:
+    """Return the basket of a browser or a person, one of the two, made if needed. Nobody else
+    changes it until the transaction ends."""
+    found = await find_locked(queries, owner)
+    if found is None:
         try:
-            return await queries.insert(
+            basket_id = await queries.insert(
                 "INSERT INTO baskets (token_hash, person_id, changed_at)"
                 " VALUES (:token_hash, :person_id, :now)",
-                values,
+                {**owner._asdict(), "now": now},
             )
+            return Basket(basket_id, {})
         except Duplicate:  # somebody else was quicker: wait for that one
-            await queries.execute(f"UPDATE baskets SET changed_at = :now WHERE {where}", values)
-    return int(await queries.value(f"SELECT id FROM baskets WHERE {where}", values))
+            found = await find_locked(queries, owner)
+    if found is None:
+        raise Conflict("the basket came and went")
+    if owner.person_id is None:  # baskets of browsers are forgotten some time after a change
+        await queries.soon(
+            "UPDATE baskets SET changed_at = :now WHERE id = :id", {"now": now, "id": found.id}
+        )
+    return found
 
 
-async def locked_basket_of_token(queries: Queries, token_hash: str, now: int) -> int | None:
-    """Return the id of a browser's basket, if it has one, locked as `locked_basket` does."""
-    await queries.execute(
-        "UPDATE baskets SET changed_at = :now WHERE token_hash = :hash",
-        {"now": now, "hash": token_hash},
+class _OrderRow(NamedTuple):
+    state: str
+    basket_id: int | None
+    book_id: int | None
+    quantity: int | None
+
+
+async def locked_with_order(queries: Queries, order_id: int) -> tuple[str, Basket] | None:
+    """Return an order's state and its buyer's basket, with the id 0 if there is none. Nobody else
+    changes either until the transaction ends."""
+    rows = await queries.all(
+        _OrderRow,
+        "SELECT o.state, b.id AS basket_id, i.book_id, i.quantity FROM orders o"
+        " LEFT JOIN baskets b ON b.person_id = o.buyer_id"
+        " LEFT JOIN basket_items i ON i.basket_id = b.id"
+        f" WHERE o.id = :id{queries.for_update}",
+        {"id": order_id},
     )
-    row = await queries.one(
-        _Id, "SELECT id FROM baskets WHERE token_hash = :hash", {"hash": token_hash}
-    )
-    return row.id if row else None
+    if not rows:
+        return None
+    items = {row.book_id: row.quantity or 0 for row in rows if row.book_id is not None}
+    return rows[0].state, Basket(rows[0].basket_id or 0, items)
 
 
-async def save_items(
-    queries: Queries, basket_id: int, before: Mapping[int, int], after: Mapping[int, int], now: int
-) -> None:
-    """Write what differs between two states of a basket."""
+async def save_items(queries: Queries, basket: Basket, after: Mapping[int, int], now: int) -> None:
+    """Write what differs between a basket and how it is to be."""
+    before = basket.items
     gone = sorted(before.keys() - after.keys())
     if gone:
-        await queries.execute(
-            "DELETE FROM basket_items WHERE basket_id = :id AND book_id IN :books",
-            {"id": basket_id, "books": gone},
-        )
+        await take_out(queries, basket.id, gone)
+    await queries.soon_many(
+        "INSERT INTO basket_items (basket_id, book_id, quantity, added_at)"
+        " VALUES (:id, :book, :quantity, :now)",
+        [
+            {"id": basket.id, "book": book_id, "quantity": quantity, "now": now}
+            for book_id, quantity in after.items()
+            if book_id not in before
+        ],
+    )
     for book_id, quantity in after.items():
-        values = {"id": basket_id, "book": book_id, "quantity": quantity, "now": now}
-        if book_id not in before:
-            await queries.execute(
-                "INSERT INTO basket_items (basket_id, book_id, quantity, added_at)"
-                " VALUES (:id, :book, :quantity, :now)",
-                values,
-            )
-        elif before[book_id] != quantity:
-            await queries.execute(
+        if before.get(book_id, quantity) != quantity:
+            await queries.soon(
                 "UPDATE basket_items SET quantity = :quantity"
                 " WHERE basket_id = :id AND book_id = :book",
-                values,
+                {"id": basket.id, "book": book_id, "quantity": quantity},
             )
+
+
+async def take_out(queries: Queries, basket_id: int, book_ids: Sequence[int]) -> None:
+    await queries.soon(
+        "DELETE FROM basket_items WHERE basket_id = :id AND book_id IN :books",
+        {"id": basket_id, "books": sorted(book_ids)},
+    )
 
 
 async def delete_basket(queries: Queries, basket_id: int) -> None:
-    await queries.execute("DELETE FROM basket_items WHERE basket_id = :id", {"id": basket_id})
-    await queries.execute("DELETE FROM baskets WHERE id = :id", {"id": basket_id})
+    await queries.soon("DELETE FROM basket_items WHERE basket_id = :id", {"id": basket_id})
+    await queries.soon("DELETE FROM baskets WHERE id = :id", {"id": basket_id})
 
 
 async def forgotten_baskets(source: Source, before: int, limit: int) -> list[int]:

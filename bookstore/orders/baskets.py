@@ -1,11 +1,13 @@
 """Baskets: one for each browser and one for each person, seen as one by whoever has both."""
 
+from collections.abc import Mapping
+
 from bookstore.clock import DAY, Clock
 from bookstore.contracts import CatalogueLink, Quote
 from bookstore.database import Database, Queries
 from bookstore.orders import basket_repository as repository
 from bookstore.orders import domain
-from bookstore.orders.basket_repository import Owner
+from bookstore.orders.basket_repository import Basket, Owner
 from bookstore.orders.domain import Problem, Review
 
 _KEPT = 30 * DAY  # as long as the cookie may live
@@ -35,10 +37,14 @@ class Baskets:
         """Return how many copies are in the basket."""
         return sum((await repository.contents(self.database, owner)).values())
 
-    async def review(self, owner: Owner) -> Review:
-        """Return the basket at today's terms."""
+    async def review(self, owner: Owner, *, left: Mapping[int, int] | None = None) -> Review:
+        """Return the basket at today's terms, with what the catalogue has said is `left` of some
+        books."""
         wanted = await repository.contents(self.database, owner)
         quotes = await self.catalogue.quotes(list(wanted)) if wanted else {}
+        for book_id, stock in (left or {}).items():
+            if book_id in quotes:
+                quotes[book_id] = quotes[book_id]._replace(stock=stock)
         return domain.review(wanted, quotes, buyer_id=owner.person_id, currency=self.currency)
 
     async def add(self, owner: Owner, book_id: int, quantity: int) -> Quote:
@@ -53,9 +59,8 @@ class Baskets:
         """Take a book out, whatever became of it."""
 
         async def work(queries: Queries) -> None:
-            basket_id, before = await merge(queries, owner, self.clock())
-            after = {book: n for book, n in before.items() if book != book_id}
-            await repository.save_items(queries, basket_id, before, after, self.clock())
+            basket = await merge(queries, owner, self.clock())
+            await repository.take_out(queries, basket.id, [book_id])
 
         await self.database.in_transaction(work)
 
@@ -63,12 +68,12 @@ class Baskets:
         quote = (await self.catalogue.quotes([book_id])).get(book_id)
 
         async def work(queries: Queries) -> Quote:
-            basket_id, before = await merge(queries, owner, self.clock())
-            after = domain.with_quantity(before, book_id, quantity, add=add)
+            basket = await merge(queries, owner, self.clock())
+            after = domain.with_quantity(basket.items, book_id, quantity, add=add)
             problem = domain.problem_of(after[book_id], quote, owner.person_id, self.currency)
             if problem is not None or quote is None:
                 raise NotForSale(problem or Problem.GONE, quote)
-            await repository.save_items(queries, basket_id, before, after, self.clock())
+            await repository.save_items(queries, basket, after, self.clock())
             return quote
 
         return await self.database.in_transaction(work)
@@ -83,17 +88,16 @@ class Baskets:
             )
 
 
-async def merge(queries: Queries, owner: Owner, now: int) -> tuple[int, dict[int, int]]:
-    """Lock the owner's basket, move into it what the browser's holds, and return its id and
-    contents. The browser's own basket is gone afterwards."""
-    basket_id = await repository.locked_basket(queries, owner, now)
-    items = await repository.items_of(queries, basket_id)
+async def merge(queries: Queries, owner: Owner, now: int) -> Basket:
+    """Lock the owner's basket, move into it what the browser's holds, and return it. The browser's
+    own basket is gone afterwards."""
     if owner.person_id is None or owner.token_hash is None:
-        return basket_id, items
-    other = await repository.locked_basket_of_token(queries, owner.token_hash, now)
-    if other is not None:
-        union = domain.merged(items, await repository.items_of(queries, other))
-        await repository.save_items(queries, basket_id, items, union, now)
-        await repository.delete_basket(queries, other)
-        items = union
-    return basket_id, items
+        return await repository.locked_basket(queries, owner, now)
+    basket = await repository.locked_basket(queries, owner._replace(token_hash=None), now)
+    other = await repository.find_locked(queries, owner._replace(person_id=None))
+    if other is None:
+        return basket
+    union = domain.merged(basket.items, other.items)
+    await repository.save_items(queries, basket, union, now)
+    await repository.delete_basket(queries, other.id)
+    return Basket(basket.id, union)

@@ -4,13 +4,13 @@ import secrets
 from collections.abc import Mapping
 
 from bookstore.clock import MINUTE, Clock
-from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused, Quote
+from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused
 from bookstore.database import Database, Duplicate, Queries
 from bookstore.orders import basket_repository as basket_rows
 from bookstore.orders import domain, metrics, repository, saga
 from bookstore.orders import payment_repository as money
 from bookstore.orders.basket_repository import Owner
-from bookstore.orders.baskets import merge
+from bookstore.orders.baskets import Baskets, merge
 from bookstore.orders.domain import (
     CARRIERS,
     Address,
@@ -49,14 +49,14 @@ class Checkout:
         database: Database,
         clock: Clock,
         catalogue: CatalogueLink,
+        baskets: Baskets,
         *,
-        currency: str,
         hold_minutes: float,
     ) -> None:
         self.database = database
         self.clock = clock
         self.catalogue = catalogue
-        self.currency = currency
+        self.baskets = baskets
         self.hold_time = round(hold_minutes * MINUTE)
 
     async def place(
@@ -67,19 +67,35 @@ class Checkout:
 
         Raises NotOrderable, TermsChanged or KeyReused; then nothing is held and the basket kept.
         """
-        assert owner.person_id is not None
+        buyer_id = owner.person_id
+        assert buyer_id is not None
+        if owner.token_hash is not None:
+            owner = await self._own_basket(owner)
         fingerprint = domain.checkout_fingerprint(address, carrier)
-        order = await repository.order_of_checkout(self.database, owner.person_id, key)
-        if order is None:
-            order = await self._begin(owner, key, fingerprint, address, carrier, seen)
+        review = await self.baskets.review(owner)
+        ordered = {line.book_id: line.quantity for line in review.lines}
+        order = None
+        if review.ready and seen in {None, review.digest}:
+            order = await self._begin(owner, key, fingerprint, address, carrier, review)
+        if order is None:  # it was written before, or it cannot be written
+            order = await repository.order_of_checkout(self.database, buyer_id, key)
+            if order is None:
+                raise TermsChanged if review.ready else _refused(review)
+            lines = await repository.lines_of(self.database, [order.id])
+            ordered = {line.book_id: line.quantity for line in lines}
         if order.fingerprint != fingerprint:
             raise KeyReused
         if order.reason == Reason.ABANDONED:
             raise TermsChanged
         if order.state != OrderState.PLACING:
             return order
-        await self._hold(owner, order)
-        return await self._complete(owner, order)
+        await self._hold(owner, order, ordered)
+        return await self._complete(order, ordered)
+
+    async def _own_basket(self, owner: Owner) -> Owner:
+        """Move the browser's basket into its person's, who alone is the owner then."""
+        await self.database.in_transaction(lambda queries: merge(queries, owner, self.clock()))
+        return owner._replace(token_hash=None)
 
     async def _begin(
         self,
@@ -88,16 +104,11 @@ class Checkout:
         fingerprint: str,
         address: Address,
         carrier: str,
-        seen: str | None,
-    ) -> Order:
+        review: Review,
+    ) -> Order | None:
         """Write down the order before any copy is held for it, so that a sweep finds it should
-        this process die."""
+        this process die. None when the checkout has an order already."""
         assert owner.person_id is not None
-        review = await self._review(owner)
-        if not review.ready:
-            raise _refused(review)
-        if seen is not None and seen != review.digest:
-            raise TermsChanged
         now = self.clock()
         order = Order(
             id=0,
@@ -129,59 +140,40 @@ class Checkout:
 
         try:
             return await self.database.in_transaction(work)
-        except Duplicate:  # the same request at the same moment was quicker
-            existing = await repository.order_of_checkout(self.database, owner.person_id, key)
-            if existing is None:
-                raise TermsChanged from None
-            return existing
+        except Duplicate:
+            return None
 
-    async def _review(self, owner: Owner, *, left: Mapping[int, int] | None = None) -> Review:
-        """Price the basket, with what the catalogue says is `left` of some books."""
-        wanted = await basket_rows.contents(self.database, owner)
-        quotes: dict[int, Quote] = await self.catalogue.quotes(list(wanted)) if wanted else {}
-        for book_id, stock in (left or {}).items():
-            if book_id in quotes:
-                quotes[book_id] = quotes[book_id]._replace(stock=stock)
-        return domain.review(wanted, quotes, buyer_id=owner.person_id, currency=self.currency)
-
-    async def _hold(self, owner: Owner, order: Order) -> None:
-        lines = await repository.lines_of(self.database, [order.id])
+    async def _hold(self, owner: Owner, order: Order, ordered: Mapping[int, int]) -> None:
+        lines = [HoldLine(book_id, quantity) for book_id, quantity in ordered.items()]
         try:
-            await self.catalogue.hold(
-                order.reference,
-                [HoldLine(line.book_id, line.quantity) for line in lines],
-                order.expires_at + saga.GRACE,
-            )
+            await self.catalogue.hold(order.reference, lines, order.expires_at + saga.GRACE)
         except HoldRefused as refused:
             await self.database.in_transaction(lambda queries: self._forget(queries, order.id))
-            raise _refused(await self._review(owner, left=refused.left)) from refused
+            if not refused.left:  # this took so long that the order was given up
+                raise TermsChanged from refused
+            raise _refused(await self.baskets.review(owner, left=refused.left)) from refused
 
     async def _forget(self, queries: Queries, order_id: int) -> None:
-        current = await repository.locked_order(queries, order_id, self.clock())
+        current = await repository.locked_order(queries, order_id)
         if current is not None and current.state == OrderState.PLACING:
             await repository.delete_order(queries, order_id)
 
-    async def _complete(self, owner: Owner, order: Order) -> Order:
+    async def _complete(self, order: Order, ordered: Mapping[int, int]) -> Order:
         """Take the books out of the basket and let the order wait for its payment, both or
         neither. A basket that changed meanwhile, in another window, is not ordered."""
 
         async def work(queries: Queries) -> Order | None:
-            now = self.clock()
-            current = await repository.locked_order(queries, order.id, now)
-            if current is None or current.state != OrderState.PLACING:
-                return current
-            basket_id, before = await merge(queries, owner, now)
-            ordered = {
-                line.book_id: line.quantity
-                for line in await repository.lines_of(queries, [order.id])
-            }
-            if any(before.get(book_id) != quantity for book_id, quantity in ordered.items()):
-                return await saga.cancel(queries, current, Reason.ABANDONED, now)
-            after = {book_id: n for book_id, n in before.items() if book_id not in ordered}
-            await basket_rows.save_items(queries, basket_id, before, after, now)
-            placed = current._replace(state=OrderState.PLACED)
-            await repository.save_order(queries, placed)
-            return placed
+            found = await basket_rows.locked_with_order(queries, order.id)
+            if found is None:
+                return None
+            state, basket = found
+            if state != OrderState.PLACING:
+                return await repository.order(queries, order.id)
+            if any(basket.items.get(book_id) != quantity for book_id, quantity in ordered.items()):
+                return await saga.cancel(queries, order, Reason.ABANDONED, self.clock())
+            await basket_rows.take_out(queries, basket.id, list(ordered))
+            await repository.note_placed(queries, order.id)
+            return order._replace(state=OrderState.PLACED)
 
         placed = await self.database.in_transaction(work)
         if placed is None or placed.reason == Reason.ABANDONED:

@@ -1,18 +1,22 @@
 """The tables of payment intents, the gateway's events, and refunds."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from bookstore.database import Database, Queries
-from bookstore.orders.domain import Refund
+from bookstore.orders.domain import Order, Refund
 from bookstore.orders.payments import Event, Intent, IntentState
 
 type Source = Database | Queries
 
 _INTENT = ", ".join(Intent._fields)
+_BOTH = ", ".join(
+    [*(f"o.{field}" for field in Order._fields), *(f"p.{field}" for field in Intent._fields)]
+)
 
 
 async def add_intent(queries: Queries, intent: Intent) -> None:
-    await queries.execute(
+    await queries.soon(
         f"INSERT INTO payment_intents ({_INTENT})"
         f" VALUES ({', '.join(':' + field for field in Intent._fields)})",
         intent._asdict(),
@@ -33,6 +37,33 @@ async def intent_of(source: Source, order_id: int) -> Intent | None:
     )
 
 
+async def locked_order(queries: Queries, order_id: int) -> tuple[Order, Intent] | None:
+    """Return an order and its payment, which nobody else changes until the transaction ends."""
+    return next(iter(await _orders(queries, "o.id = :id", queries.for_update, id=order_id)), None)
+
+
+async def order_of(
+    source: Source, *, order_id: int | None = None, intent_id: str | None = None
+) -> tuple[Order, Intent] | None:
+    """Return the order with an id or the one that a payment is for, and its payment."""
+    which = "o.id = :order_id" if intent_id is None else "p.id = :intent_id"
+    found = await _orders(source, which, "", order_id=order_id, intent_id=intent_id)
+    return next(iter(found), None)
+
+
+async def _orders(
+    source: Source, which: str, for_update: str, **values: object
+) -> list[tuple[Order, Intent]]:
+    rows: list[tuple[Any, ...]] = await source.all(
+        tuple,
+        f"SELECT {_BOTH} FROM orders o JOIN payment_intents p ON p.order_id = o.id"
+        f" WHERE {which}{for_update}",
+        values,
+    )
+    width = len(Order._fields)
+    return [(Order._make(row[:width]), Intent._make(row[width:])) for row in rows]
+
+
 async def intents(source: Source, order_ids: Sequence[int]) -> list[Intent]:
     return await source.all(
         Intent,
@@ -43,7 +74,7 @@ async def intents(source: Source, order_ids: Sequence[int]) -> list[Intent]:
 
 async def save_intent(queries: Queries, intent: Intent) -> None:
     """Write what may change of an intent; its order and amount never do."""
-    await queries.execute(
+    await queries.soon(
         "UPDATE payment_intents SET state = :state, attempt = :attempt, error_code = :error_code,"
         " decline_code = :decline_code, brand = :brand, last4 = :last4, settles_at = :settles_at"
         " WHERE id = :id",
@@ -61,8 +92,8 @@ async def intents_to_settle(source: Source, now: int, limit: int) -> list[Intent
 
 
 async def add_event(queries: Queries, event: Event, now: int) -> None:
-    """Note an event of the gateway; raise Duplicate when it came before."""
-    await queries.execute(
+    """Note an event of the gateway. One that came before raises Duplicate, then or later."""
+    await queries.soon(
         "INSERT INTO payment_events (id, type, received_at) VALUES (:id, :type, :now)",
         {"id": event.id, "type": event.type, "now": now},
     )
@@ -92,7 +123,7 @@ async def refunds(source: Source, order_ids: Sequence[int]) -> list[Refund]:
 async def owe_refund(queries: Queries, order_id: int, amount: int, now: int) -> None:
     """Note that a payment must go back, once an order. The order's row is locked by the caller."""
     if await refund_of(queries, order_id) is None:
-        await queries.execute(
+        await queries.soon(
             "INSERT INTO refunds (order_id, amount, owed_at, done_at)"
             " VALUES (:order_id, :amount, :now, NULL)",
             {"order_id": order_id, "amount": amount, "now": now},

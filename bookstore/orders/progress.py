@@ -51,6 +51,18 @@ class ParcelView(NamedTuple):
         return self.scans[-1].state if self.scans else Tracker.UNKNOWN
 
 
+class PaymentView(NamedTuple):
+    """An order as the pages that pay for it show it."""
+
+    order: Order
+    intent: Intent
+    now: int
+
+    @property
+    def payable(self) -> bool:
+        return may_pay(self.order, self.now) and self.intent.state != IntentState.PROCESSING
+
+
 class OrderView(NamedTuple):
     """An order with everything that its page shows."""
 
@@ -86,7 +98,7 @@ class OrderView(NamedTuple):
 
     @property
     def payable(self) -> bool:
-        return may_pay(self.order, self.now) and self.intent.state != IntentState.PROCESSING
+        return PaymentView(self.order, self.intent, self.now).payable
 
     @property
     def cancellable(self) -> bool:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bookstore.database import Database, Queries
-from bookstore.orders.domain import Order, OrderLine, OrderState, Shipment
+from bookstore.orders.domain import Address, Order, OrderLine, OrderState, Shipment
 
 type Source = Database | Queries
 
 _ORDER = ", ".join(Order._fields)
 _SHIPMENT = ", ".join(Shipment._fields)
+# Which orders their buyers know of.
+_SEEN = "(state <> 'placing') AND (reason IS NULL OR reason <> 'abandoned')"
 
 
 class _Id(NamedTuple):
@@ -28,7 +30,7 @@ async def add_order(queries: Queries, order: Order, *, key: str) -> int:
 
 async def add_lines(queries: Queries, lines: Sequence[OrderLine]) -> None:
     fields = OrderLine._fields
-    await queries.execute_many(
+    await queries.soon_many(
         f"INSERT INTO order_lines ({', '.join(fields)})"
         f" VALUES ({', '.join(':' + field for field in fields)})",
         [line._asdict() for line in lines],
@@ -37,7 +39,7 @@ async def add_lines(queries: Queries, lines: Sequence[OrderLine]) -> None:
 
 async def add_shipments(queries: Queries, shipments: Sequence[Shipment]) -> None:
     fields = Shipment._fields[1:]
-    await queries.execute_many(
+    await queries.soon_many(
         f"INSERT INTO shipments ({', '.join(fields)})"
         f" VALUES ({', '.join(':' + field for field in fields)})",
         [shipment._asdict() for shipment in shipments],
@@ -47,8 +49,8 @@ async def add_shipments(queries: Queries, shipments: Sequence[Shipment]) -> None
 async def delete_order(queries: Queries, order_id: int) -> None:
     """Remove an order that never came to be."""
     for table in ("payment_intents", "order_lines", "shipments"):
-        await queries.execute(f"DELETE FROM {table} WHERE order_id = :id", {"id": order_id})
-    await queries.execute("DELETE FROM orders WHERE id = :id", {"id": order_id})
+        await queries.soon(f"DELETE FROM {table} WHERE order_id = :id", {"id": order_id})
+    await queries.soon("DELETE FROM orders WHERE id = :id", {"id": order_id})
 
 
 async def order(source: Source, order_id: int) -> Order | None:
@@ -61,12 +63,13 @@ async def orders_in(source: Source, order_ids: Sequence[int]) -> list[Order]:
     )
 
 
-async def locked_order(queries: Queries, order_id: int, now: int) -> Order | None:
+async def locked_order(queries: Queries, order_id: int) -> Order | None:
     """Return an order that nobody else changes until the transaction ends."""
-    await queries.execute(
-        "UPDATE orders SET changed_at = :now WHERE id = :id", {"now": now, "id": order_id}
+    return await queries.one(
+        Order,
+        f"SELECT {_ORDER} FROM orders WHERE id = :id{queries.for_update}",
+        {"id": order_id},
     )
-    return await order(queries, order_id)
 
 
 async def order_of_checkout(source: Source, buyer_id: int, key: str) -> Order | None:
@@ -79,11 +82,44 @@ async def order_of_checkout(source: Source, buyer_id: int, key: str) -> Order | 
 
 async def save_order(queries: Queries, order: Order) -> None:
     """Write what may change of an order: its state and the moments."""
-    await queries.execute(
+    await queries.soon(
         "UPDATE orders SET state = :state, reason = :reason, expires_at = :expires_at,"
         " paid_at = :paid_at, confirmed_at = :confirmed_at, cancelled_at = :cancelled_at,"
         " released_at = :released_at WHERE id = :id",
         order._asdict(),
+    )
+
+
+async def note_placed(queries: Queries, order_id: int) -> None:
+    """Let an order wait for its payment. Its row is locked by the caller."""
+    await queries.soon("UPDATE orders SET state = 'placed' WHERE id = :id", {"id": order_id})
+
+
+async def note_confirmed(source: Source, order_id: int, now: int) -> bool:
+    """Note that a paid order's sale is confirmed; False when it is not waiting for that."""
+    return bool(
+        await source.execute(
+            "UPDATE orders SET confirmed_at = :now"
+            " WHERE id = :id AND state = 'paid' AND confirmed_at IS NULL",
+            {"now": now, "id": order_id},
+        )
+    )
+
+
+async def note_released(source: Source, order_id: int, now: int) -> None:
+    await source.execute(
+        "UPDATE orders SET released_at = :now WHERE id = :id AND released_at IS NULL",
+        {"now": now, "id": order_id},
+    )
+
+
+async def last_address(source: Source, buyer_id: int) -> Address | None:
+    """Return where a buyer's latest order went."""
+    return await source.one(
+        Address,
+        "SELECT name, address, country FROM orders WHERE buyer_id = :buyer_id"
+        f" AND {_SEEN} ORDER BY id DESC LIMIT 1",
+        {"buyer_id": buyer_id},
     )
 
 
@@ -92,7 +128,7 @@ async def orders_of(source: Source, buyer_id: int, *, before: int, limit: int) -
     return await source.all(
         Order,
         f"SELECT {_ORDER} FROM orders WHERE buyer_id = :buyer_id AND id < :before"
-        " AND (state <> 'placing') AND (reason IS NULL OR reason <> 'abandoned')"
+        f" AND {_SEEN}"
         " ORDER BY id DESC LIMIT :limit",
         {"buyer_id": buyer_id, "before": before, "limit": limit},
     )

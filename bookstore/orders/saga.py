@@ -34,20 +34,24 @@ class Saga:
         self.clock = clock
         self.catalogue = catalogue
 
-    async def finish(self, order_id: int) -> None:
+    async def finish(self, order: Order) -> None:
         """Do what an order still owes. May be repeated, and run at the same time elsewhere."""
-        order = await repository.order(self.database, order_id)
-        if order is not None and order.state == OrderState.PAID and order.confirmed_at is None:
-            order = await self._confirm(order)
-        if order is not None and order.state == OrderState.CANCELLED:
-            if order.released_at is None:
-                await self._release(order)
-            await money.refund_done(self.database, order.id, self.clock())
+        current: Order | None = order
+        if order.state == OrderState.PAID and order.confirmed_at is None:
+            current = await self._confirm(order)
+        if current is not None and current.state == OrderState.CANCELLED:
+            if current.released_at is None:
+                await self.catalogue.release(current.reference)
+                await repository.note_released(self.database, current.id, self.clock())
+            await money.refund_done(self.database, current.id, self.clock())
 
-    async def try_to_finish(self, order_id: int) -> None:
-        """Finish an order now if everything answers; the sweep does it later otherwise."""
+    async def try_to_finish(self, order_id: int, known: Order | None = None) -> None:
+        """Finish an order now if everything answers; the sweep does it later otherwise. `known` is
+        the order as the caller has just written it."""
         try:
-            await self.finish(order_id)
+            order = known or await repository.order(self.database, order_id)
+            if order is not None:
+                await self.finish(order)
         except Exception as error:
             log.warning("an order is left to the sweep", order=order_id, reason=repr(error))
 
@@ -63,36 +67,24 @@ class Saga:
             await self.try_to_finish(order_id)
 
     async def _confirm(self, order: Order) -> Order | None:
-        sold = await self.catalogue.confirm(order.reference)
-
-        async def note(queries: Queries) -> Order | None:
+        if await self.catalogue.confirm(order.reference):
             now = self.clock()
-            current = await repository.locked_order(queries, order.id, now)
+            if await repository.note_confirmed(self.database, order.id, now):
+                return order._replace(confirmed_at=now)
+            return await repository.order(self.database, order.id)  # somebody else was quicker
+
+        async def give_up(queries: Queries) -> Order | None:
+            current = await repository.locked_order(queries, order.id)
             if current is None or current.state != OrderState.PAID or current.confirmed_at:
                 return current
-            if sold:
-                current = current._replace(confirmed_at=now)
-                await repository.save_order(queries, current)
-                return current
-            return await cancel(queries, current, Reason.SOLD_OUT, now)
+            return await cancel(queries, current, Reason.SOLD_OUT, self.clock())
 
-        return await self.database.in_transaction(note)
-
-    async def _release(self, order: Order) -> None:
-        await self.catalogue.release(order.reference)
-
-        async def note(queries: Queries) -> None:
-            now = self.clock()
-            current = await repository.locked_order(queries, order.id, now)
-            if current is not None and current.released_at is None:
-                await repository.save_order(queries, current._replace(released_at=now))
-
-        await self.database.in_transaction(note)
+        return await self.database.in_transaction(give_up)
 
     async def _cancel_overdue(self, order_id: int) -> None:
         async def work(queries: Queries) -> None:
             now = self.clock()
-            order = await repository.locked_order(queries, order_id, now)
+            order = await repository.locked_order(queries, order_id)
             if order is None:
                 return
             if order.state == OrderState.PLACED and order.expires_at <= now:

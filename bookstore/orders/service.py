@@ -12,7 +12,7 @@ from bookstore.orders import repository, saga
 from bookstore.orders.baskets import Baskets
 from bookstore.orders.checkout import Checkout
 from bookstore.orders.domain import MAX_ID, Address, Order, Reason, may_cancel, may_ship
-from bookstore.orders.progress import OrderView, ParcelView, parcel_view
+from bookstore.orders.progress import OrderView, ParcelView, PaymentView, parcel_view
 from bookstore.orders.repository import Earnings
 from bookstore.orders.saga import Saga
 from bookstore.orders.settlement import DELIVERY_SECONDS, Settlement, UnknownOrder
@@ -62,7 +62,7 @@ class Orders:
             database,
             clock,
             catalogue,
-            currency=settings.currency,
+            self.baskets,
             hold_minutes=settings.hold_minutes,
         )
         self.saga = Saga(database, clock, catalogue)
@@ -79,8 +79,7 @@ class Orders:
 
     async def last_address(self, buyer_id: int) -> Address | None:
         """Return where a buyer's latest order went."""
-        latest = await repository.orders_of(self.database, buyer_id, before=MAX_ID, limit=1)
-        return Address(latest[0].name, latest[0].address, latest[0].country) if latest else None
+        return await repository.last_address(self.database, buyer_id)
 
     async def history(
         self, buyer_id: int, before: int | None
@@ -99,18 +98,21 @@ class Orders:
             raise UnknownOrder
         return (await self._views([order]))[0]
 
-    async def order_of_intent(self, intent_id: str, buyer_id: int) -> OrderView:
-        """Return the order that a payment is for; raise UnknownOrder."""
-        intent = await money.intent(self.database, intent_id)
-        if intent is None:
+    async def payment(
+        self, buyer_id: int, *, order_id: int | None = None, intent_id: str | None = None
+    ) -> PaymentView:
+        """Return one of a buyer's orders, by its id or its payment's, as it is to be paid; raise
+        UnknownOrder."""
+        found = await money.order_of(self.database, order_id=order_id, intent_id=intent_id)
+        if found is None or found[0].buyer_id != buyer_id:
             raise UnknownOrder
-        return await self.order(intent.order_id, buyer_id)
+        return PaymentView(*found, self.clock())
 
     async def cancel(self, order_id: int, buyer_id: int) -> None:
         """Call an order off and give the money back; raise UnknownOrder or TooLate."""
 
         async def work(queries: Queries) -> None:
-            order = await repository.locked_order(queries, order_id, self.clock())
+            order = await repository.locked_order(queries, order_id)
             if order is None or order.buyer_id != buyer_id:
                 raise UnknownOrder
             if not may_cancel(order, await repository.shipments_of(queries, [order_id])):
@@ -129,7 +131,7 @@ class Orders:
         order_id = shipment.order_id
 
         async def work(queries: Queries) -> None:
-            order = await repository.locked_order(queries, order_id, self.clock())
+            order = await repository.locked_order(queries, order_id)
             current = await repository.shipment(queries, shipment_id)
             if order is None or current is None or not may_ship(order, current):
                 raise TooLate

@@ -60,15 +60,14 @@ class Settlement:
         event = payments.decode(body)
         known = await money.intent(self.database, event.intent_id)
 
-        async def work(queries: Queries) -> bool:
-            now = self.clock()
-            await money.add_event(queries, event, now)
+        async def work(queries: Queries) -> Order | None:
+            await money.add_event(queries, event, self.clock())
             if known is None:
-                return False
-            order = await repository.locked_order(queries, known.order_id, now)
-            before = await money.intent_of(queries, known.order_id)
-            if order is None or before is None:
-                return False
+                return None
+            found = await money.locked_order(queries, known.order_id)
+            if found is None:
+                return None
+            order, before = found
             return await self._record(queries, order, before, payments.apply(before, event))
 
         try:
@@ -76,7 +75,7 @@ class Settlement:
         except Duplicate:
             return
         if known is not None:
-            await self._after_payment(known.order_id, paid=paid)
+            await self._after_payment(known.order_id, paid)
 
     async def deliver_webhooks(self) -> None:
         """Be the simulated gateway: send the webhooks that are due."""
@@ -92,35 +91,37 @@ class Settlement:
     async def _step(
         self, order_id: int, buyer_id: int, decide: Callable[[Order, Intent], Intent]
     ) -> Intent:
-        async def work(queries: Queries) -> tuple[Intent, bool]:
-            order = await repository.locked_order(queries, order_id, self.clock())
-            intent = await money.intent_of(queries, order_id)
-            if order is None or intent is None or order.buyer_id != buyer_id:
+        async def work(queries: Queries) -> tuple[Intent, Order | None]:
+            found = await money.locked_order(queries, order_id)
+            if found is None or found[0].buyer_id != buyer_id:
                 raise UnknownOrder
+            order, intent = found
             after = decide(order, intent)
             return after, await self._record(queries, order, intent, after)
 
         after, paid = await self.database.in_transaction(work)
-        await self._after_payment(order_id, paid=paid)
+        await self._after_payment(order_id, paid)
         return after
 
-    async def _after_payment(self, order_id: int, *, paid: bool) -> None:
-        if paid:
+    async def _after_payment(self, order_id: int, paid: Order | None) -> None:
+        if paid is not None:
             metrics.PAID.inc()
-        await self.saga.try_to_finish(order_id)
+        await self.saga.try_to_finish(order_id, paid)
 
-    async def _record(self, queries: Queries, order: Order, before: Intent, after: Intent) -> bool:
-        """Write a step of a payment together with what it means for its locked order; tell
-        whether it pays for the order."""
+    async def _record(
+        self, queries: Queries, order: Order, before: Intent, after: Intent
+    ) -> Order | None:
+        """Write a step of a payment together with what it means for its locked order; return the
+        order if this pays for it."""
         if after == before:
-            return False
+            return None
         await money.save_intent(queries, after)
         if after.state != IntentState.SUCCEEDED:
-            return False
+            return None
         now = self.clock()
         if order.state != OrderState.PLACED:  # the money came for an order that was given up
             await money.owe_refund(queries, order.id, after.amount, now)
-            return False
+            return None
         paid = order._replace(state=OrderState.PAID, paid_at=now)
         await repository.save_order(queries, paid)
-        return True
+        return paid

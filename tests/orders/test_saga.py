@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import pytest
 
 from bookstore.clock import MINUTE, SECOND
-from bookstore.contracts import CatalogueLink, HoldLine, Quote
+from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused, Quote
 from bookstore.orders import payments
 from bookstore.orders.basket_repository import Owner
+from bookstore.orders.checkout import TermsChanged
 from bookstore.orders.domain import Address, Order
 from bookstore.orders.service import Orders
 from bookstore.settings import Settings
@@ -117,6 +118,23 @@ async def test_dead_while_holding_and_the_buyer_sends_the_form_again(
     assert order.state == "placed"
     assert await books(shop) == (2, 1, 0)
     assert await orders.baskets.count(Owner(None, BUYER)) == 0
+
+
+async def test_stalled_until_given_up_then_dead_after_holding(
+    shop: Shop, orders: Orders, settings: Settings, clock: Clock
+) -> None:
+    book = await on_sale(shop, copies=3)
+    with pytest.raises(Died):
+        await place(dying(orders, settings, clock, "before", "hold"), book)
+    reference = await databases(shop)["orders"].value("SELECT reference FROM orders")
+    clock.pass_(61 * SECOND)
+    await sweep_as_three(orders)
+    with pytest.raises(HoldRefused):  # it wakes up: a call that was on its way all the time
+        await orders.catalogue.hold(reference, [HoldLine(book, 1)], clock() + 17 * MINUTE)
+    assert await books(shop) == (3, 0, 0)
+    with pytest.raises(TermsChanged):  # the buyer's own next try is told so
+        await place(orders)
+    assert await orders.baskets.count(Owner(None, BUYER)) == 1
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -45,9 +45,8 @@ async def checkout() -> Response:
 async def place_order() -> Response:
     owner = await basket_owner()
     form = await CheckoutForm.from_request()
-    review = await the_orders().baskets.review(owner)
     if not form.validate():
-        return _checkout_page(form, review, status=422)
+        return _checkout_page(form, await the_orders().baskets.review(owner), status=422)
     try:
         order = await the_orders().checkout.place(
             owner,
@@ -68,6 +67,7 @@ async def place_order() -> Response:
         )
         return _checkout_page(form, review, problem=problem, status=422)
     except KeyReused:
+        review = await the_orders().baskets.review(owner)
         problem = _(
             "This form was sent before with another address or carrier. "
             "Nothing more was ordered. Please look through it and order again."

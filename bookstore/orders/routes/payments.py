@@ -6,7 +6,7 @@ from quart import Response, request
 
 from bookstore.orders.forms import PaymentForm
 from bookstore.orders.payments import TEST_CARDS, BadWebhook, IntentState, NotPayable
-from bookstore.orders.progress import OrderView
+from bookstore.orders.progress import PaymentView
 from bookstore.orders.routes import texts
 from bookstore.orders.routes.common import ID, blueprint, the_orders
 from bookstore.orders.settlement import UnknownOrder
@@ -35,17 +35,20 @@ async def payment_form(order_id: int) -> Response:
 @login_required
 @idempotent
 async def pay(order_id: int) -> Response:
-    view = await _view(order_id)
-    if not view.payable:
-        return see_other(urls.order(order_id))
+    person = await required_person()
+    orders = the_orders()
     form = await PaymentForm.from_request()
-    today = datetime.fromtimestamp(view.now / 1000, UTC)
+    today = datetime.fromtimestamp(orders.clock() / 1000, UTC)
     form.month_now = today.year * 12 + today.month
     if not form.validate() or form.card is None:
+        view = await _view(order_id)
+        if not view.payable:
+            return see_other(urls.order(order_id))
         return _payment_page(view, form, status=422)
-    person = await required_person()
     try:
-        intent = await the_orders().payments.pay(order_id, person.id, form.card)
+        intent = await orders.payments.pay(order_id, person.id, form.card)
+    except UnknownOrder:
+        raise not_found() from None
     except NotPayable:
         return see_other(urls.order(order_id))
     if intent.state == IntentState.REQUIRES_ACTION:
@@ -58,7 +61,7 @@ async def pay(order_id: int) -> Response:
 @blueprint.get("/pay/3ds/<intent_id>")
 @login_required
 async def three_d_secure(intent_id: str) -> Response:
-    view = await _view_of_intent(intent_id)
+    view = await _view(intent_id=intent_id)
     if view.intent.state != IntentState.REQUIRES_ACTION or not view.payable:
         return see_other(urls.order(view.order.id))
     return page("orders/three_d_secure.html", view=view)
@@ -68,7 +71,7 @@ async def three_d_secure(intent_id: str) -> Response:
 @login_required
 @idempotent
 async def answer_three_d_secure(intent_id: str) -> Response:
-    view = await _view_of_intent(intent_id)
+    view = await _view(intent_id=intent_id)
     approved = (await request.form).get("decision") == "approve"
     person = await required_person()
     try:
@@ -99,7 +102,7 @@ def _plain(status: int, text: str) -> Response:
     return Response(f"{text}\n", status=status, content_type="text/plain; charset=utf-8")
 
 
-def _payment_page(view: OrderView, form: PaymentForm, *, status: int = 200) -> Response:
+def _payment_page(view: PaymentView, form: PaymentForm, *, status: int = 200) -> Response:
     # A number that was typed in is never sent back, in case it was a real card's.
     form["card_number"].data = None
     form["card_number"].raw_data = None
@@ -114,17 +117,9 @@ def _payment_page(view: OrderView, form: PaymentForm, *, status: int = 200) -> R
     )
 
 
-async def _view(order_id: int) -> OrderView:
+async def _view(order_id: int | None = None, *, intent_id: str | None = None) -> PaymentView:
     person = await required_person()
     try:
-        return await the_orders().order(order_id, person.id)
-    except UnknownOrder:
-        raise not_found() from None
-
-
-async def _view_of_intent(intent_id: str) -> OrderView:
-    person = await required_person()
-    try:
-        return await the_orders().order_of_intent(intent_id, person.id)
+        return await the_orders().payment(person.id, order_id=order_id, intent_id=intent_id)
     except UnknownOrder:
         raise not_found() from None
