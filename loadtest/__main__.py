@@ -31,6 +31,7 @@ class Scenario:
 SCENARIOS: Mapping[str, Scenario] = {
     "shopping": Scenario("An ordinary day: most look around, some buy, a few sell.", 30, 120, 5),
     "sale": Scenario("A spike on few books, until their last copies are gone.", 60, 180, 60),
+    "selling": Scenario("Half of the people sell, with pictures of the covers.", 30, 120, 5),
     "soak": Scenario("An ordinary day that lasts.", 30, 3600, 5),
     "scale_steps": Scenario("More and more people, then fewer.", 60, 420, 10),
     "spike": Scenario("Five times as many people at one moment.", 50, 210, 50),

@@ -48,6 +48,12 @@ def book_page(page: Page) -> str:
     return "" if "<h1" in page.text and re.search(r"[€$£]\s?\d|\d\s?€", page.text) else "no price"
 
 
+def picture(page: Page) -> str:
+    """Expect a cover."""
+    kind = page.headers.get("content-type", "")
+    return "" if page.status == 200 and kind == "image/webp" else f"status {page.status}, {kind}"
+
+
 def accepted(page: Page) -> str:
     """Expect that a form was taken, or refused with a sentence."""
     if page.status in (204, 302, 303):

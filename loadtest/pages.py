@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 _HREF = re.compile(r'<a\s[^>]*?href="([^"]+)"')
+_PICTURE = re.compile(r'<img\s[^>]*?src="(/covers/[^"]+)"')
 _SERVED = re.compile(r"<[^>]+>")
 
 
@@ -47,6 +48,10 @@ class Page:
         """List the links whose address matches, each once, in order."""
         found = dict.fromkeys(html.unescape(m) for m in _HREF.findall(self.text))
         return [link for link in found if re.fullmatch(pattern, link)]
+
+    def pictures(self) -> list[str]:
+        """List the covers that the page shows, each once, in order."""
+        return list(dict.fromkeys(html.unescape(m) for m in _PICTURE.findall(self.text)))
 
     def forms(self) -> list[Form]:
         """Read the page's forms."""

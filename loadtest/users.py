@@ -59,7 +59,7 @@ class Person(FastHttpUser):
         super().__init__(environment)
         self.random = random.Random()
         self.email = ""  # once there is an account
-        self.home: Page | None = None
+        self.pictures: set[str] = set()  # those that the browser keeps
 
     def think(self, shortest: float = 0.3, longest: float = 1.5) -> None:
         """Look at the page for a while."""
@@ -72,7 +72,16 @@ class Person(FastHttpUser):
             if page.status not in (302, 303) or not page.location:
                 break
             path = page.location
+        self._look(page)
         return page
+
+    def _look(self, page: Page) -> None:
+        """Load the covers that a page shows and the browser has not kept yet."""
+        for path in page.pictures():
+            if path not in self.pictures:
+                cover = self._request("GET", path, "/covers/[name]", behaviours.picture)
+                if cover.status == 200:
+                    self.pictures.add(path)
 
     def send(
         self,
@@ -117,7 +126,8 @@ class Person(FastHttpUser):
         ) as response:
             headers = {k.lower(): v for k, v in (response.headers or {}).items()}
             status = response.status_code or 0
-            text = (response.text or "") if status else ""
+            is_text = headers.get("content-type", "").startswith("text/")
+            text = (response.text or "") if is_text else ""
             page = Page(path, status, text, headers, str(getattr(response, "error", None) or ""))
             wrong = check(page) if page.heard else _unheard(page)
             if wrong:

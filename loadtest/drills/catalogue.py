@@ -26,7 +26,8 @@ class Drill:
 
     prepare: what is set before the load comes. undo: what puts the cluster right again, whatever
     happens. failures: how many requests may fail; None: as many as the fault must cost, which the
-    report counts and the ledger explains.
+    report counts and the ledger explains. costs: a regular expression; the requests whose names
+    match may fail besides, each with a proper 503 page.
     """
 
     about: str
@@ -37,6 +38,7 @@ class Drill:
     users: int = 16
     scenario: str = "shopping"
     failures: int | None = 0
+    costs: str = ""
     managers: int = 1  # that the cluster must have at least
     workers: int = 2
     only_503: bool = False  # requests that fail must get the shop's own page
@@ -88,9 +90,11 @@ DRILLS: dict[str, Drill] = {
         reroute=2,
     ),
     "manager-loss": Drill(
-        "The leading manager of three stops managing; it stays an edge.",
-        (Step(20, "stop-manager", "leader"), Step(60, "start-manager", "lost")),
-        failures=None,
+        "The leading manager of three loses its power. It is no edge meanwhile, so that this shows "
+        "what managing costs readers; edge-loss shows the other half.",
+        (Step(20, "crash", "spared"), Step(60, "boot", "lost")),
+        prepare=(Step(0, "spare-from-edge", "leader"),),
+        undo=(Step(0, "make-edges"),),
         managers=3,
     ),
     "database-restart": Drill(
@@ -98,6 +102,16 @@ DRILLS: dict[str, Drill] = {
         (Step(20, "stop-database"), Step(30, "start-database")),
         undo=(Step(0, "start-database"),),
         failures=None,
+        only_503=True,
+        answers=5,
+        seconds=70,
+    ),
+    "storage-stall": Drill(
+        "The shared storage, where the covers are, stops answering for twenty seconds.",
+        (Step(20, "stall-storage"), Step(40, "resume-storage")),
+        undo=(Step(0, "resume-storage"),),
+        scenario="selling",
+        costs="GET /covers/|POST /sell$",
         only_503=True,
         answers=5,
         seconds=70,

@@ -1,138 +1,27 @@
-"""The cluster that drills run on: what it looks like, and the ways to break and mend it."""
+"""The ways to break a cluster and to mend it."""
 
 from __future__ import annotations
 
-import json
 import shlex
+import subprocess
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
 from loadtest.drills.catalogue import REQUESTS_EACH
-from loadtest.report import Sample
+from loadtest.drills.observer import SHOP, Observer
 from provisioning import care
 from provisioning.errors import OperatorError
-from provisioning.facts import seat
-from provisioning.fleet import Fleet
-from provisioning.inventory import Host, Inventory
 from provisioning.rehearsal import guests, lifecycle
 from provisioning.rehearsal.layout import CLOUD
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
-from provisioning.transport import Connection
-from swarm.autoscaler import swarm_api
-from swarm.autoscaler.loop import ROLLING
-from swarm.autoscaler.swarm_api import Service, Snapshot, Task
 
-SHOP = "app_web"
 AUTOSCALER = "autoscaler_autoscaler"
-_FILTER = "%7B%22desired-state%22%3A%5B%22running%22%5D%7D"
-_ASK = "; echo; ".join(
-    f"curl -sf --max-time 4 --unix-socket /var/run/docker.sock http://docker{path}"
-    for path in ("/services", f"/tasks?filters={_FILTER}", "/nodes")
-)
+SETTLE = 20.0  # seconds for an edge to drain and stop
 
 
-class Cluster:
+class Cluster(Observer):
     """A cluster by its inventory. Actions take the name of a host, or ""."""
-
-    def __init__(self, inventory: Inventory, fleet: Fleet, rehearsed: bool) -> None:
-        self.inventory = inventory
-        self.fleet = fleet
-        self.rehearsed = rehearsed
-        self.lost: list[str] = []  # hosts that actions have taken away
-        self._seat: Connection | None = None
-
-    # Looking
-
-    def snapshot(self) -> Snapshot:
-        """Read services, tasks and nodes from a manager that answers."""
-        for attempt in (1, 2):
-            try:
-                if self._seat is None:
-                    self._seat = seat(self.inventory, self.fleet)
-                text = self._seat.run(_ASK, sudo=True, timeout=10).stdout
-                services, tasks, nodes = map(json.loads, filter(None, text.splitlines()))
-                return swarm_api.parse(services, tasks, nodes)
-            except (OperatorError, ValueError) as error:
-                self._seat = None
-                if attempt == 2:
-                    raise OperatorError(f"No manager tells how the swarm is: {error}") from None
-        raise AssertionError("unreachable")
-
-    def sample(self) -> Sample:
-        """Describe the moment for the report."""
-        snapshot = self.snapshot()
-        names = {n.id: n.attributes["node.hostname"] for n in snapshot.nodes}
-        running = Counter(names.get(t.node, "?") for t in self.replicas(snapshot))
-        down = [names[n.id] for n in snapshot.nodes if not n.usable]
-        return Sample(time.time(), running, self.service(snapshot).replicas or 0, down)
-
-    @staticmethod
-    def service(snapshot: Snapshot, name: str = SHOP) -> Service:
-        """Find a service."""
-        for service in snapshot.services:
-            if service.name == name:
-                return service
-        raise OperatorError(f"The service {name} does not run here: ./run ops deploy")
-
-    def replicas(self, snapshot: Snapshot) -> list[Task]:
-        """List the shop's replicas that run on hosts that are there."""
-        service = self.service(snapshot)
-        usable = {node.id for node in snapshot.nodes if node.usable}
-        return [
-            task
-            for task in snapshot.tasks
-            if task.service == service.id and task.state == "running" and task.node in usable
-        ]
-
-    def trouble(self) -> str:
-        """Say in a sentence what is not healthy; "" when all is well."""
-        try:
-            snapshot = self.snapshot()
-            shop = self.service(snapshot)
-        except OperatorError as error:
-            return str(error)
-        down = [n.attributes["node.hostname"] for n in snapshot.nodes if not n.usable]
-        if down:
-            return f"These hosts are not ready: {', '.join(down)}."
-        if len(snapshot.nodes) < len(self.inventory.host):
-            return "Not all hosts of the inventory are in the swarm: ./run ops apply"
-        if shop.update_state in ROLLING:
-            return f"{SHOP} cannot be drilled now: {ROLLING[shop.update_state]}."
-        running, wanted = len(self.replicas(snapshot)), shop.replicas or 0
-        if running < wanted:
-            return f"{running} of {wanted} replicas of {SHOP} run."
-        return ""
-
-    def wait_until_well(self, seconds: float = 120) -> str:
-        """Wait until nothing is wrong; give what still is."""
-        deadline = time.monotonic() + seconds
-        while (wrong := self.trouble()) and time.monotonic() < deadline:
-            time.sleep(2)
-        return wrong
-
-    def target(self, text: str) -> str:
-        """Find the host that a step means."""
-        snapshot = self.snapshot()
-        names = {n.id: n.attributes["node.hostname"] for n in snapshot.nodes}
-        edges = {h.name for h in self.inventory.host if h.is_edge}
-        if text == "busiest":
-            counts = Counter(names[t.node] for t in self.replicas(snapshot))
-            workers = [name for name, _ in counts.most_common() if name not in edges]
-            if not workers:
-                raise OperatorError("No worker runs a replica of the shop.")
-            return workers[0]
-        if text == "leader":
-            return self._manager().run("hostname").stdout.strip()
-        if text == "edge":
-            leader = self._manager().run("hostname").stdout.strip()
-            return max(edges - {leader}, default=leader)
-        if text == "lost":
-            return self.lost[-1]
-        return text
-
-    # Breaking and mending
 
     def crash(self, host: str) -> None:
         """Cut a host's power."""
@@ -177,13 +66,20 @@ class Cluster:
         care.activate(self.inventory, self.fleet, self._host(host), _quiet)
         self.lost.remove(host)
 
-    def stop_manager(self, host: str) -> None:
-        """Cut the power of a manager."""
-        self.crash(host)
+    def spare_from_edge(self, host: str) -> None:
+        """Let a host be no edge for a while; the load balancer sees it go."""
+        self.spared.append(host)
+        self._label_edge(host, "false")
+        time.sleep(SETTLE)
 
-    def start_manager(self, host: str) -> None:
-        """Give a manager its power back."""
-        self.boot(host)
+    def make_edges(self, _: str) -> None:
+        """Make the spared hosts edges again."""
+        while self.spared:
+            self._label_edge(self.spared.pop(), "true")
+
+    def _label_edge(self, host: str, value: str) -> None:
+        node = care.node_of(self.inventory, self._manager(), self._host(host))
+        self._manager().run(f"docker node update --label-add edge={value} {node.id}", sudo=True)
 
     def rebalance(self, _: str) -> None:
         """Spread the replicas evenly, as an operator does."""
@@ -213,6 +109,15 @@ class Cluster:
     def start_database(self, _: str) -> None:
         """Start the database."""
         _in_cloud("systemctl start mariadb")
+
+    def stall_storage(self, _: str) -> None:
+        """Let the shared storage stop answering."""
+        self._rehearsal_only("stall the storage")
+        lifecycle.stall_storage(stalled=True)
+
+    def resume_storage(self, _: str) -> None:
+        """Let the shared storage answer again."""
+        lifecycle.stall_storage(stalled=False)
 
     def hide_metrics(self, _: str) -> None:
         """Drop what the autoscaler sends to the edges' metrics."""
@@ -284,12 +189,6 @@ class Cluster:
         )
         self.fleet.to(host).run(script, sudo=True)
 
-    def _manager(self) -> Connection:
-        return seat(self.inventory, self.fleet)
-
-    def _host(self, name: str) -> Host:
-        return next(host for host in self.inventory.host if host.name == name)
-
     def _rehearsal_only(self, what: str) -> None:
         if not self.rehearsed:
             raise OperatorError(
@@ -299,8 +198,6 @@ class Cluster:
 
 def _in_cloud(command: str) -> None:
     """Run a command in the guest that plays the database."""
-    import subprocess
-
     subprocess.run(guests.shell(CLOUD, command), check=True, timeout=60)
 
 

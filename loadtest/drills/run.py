@@ -16,13 +16,12 @@ from loadtest import ledger, recorder, report
 from loadtest.__main__ import differences, environment, locust_command
 from loadtest.drills import judge
 from loadtest.drills.catalogue import Drill, Step
-from loadtest.drills.cluster import SHOP, Cluster
+from loadtest.drills.cluster import Cluster
+from loadtest.drills.observer import SHOP
 from loadtest.drills.tunnel import forwarded
 from loadtest.report import Expectation, Mark, Sample, Story
 from provisioning.errors import OperatorError
 from provisioning.facts import seat
-from provisioning.rehearsal.cloud import ACME_ROOT
-from provisioning.rehearsal.layout import SERVICES
 
 LOOK = 1.0  # seconds between samples
 Say = Callable[[str], None]
@@ -98,16 +97,11 @@ def _fits(drill: Drill, cluster: Cluster) -> None:
 
 
 def _load(drill: Drill, cluster: Cluster, folder: Path) -> subprocess.Popen[bytes]:
-    host = f"https://{cluster.inventory.cluster.domain}"
-    ca, resolve = None, ""
-    if cluster.rehearsed:
-        domain = cluster.inventory.cluster.domain
-        ca, resolve = ACME_ROOT, f"{domain}={SERVICES[domain]}"
-    command = locust_command(drill.scenario, host, drill.users, drill.seconds, drill.users)
+    door = cluster.entrance
+    command = locust_command(drill.scenario, door.url, drill.users, drill.seconds, drill.users)
+    env = environment(folder, door.authority, door.resolve)
     with (folder / "locust.log").open("w") as log:
-        return subprocess.Popen(
-            command, env=environment(folder, ca, resolve), stdout=log, stderr=log
-        )
+        return subprocess.Popen(command, env=env, stdout=log, stderr=log)
 
 
 def _first_request(folder: Path, load: subprocess.Popen[bytes]) -> float:

@@ -60,6 +60,7 @@ class Task:
     created: str
     addresses: Mapping[str, str] = field(default_factory=dict)  # network name to IP address
     reserved: Reserved = (0, 0)
+    slot: int = 0  # which of the service's replicas it is
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,7 @@ def _task(item: Json) -> Task:
         item.get("CreatedAt", ""),
         addresses,
         reservations(item.get("Spec") or {}),
+        int(item.get("Slot") or 0),
     )
 
 

@@ -31,9 +31,16 @@ def test_every_step_of_every_drill_can_be_done() -> None:
 
 def test_failures_are_counted_against_what_is_allowed() -> None:
     requests = [request(1), request(2, error="status 500")]
-    assert judge.failures(Drill("", ()), requests).met is False
-    counted = judge.failures(Drill("", (), failures=None), requests)
+    assert judge.failures(Drill("", ()), requests)[0].met is False
+    (counted,) = judge.failures(Drill("", (), failures=None), requests)
     assert (counted.met, counted.seen) == (None, "1 of 2")
+
+
+@pytest.mark.parametrize(("name", "met"), [("GET /covers/[name]", True), ("GET /", False)])
+def test_what_needs_the_fault_s_victim_is_counted_apart(name: str, met: bool) -> None:
+    requests = [request(1), {**request(2, error="a 503 page"), "name": name}]
+    drill = DRILLS["storage-stall"]
+    assert judge.failures(drill, requests)[0].met is met
 
 
 def test_only_a_proper_page_excuses_a_failure() -> None:

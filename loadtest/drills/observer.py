@@ -1,0 +1,161 @@
+"""What a cluster looks like while it is drilled: replicas, hosts, and what is not well."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+
+from loadtest.drills.entrance import entrance
+from loadtest.report import Sample
+from provisioning import care
+from provisioning.errors import OperatorError
+from provisioning.facts import seat
+from provisioning.fleet import Fleet
+from provisioning.inventory import Host, Inventory
+from provisioning.transport import Connection
+from swarm.autoscaler import swarm_api
+from swarm.autoscaler.loop import ROLLING
+from swarm.autoscaler.swarm_api import Service, Snapshot, Task
+
+SHOP = "app_web"
+EDGE = "edge_traefik"
+_FILTER = "%7B%22desired-state%22%3A%5B%22running%22%5D%7D"
+_ASK = "; echo; ".join(
+    f"curl -sf --max-time 4 --unix-socket /var/run/docker.sock http://docker{path}"
+    for path in ("/services", f"/tasks?filters={_FILTER}", "/nodes")
+)
+
+
+class Observer:
+    """A cluster by its inventory, looked at through a manager that answers."""
+
+    def __init__(self, inventory: Inventory, fleet: Fleet, rehearsed: bool) -> None:
+        self.inventory = inventory
+        self.fleet = fleet
+        self.rehearsed = rehearsed
+        self.entrance = entrance(inventory, rehearsed)
+        self.lost: list[str] = []  # hosts that actions have taken away
+        self.spared: list[str] = []  # hosts that are no edge meanwhile
+        self._seat: Connection | None = None
+
+    def snapshot(self) -> Snapshot:
+        """Read services, tasks and nodes from a manager that answers."""
+        for attempt in (1, 2):
+            try:
+                if self._seat is None:
+                    self._seat = seat(self.inventory, self.fleet)
+                text = self._seat.run(_ASK, sudo=True, timeout=10).stdout
+                services, tasks, nodes = map(json.loads, filter(None, text.splitlines()))
+                return swarm_api.parse(services, tasks, nodes)
+            except (OperatorError, ValueError) as error:
+                self._seat = None
+                if attempt == 2:
+                    raise OperatorError(f"No manager tells how the swarm is: {error}") from None
+        raise AssertionError("unreachable")
+
+    def sample(self) -> Sample:
+        """Describe the moment for the report."""
+        snapshot = self.snapshot()
+        names = {n.id: n.attributes["node.hostname"] for n in snapshot.nodes}
+        running = Counter(names.get(t.node, "?") for t in self.replicas(snapshot))
+        down = [names[n.id] for n in snapshot.nodes if not n.usable]
+        return Sample(time.time(), running, self.service(snapshot).replicas or 0, down)
+
+    @staticmethod
+    def service(snapshot: Snapshot, name: str = SHOP) -> Service:
+        """Find a service."""
+        for service in snapshot.services:
+            if service.name == name:
+                return service
+        raise OperatorError(f"The service {name} does not run here: ./run ops deploy")
+
+    def replicas(self, snapshot: Snapshot) -> list[Task]:
+        """List the shop's replicas that run on hosts that are there."""
+        service = self.service(snapshot)
+        usable = {node.id for node in snapshot.nodes if node.usable}
+        return [
+            task
+            for task in snapshot.tasks
+            if task.service == service.id and task.state == "running" and task.node in usable
+        ]
+
+    def trouble(self) -> str:
+        """Say in a sentence what is not healthy; "" when all is well."""
+        try:
+            snapshot = self.snapshot()
+            shop = self.service(snapshot)
+            members = care.nodes(self._manager())
+        except OperatorError as error:
+            return str(error)
+        down = [n.attributes["node.hostname"] for n in snapshot.nodes if not n.usable]
+        down += [n.hostname for n in members if n.reachability not in ("", "reachable")]
+        if down:
+            return f"These hosts are not ready: {', '.join(sorted(set(down)))}."
+        if len(snapshot.nodes) < len(self.inventory.host):
+            return "Not all hosts of the inventory are in the swarm: ./run ops apply"
+        if shop.update_state in ROLLING:
+            return f"{SHOP} cannot be drilled now: {ROLLING[shop.update_state]}."
+        for name, running, wanted in self._filled(snapshot):
+            if running != wanted:
+                return f"{running} of {wanted} replicas of {name} run."
+        return self.entrance.unheard(
+            {self._name(task, snapshot) for task in self.replicas(snapshot)}
+        )
+
+    def _filled(self, snapshot: Snapshot) -> list[tuple[str, int, int]]:
+        """Give the replicas of each service that run, and how many should."""
+        running = Counter(t.service for t in snapshot.tasks if t.state == "running")
+        edges = sum(n.attributes.get("node.labels.edge") == "true" for n in snapshot.nodes)
+        wanted = {s.id: s.replicas for s in snapshot.services}
+        wanted |= {s.id: edges for s in snapshot.services if s.name == EDGE}
+        return [
+            (s.name, running[s.id], count)
+            for s in snapshot.services
+            if (count := wanted[s.id]) is not None
+        ]
+
+    @staticmethod
+    def _name(task: Task, snapshot: Snapshot) -> str:
+        """Give the name under which a replica answers, as swarm/app.yml has it."""
+        node = next(n for n in snapshot.nodes if n.id == task.node)
+        return f"{node.attributes['node.hostname']}-{task.slot}"
+
+    def wait_until_well(self, seconds: float = 120) -> str:
+        """Wait until nothing is wrong; give what still is."""
+        deadline = time.monotonic() + seconds
+        while (wrong := self.trouble()) and time.monotonic() < deadline:
+            time.sleep(2)
+        return wrong
+
+    def target(self, text: str) -> str:
+        """Find the host that a step means."""
+        snapshot = self.snapshot()
+        names = {n.id: n.attributes["node.hostname"] for n in snapshot.nodes}
+        edges = {h.name for h in self.inventory.host if h.is_edge}
+        if text == "busiest":
+            counts = Counter(names[t.node] for t in self.replicas(snapshot))
+            workers = [name for name, _ in counts.most_common() if name not in edges]
+            if not workers:
+                raise OperatorError("No worker runs a replica of the shop.")
+            return workers[0]
+        if text == "leader":
+            return self._leader()
+        if text == "edge":
+            leader = self._leader()
+            return max(edges - {leader}, default=leader)
+        if text == "spared":
+            return self.spared[-1]
+        if text == "lost":
+            return self.lost[-1]
+        return text
+
+    def _leader(self) -> str:
+        """Find the manager that leads the others."""
+        return next(n.hostname for n in care.nodes(self._manager()) if n.leader)
+
+    def _manager(self) -> Connection:
+        return seat(self.inventory, self.fleet)
+
+    def _host(self, name: str) -> Host:
+        return next(host for host in self.inventory.host if host.name == name)
