@@ -45,7 +45,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
             "bookstore.settings": settings,
             "bookstore.databases": databases,
             "bookstore.csrf_key": derived_key(secret, "csrf"),
-            "bookstore.templates": templating.make_environment(),
+            "bookstore.templates": templating.make_environments(),
         }
     )
     app.extensions["bookstore.versions"] = versions = Versions()

@@ -13,41 +13,47 @@ _TITLES = 2_000  # titles that a beginning of one or two letters is looked for i
 
 
 class Card(NamedTuple):
-    """A book as the listing shows it."""
+    """What the listing shows of a book, and nothing else: equal cards look the same."""
 
     id: int
     title: str
     author: str
-    year: int | None
-    language: str | None
     condition: str
     price: int
     currency: str
     cover: str | None
-    category: str
-    seller_id: int
-    seller_name: str
-    title_key: str
 
 
-class _Overview(NamedTuple):
-    matches: int
-    languages: str | None
+class _Row(NamedTuple):
+    id: int
+    title: str
+    author: str
+    condition: str
+    price: int
+    currency: str
+    cover: str | None
+    seller_name: str | None
+    rank_: int | str | None
+    matches: int | None
 
 
 class Found(NamedTuple):
     """One page. `matches` is how many books there are, at most COUNTED + 1, and None on later
-    pages, which do not count; `after` leads to the next page."""
+    pages, which do not count; `after` leads to the next page; `seller_name` is whose books alone
+    were asked for."""
 
     cards: list[Card]
     matches: int | None
     after: Cursor | None
+    seller_name: str | None = None
 
 
-_CARD = (
-    "b.id, b.title, b.author, b.year, b.language, b.`condition`, b.price, b.currency, b.cover,"
-    " b.category, b.seller_id, b.seller_name, b.title_key"
-)
+def _columns(wish: Search) -> str:
+    seller = "b.seller_name" if wish.seller else "NULL"
+    card = "b.id, b.title, b.author, b.`condition`, b.price, b.currency, b.cover"
+    return f"{card}, {seller} AS seller_name"
+
+
 # sort -> (columns, descending); the id makes every order total.
 _ORDERS = {
     "newest": ("id", True),
@@ -70,30 +76,30 @@ async def _browse_page(source: Source, wish: Search) -> Found:
         f"SELECT id FROM books {_ignore_primary(source)} WHERE {where}{keyset}"
         f" ORDER BY {_order(wish)} LIMIT {PAGE + 1}"
     )
-    cards = await source.all(
-        Card,
-        f"SELECT {_CARD} FROM ({inner}) hits JOIN books b ON b.id = hits.id"
-        f" ORDER BY {_order(wish, 'b')}",
+    key = "b.title_key" if wish.sort == "title" else "NULL"
+    matches = "NULL" if wish.after else f"({_count(source, wish)})"
+    rows = await source.all(
+        _Row,
+        f"SELECT {_columns(wish)}, {key} AS rank_, {matches} AS matches"
+        f" FROM ({inner}) hits JOIN books b ON b.id = hits.id ORDER BY {_order(wish, 'b')}",
         {**values, **more},
     )
-    return Found(cards[:PAGE], None if wish.after else len(cards), _next(wish, cards))
+    return _found(wish, rows)
 
 
-async def overview(source: Source, wish: Search) -> _Overview:
-    """Return how many books a wish without text matches, counted up to COUNTED + 1, and the
-    languages of the books on sale, separated by commas."""
-    where, values = _facets(wish, "books")
-    count = (
-        f"(SELECT COUNT(*) FROM (SELECT 1 FROM books {_ignore_primary(source)}"
-        f" WHERE {where} LIMIT {COUNTED + 1}) some)"
-        if not wish.text
-        else "0"
+def _count(source: Source, wish: Search) -> str:
+    """Return the statement that counts what a wish without text matches, up to COUNTED + 1."""
+    where, _values = _facets(wish, "counted")
+    return (
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM books counted {_ignore_primary(source)}"
+        f" WHERE {where} LIMIT {COUNTED + 1}) some"
     )
-    found = await source.one(
-        _Overview, f"SELECT {count} AS matches, ({_LANGUAGES}) AS languages", values
-    )
-    assert found is not None
-    return found
+
+
+async def languages(source: Source) -> tuple[str, ...]:
+    """Return the languages of the books on sale."""
+    found = await source.value(_LANGUAGES)
+    return tuple(sorted(filter(None, (found or "").split(","))))
 
 
 # GROUP BY on a prefix of an index jumps from language to language instead of reading every entry.
@@ -101,24 +107,6 @@ _LANGUAGES = (
     "SELECT GROUP_CONCAT(language) FROM"
     " (SELECT language FROM books WHERE on_sale = 1 GROUP BY on_sale, language) spoken"
 )
-
-
-class _TextCard(NamedTuple):
-    id: int
-    title: str
-    author: str
-    year: int | None
-    language: str | None
-    condition: str
-    price: int
-    currency: str
-    cover: str | None
-    category: str
-    seller_id: int
-    seller_name: str
-    title_key: str
-    rank_: int
-    matches: int
 
 
 async def _text_page(source: Source, wish: Search) -> Found:
@@ -137,19 +125,15 @@ async def _text_page(source: Source, wish: Search) -> Found:
         " CASE WHEN f.title_key = :key THEN 0 WHEN f.title_key LIKE :key_like THEN 1 ELSE 2 END"
         f" AS rank_ FROM ({ids}) ids {join} books f {force} ON f.id = ids.id AND {where}"
     )
+    key = "b.title_key" if wish.sort == "title" else "hits.rank_"
     rows = await source.all(
-        _TextCard,
-        f"SELECT {_CARD}, hits.rank_, hits.matches FROM (SELECT * FROM ({inner}) ranked"
-        f" WHERE 1 = 1{keyset} ORDER BY {_order(wish)} LIMIT {PAGE + 1}) hits"
+        _Row,
+        f"SELECT {_columns(wish)}, {key} AS rank_, hits.matches"
+        f" FROM (SELECT * FROM ({inner}) ranked WHERE 1 = 1{keyset} ORDER BY {_order(wish)} LIMIT {PAGE + 1}) hits"
         f" JOIN books b ON b.id = hits.id ORDER BY {_order(wish, 'hits')}",
         {**values, **facets, **more, "key": terms.beginning, "key_like": f"{terms.beginning}%"},
     )
-    cards = [Card(*row[:-2]) for row in rows]
-    after = _next(wish, cards)
-    if after is not None and wish.sort == "relevance":
-        after = Cursor(rows[PAGE - 1].rank_, after.id)
-    matches = min(rows[0].matches, COUNTED + 1) if rows else 0
-    return Found(cards[:PAGE], None if wish.after else matches, after)
+    return _found(wish, rows)
 
 
 def _ids(source: Source, terms: search.Terms) -> tuple[str, dict[str, Any]]:
@@ -241,14 +225,17 @@ def _keyset(wish: Search) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _next(wish: Search, cards: list[Card]) -> Cursor | None:
-    if len(cards) <= PAGE:
-        return None
-    last = cards[PAGE - 1]
-    column, _descending = _ORDERS[wish.sort]
-    if column == "title_key":
-        return Cursor(last.title_key, last.id)
-    return Cursor(last.price if column == "price" else 0, last.id)
+def _found(wish: Search, rows: list[_Row]) -> Found:
+    cards = [Card._make(row[:-3]) for row in rows[:PAGE]]
+    matches = None
+    if wish.after is None:
+        matches = min(rows[0].matches or 0, COUNTED + 1) if rows else 0
+    after = None
+    if len(rows) > PAGE:
+        last = rows[PAGE - 1]
+        column, _descending = _ORDERS[wish.sort]
+        after = Cursor(last.price if column == "price" else last.rank_ or 0, last.id)
+    return Found(cards, matches, after, rows[0].seller_name if rows else None)
 
 
 def _ignore_primary(source: Source) -> str:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from bookstore.catalogue import changes, words
 from bookstore.catalogue.domain import GRADE_BY_CODE, Seller, Terms
 from bookstore.catalogue.isbn import isbn10_of
-from bookstore.contracts import HoldLine, Quote
+from bookstore.contracts import Quote
 from bookstore.database import Database, Queries
 
 type Source = Database | Queries
@@ -69,19 +69,6 @@ class Known(NamedTuple):
     year: int | None
     language: str | None
     category: str
-
-
-class _Left(NamedTuple):
-    id: int
-    left: int
-
-
-class _State(NamedTuple):
-    state: str
-
-
-class _Reference(NamedTuple):
-    reference: str
 
 
 async def quotes(source: Source, book_ids: Sequence[int]) -> list[Quote]:
@@ -256,108 +243,6 @@ async def _add_words(source: Queries, words_by_id: Mapping[int, str]) -> None:
 def words_id(source: Source) -> str:
     """Return the name of the column that holds the book's id in the full-text index."""
     return "rowid" if source.dialect == "sqlite" else "book_id"
-
-
-async def take_copies(source: Queries, line: HoldLine, now: int) -> bool:
-    """Take copies off sale; False, and nothing taken, when there are not that many."""
-    # on_sale comes first: MySQL assigns from left to right, so stock is still the old one there.
-    taken = await source.execute(
-        "UPDATE books SET on_sale = (listed = 1 AND stock > :quantity),"
-        " stock = stock - :quantity, updated_at = :now"
-        " WHERE id = :id AND listed = 1 AND stock >= :quantity",
-        {"id": line.book_id, "quantity": line.quantity, "now": now},
-    )
-    if taken:  # the last copy leaves the listings
-        await changes.record(source, [line.book_id], now, listed="1 - on_sale")
-    return taken == 1
-
-
-async def return_copies(source: Queries, line: HoldLine, now: int) -> None:
-    await source.execute(
-        "UPDATE books SET on_sale = listed, stock = stock + :quantity, updated_at = :now"
-        " WHERE id = :id",
-        {"id": line.book_id, "quantity": line.quantity, "now": now},
-    )
-    came_back = f"CASE WHEN stock = {int(line.quantity)} THEN listed ELSE 0 END"
-    await changes.record(source, [line.book_id], now, listed=came_back)
-
-
-async def copies_left(source: Source, book_ids: Sequence[int]) -> dict[int, int]:
-    """Return what is left to sell of each book; nothing of one that is withdrawn or unknown."""
-    rows = await source.all(
-        _Left,
-        "SELECT id, CASE WHEN listed = 1 THEN stock ELSE 0 END AS `left`"
-        " FROM books WHERE id IN :ids",
-        {"ids": list(book_ids)},
-    )
-    return dict.fromkeys(book_ids, 0) | {row.id: row.left for row in rows}
-
-
-async def add_holds(
-    source: Queries, reference: str, lines: Sequence[HoldLine], expires_at: int
-) -> None:
-    await source.execute_many(
-        "INSERT INTO holds (reference, book_id, quantity, state, expires_at)"
-        " VALUES (:reference, :book_id, :quantity, 'held', :expires_at)",
-        [{"reference": reference, "expires_at": expires_at, **line._asdict()} for line in lines],
-    )
-
-
-async def hold_states(source: Source, reference: str) -> set[str]:
-    rows = await source.all(
-        _State, "SELECT state FROM holds WHERE reference = :reference", {"reference": reference}
-    )
-    return {row.state for row in rows}
-
-
-async def hold_lines(source: Source, reference: str) -> list[HoldLine]:
-    """Return the lines of a hold by rising book id."""
-    return await source.all(
-        HoldLine,
-        "SELECT book_id, quantity FROM holds WHERE reference = :reference ORDER BY book_id",
-        {"reference": reference},
-    )
-
-
-async def extend_hold(source: Source, reference: str, expires_at: int) -> None:
-    await source.execute(
-        "UPDATE holds SET expires_at = :expires_at WHERE reference = :reference AND state = 'held'",
-        {"reference": reference, "expires_at": expires_at},
-    )
-
-
-async def forget_released(source: Source, reference: str) -> None:
-    await source.execute(
-        "DELETE FROM holds WHERE reference = :reference AND state = 'released'",
-        {"reference": reference},
-    )
-
-
-async def sell_held(source: Source, reference: str, now: int) -> int:
-    return await source.execute(
-        "UPDATE holds SET state = 'sold'"
-        " WHERE reference = :reference AND state = 'held' AND expires_at > :now",
-        {"reference": reference, "now": now},
-    )
-
-
-async def mark_released(source: Source, reference: str, ran_out_at: int | None) -> int:
-    """Mark a hold as released, held or sold; with `ran_out_at` only if it ran out by then."""
-    which = "IN ('held', 'sold')" if ran_out_at is None else "= 'held' AND expires_at <= :now"
-    return await source.execute(
-        f"UPDATE holds SET state = 'released' WHERE reference = :reference AND state {which}",
-        {"reference": reference} | ({} if ran_out_at is None else {"now": ran_out_at}),
-    )
-
-
-async def expired_references(source: Source, now: int, limit: int) -> list[str]:
-    rows = await source.all(
-        _Reference,
-        "SELECT DISTINCT reference FROM holds WHERE state = 'held' AND expires_at <= :now"
-        " LIMIT :limit",
-        {"now": now, "limit": limit},
-    )
-    return [row.reference for row in rows]
 
 
 class _Imported(NamedTuple):

@@ -34,6 +34,7 @@ class Listing(NamedTuple):
     cards: list[Card]
     matches: int | None
     after: Cursor | None
+    seller_name: str | None
     languages: tuple[str, ...]
 
 
@@ -63,17 +64,12 @@ class Catalogue:
         return {quote.book_id: quote for quote in found}
 
     async def search(self, wish: Search) -> Listing:
-        """Return a page of books, with one query or two."""
+        """Return a page of books, with one query; the languages are asked for once a minute."""
         found = await listing.page(self.database, wish)
-        matches = found.matches
-        uncounted = not wish.text and matches is not None and found.after is not None
-        if uncounted or (wish.after is None and self.clock() >= self._languages_until):
-            seen = await listing.overview(self.database, wish)
-            self._languages = tuple(sorted(filter(None, (seen.languages or "").split(","))))
+        if wish.after is None and self.clock() >= self._languages_until:
+            self._languages = await listing.languages(self.database)
             self._languages_until = self.clock() + MINUTE
-            if uncounted:
-                matches = seen.matches
-        return Listing(found.cards, matches, found.after, self._languages)
+        return Listing(*found, self._languages)
 
     async def book(self, book_id: int) -> Book | None:
         """Return a book that is on sale or sold out; a withdrawn one is nobody's business."""

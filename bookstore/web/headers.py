@@ -10,6 +10,7 @@ from bookstore.settings import Settings
 from bookstore.web import i18n
 from bookstore.web.csrf import check_request
 from bookstore.web.errors import PageError
+from bookstore.web.marks import FLAG
 from bookstore.web.sessions import set_session_cookie
 
 POLICY = (
@@ -37,7 +38,7 @@ def install(app: Quart, settings: Settings) -> None:
         given = request.headers.get("X-Request-ID", "")
         g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
-        i18n.set_language(i18n.choose_language(request))
+        i18n.set_language(str(request.scope.get(FLAG) or i18n.choose_language(request)))
         private = request.path.startswith("/internal/")
         if request.path not in _ANY_HOST and not private and not host_is_ours():
             raise PageError(400, "This server does not answer under that host name.")

@@ -27,7 +27,8 @@ _language: ContextVar[str] = ContextVar("language", default="en")
 
 
 @cache
-def _translations(language: str) -> NullTranslations:
+def translations(language: str) -> NullTranslations:
+    """Return the catalogues of a language, all parts in one."""
     first: GNUTranslations | None = None
     for path in sorted((LOCALE_DIR / language).glob("*.po")):
         with path.open("rb") as file:
@@ -35,11 +36,11 @@ def _translations(language: str) -> NullTranslations:
         compiled = io.BytesIO()
         write_mo(compiled, catalogue)
         compiled.seek(0)
-        translations = GNUTranslations(compiled)
+        part = GNUTranslations(compiled)
         if first is None:
-            first = translations
+            first = part
         else:
-            first.add_fallback(translations)
+            first.add_fallback(part)
     return first or NullTranslations()
 
 
@@ -74,13 +75,13 @@ def language() -> str:
 
 def gettext(message: str, **variables: object) -> str:
     """Translate `message` and fill in its %(name)s variables."""
-    text = _translations(language()).gettext(message)
+    text = translations(language()).gettext(message)
     return text % variables if variables else text
 
 
 def ngettext(singular: str, plural: str, number: int, **variables: object) -> str:
     """Translate the form that fits `number`; %(num)s is the number."""
-    text = _translations(language()).ngettext(singular, plural, number)
+    text = translations(language()).ngettext(singular, plural, number)
     return text % {"num": number, **variables}
 
 
@@ -110,12 +111,22 @@ def _decimal(amount: int, currency: str) -> Decimal:
 
 def number(value: int) -> str:
     """Write a whole number with the language's separators."""
-    return str(format_decimal(value, locale=_locale()))
+    return _number(value, _locale())
+
+
+@lru_cache(maxsize=1024)
+def _number(value: int, locale: str) -> str:
+    return str(format_decimal(value, locale=locale))
 
 
 def date(moment: int) -> str:
     """Write the day of a moment in milliseconds (UTC)."""
-    return str(format_date(datetime.fromtimestamp(moment / 1000, UTC), "medium", _locale()))
+    return _date(moment // 86_400_000, _locale())
+
+
+@lru_cache(maxsize=1024)
+def _date(day: int, locale: str) -> str:
+    return str(format_date(datetime.fromtimestamp(day * 86_400, UTC), "medium", locale))
 
 
 def date_time(moment: int) -> str:
@@ -137,7 +148,12 @@ def iso(moment: int) -> str:
 
 def language_name(code: str) -> str:
     """Return the name of a language code (ISO 639) in the language in use, or the code itself."""
-    name = str(Locale.parse(language()).languages.get(code, code))
+    return _language_name(code, language())
+
+
+@lru_cache(maxsize=256)
+def _language_name(code: str, language: str) -> str:
+    name = str(Locale.parse(language).languages.get(code, code))
     return name[:1].upper() + name[1:]
 
 

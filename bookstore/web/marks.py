@@ -7,7 +7,8 @@ import secrets
 
 from quart import has_request_context, request
 
-FLAG = "bookstore.page_cache"  # in the ASGI scope of a request whose answer may be kept
+# In the ASGI scope of a request whose answer may be kept; its value is the page's language.
+FLAG = "bookstore.page_cache"
 CSRF_MARK = f"mark-{secrets.token_hex(12)}-csrf"
 KEY_MARK = f"mark-{secrets.token_hex(12)}-key"
 

@@ -27,7 +27,7 @@ from quart import Response
 from bookstore.settings import Settings
 from bookstore.web import i18n
 from bookstore.web.csrf import token_of
-from bookstore.web.health import REGISTRY, REQUESTS, SECONDS
+from bookstore.web.health import REGISTRY, counters
 from bookstore.web.idempotency import new_key
 from bookstore.web.marks import CSRF_MARK, FLAG, KEY_MARK, rendering_for_everybody
 from bookstore.web.sessions import TOKEN, cookie_name, new_token, session_cookie
@@ -107,9 +107,8 @@ class _Entry:
         self.compressible = kind.startswith(_COMPRESSIBLE) and len(body) > 400
         self.etag = b'W/"' + hashlib.sha256(body).hexdigest()[:20].encode() + b'"'
         self.encoded: dict[bytes, bytes] = {b"identity": body}
-        self.count = REQUESTS.labels("GET", route, str(status))
-        self.not_modified = REQUESTS.labels("GET", route, "304")
-        self.seconds = SECONDS.labels(route)
+        self.count, self.seconds = counters("GET", route, status)
+        self.not_modified, _seconds = counters("GET", route, 304)
 
     def size(self) -> int:
         return sum(map(len, self.encoded.values())) + 1024
@@ -221,7 +220,7 @@ class PageCache:
                 if not message.get("more_body", False):
                     answered.set()
 
-        inner = {**scope, FLAG: True} if page else {**scope}
+        inner = {**scope, FLAG: key.language} if page else {**scope}
         # The shop must answer in full: what it says to a condition is not worth keeping.
         inner["headers"] = [
             (name, value)

@@ -1,12 +1,19 @@
 """Pages and fragments from one template, with Jinja's synchronous environment (Quart's own is
-asynchronous and takes twice the time)."""
+asynchronous and takes twice the time).
+
+Templates are compiled once for each language. What then is the same on every page, such as texts
+without variables and addresses without numbers, becomes part of the compiled template.
+"""
 
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
 from quart import Response, current_app, request
 
 from bookstore.settings import Settings
@@ -26,43 +33,90 @@ def templates_dir() -> Path:
     return beside if beside.is_dir() else _PACKAGE / "_templates"
 
 
-def make_environment() -> Environment:
-    """Return the environment of every template."""
-    environment = Environment(
-        loader=FileSystemLoader(templates_dir()),
-        autoescape=True,
-        auto_reload=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        lambda message: i18n._translations(i18n.language()).gettext(message),
-        lambda one, many, n: i18n._translations(i18n.language()).ngettext(one, many, n),
-        newstyle=True,
-    )
-    environment.filters.update(
-        date=i18n.date,
-        date_time=i18n.date_time,
-        time=i18n.time,
-        iso=i18n.iso,
-        number=i18n.number,
-        language_name=i18n.language_name,
-    )
-    environment.globals.update(
-        urls=urls,
-        money=i18n.money,
-        csrf_token=csrf_token,
-        idempotency_key=key_for_forms,
-        static=static_url,
-        languages=i18n.LANGUAGES,
-        language=i18n.language,
-        here=i18n.requested_address,
-        looks_signed_in=looks_signed_in,
-    )
-    environment.globals["macros"] = environment.get_template("macros.html").make_module()
-    return environment
+class Templates(Environment):
+    """The templates in one language."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__(
+            loader=FileSystemLoader(templates_dir()),
+            autoescape=True,
+            auto_reload=False,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        translations = i18n.translations(language)
+        self.install_gettext_callables(  # type: ignore[attr-defined]
+            translations.gettext, translations.ngettext, newstyle=True
+        )
+        self.filters.update(
+            date=i18n.date,
+            date_time=i18n.date_time,
+            time=i18n.time,
+            iso=i18n.iso,
+            number=i18n.number,
+            language_name=i18n.language_name,
+        )
+        self.globals.update(
+            urls=urls,
+            money=i18n.money,
+            csrf_token=csrf_token,
+            idempotency_key=key_for_forms,
+            static=static_url,
+            languages=i18n.LANGUAGES,
+            language=i18n.language,
+            here=i18n.requested_address,
+            looks_signed_in=looks_signed_in,
+        )
+        self._constant: dict[str, Callable[..., Any]] = {
+            # Newstyle gettext fills in its variables with %, none here.
+            "_": lambda text: Markup(translations.gettext(text)) % {},  # noqa: S704 - ours
+            "static": static_url,
+            "language": lambda: language,
+        }
+        self.globals["macros"] = self.get_template("macros.html").make_module()
+
+    def compile(self, source: Any, *arguments: Any, **options: Any) -> Any:
+        """Compile a template after working out what does not change."""
+        if isinstance(source, str):
+            name, filename = (*arguments, None, None)[:2]
+            source = _Constants(self, self._constant).visit(self.parse(source, name, filename))
+        return super().compile(source, *arguments, **options)
+
+
+class _Constants(NodeTransformer):
+    """Put the value of a call in its place where its arguments are written out."""
+
+    def __init__(self, environment: Environment, constant: dict[str, Callable[..., Any]]) -> None:
+        self._environment = environment
+        self._constant = constant
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:
+        self.generic_visit(node)
+        function = self._function(node.node)
+        if function is None or node.dyn_args or node.dyn_kwargs:
+            return node
+        try:
+            values = [argument.as_const() for argument in node.args]
+            named = {pair.key: pair.value.as_const() for pair in node.kwargs}
+            value = function(*values, **named)
+        except (nodes.Impossible, TypeError):
+            return node
+        return nodes.Const(value, lineno=node.lineno, environment=self._environment)
+
+    def _function(self, callee: nodes.Node) -> Callable[..., Any] | None:
+        if isinstance(callee, nodes.Name):
+            return self._constant.get(callee.name)
+        if isinstance(callee, nodes.Getattr) and isinstance(callee.node, nodes.Name):
+            found: Callable[..., Any] | None = getattr(urls, callee.attr, None)
+            return found if callee.node.name == "urls" else None
+        return None
+
+
+def make_environments() -> dict[str, Templates]:
+    """Return the templates in every language."""
+    return {language: Templates(language) for language in i18n.LANGUAGES}
 
 
 @cache
@@ -91,6 +145,14 @@ def render_fragment(template: str, fragment: str, *, status: int = 200, **contex
     return _response("".join(loaded.blocks[fragment](scope)), status)
 
 
+def macro(template: str, name: str, **context: Any) -> Callable[..., Markup]:
+    """Return a macro of a template, in the language in use, as a function."""
+    function: Callable[..., Markup] = getattr(
+        _environment().get_template(template).make_module(context), name
+    )
+    return function
+
+
 def _response(html: str, status: int) -> Response:
     response = Response(html, status=status, content_type="text/html; charset=utf-8")
     response.headers["Vary"] = VARY
@@ -114,5 +176,5 @@ def origin() -> str:
 
 
 def _environment() -> Environment:
-    environment: Environment = current_app.extensions["bookstore.templates"]
-    return environment
+    environments: dict[str, Templates] = current_app.extensions["bookstore.templates"]
+    return environments[i18n.language()]

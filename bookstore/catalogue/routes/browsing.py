@@ -13,6 +13,7 @@ from bookstore.catalogue.routes.common import (
     category_names,
     grade_meanings,
     grade_names,
+    listing_parts,
     public,
     the_catalogue,
 )
@@ -37,12 +38,12 @@ async def index() -> Response:
         "matches": found.matches,
         "counted": COUNTED,
         "next_page": urls.home(**wish.address(after=found.after)) if found.after else None,
-        "book_languages": [code for code in found.languages if code not in wish.languages]
-        + list(wish.languages),
-        "grades": grade_names(),
+        "parts": listing_parts(),
+        "book_languages": tuple(code for code in found.languages if code not in wish.languages)
+        + wish.languages,
         "categories": category_names(),
         "canonical": urls.home(**wish.address(after=None)),
-        "seller_name": found.cards[0].seller_name if wish.seller and found.cards else None,
+        "seller_name": found.seller_name,
     }
     if not wants_fragment():
         return cacheable(public(page(TEMPLATE, **context)), LISTINGS)

@@ -1,11 +1,19 @@
 """What the pages of the catalogue share."""
 
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from markupsafe import Markup
 from quart import Blueprint, Response, current_app
 
 from bookstore.catalogue.domain import CATEGORIES, GRADES, LARGEST_ID
+from bookstore.catalogue.listing import Card
 from bookstore.catalogue.service import Catalogue
 from bookstore.settings import Settings
+from bookstore.web import i18n
 from bookstore.web.i18n import gettext as _
+from bookstore.web.templating import macro
 
 blueprint = Blueprint("catalogue", __name__)
 # Numbers that no database can hold are no ids of anything: 404.
@@ -22,19 +30,51 @@ def the_settings() -> Settings:
     return settings
 
 
+class ListingParts(NamedTuple):
+    """Parts of the listing as functions; what they made is kept by their arguments."""
+
+    cards: Callable[[Iterable[Card]], Markup]
+    choices: Callable[..., Markup]
+
+
+def listing_parts() -> ListingParts:
+    """Return the parts of the listing in the language of the request."""
+    return _listing_parts(i18n.language())
+
+
+@cache
+def _listing_parts(_language: str) -> ListingParts:
+    template = "catalogue/_listing.html"
+    context = {"grades": grade_names(), "categories": category_names()}
+    card = lru_cache(maxsize=2048)(macro(template, "card", **context))
+    return ListingParts(
+        cards=lambda cards: Markup("").join(map(card, cards)),
+        choices=lru_cache(maxsize=128)(macro(template, "choices", **context)),
+    )
+
+
 def grade_names() -> dict[str, str]:
     """Return the names of the grades by code in the language of the request."""
-    return {grade.code: _(grade.name) for grade in GRADES}
+    return _names(i18n.language())[0]
 
 
 def grade_meanings() -> dict[str, str]:
     """Return what each grade promises, by code."""
-    return {grade.code: _(grade.means) for grade in GRADES}
+    return _names(i18n.language())[1]
 
 
 def category_names() -> dict[str, str]:
     """Return the names of the categories by code."""
-    return {code: _(name) for code, name in CATEGORIES.items()}
+    return _names(i18n.language())[2]
+
+
+@cache
+def _names(_language: str) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    return (
+        {grade.code: _(grade.name) for grade in GRADES},
+        {grade.code: _(grade.means) for grade in GRADES},
+        {code: _(name) for code, name in CATEGORIES.items()},
+    )
 
 
 def public(response: Response) -> Response:
