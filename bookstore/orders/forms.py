@@ -1,8 +1,10 @@
 """The forms of orders."""
 
+from functools import cache
 from typing import Any
 
 from babel import Locale
+from markupsafe import Markup
 from wtforms import SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import (
@@ -14,6 +16,7 @@ from wtforms.validators import (
     Regexp,
     ValidationError,
 )
+from wtforms.widgets import html_params
 
 from bookstore.orders.domain import CARRIERS, COUNTRIES, MAX_ID, MAX_QUANTITY
 from bookstore.orders.payments import Card, card_of
@@ -42,6 +45,33 @@ class QuantityForm(ShopForm):
     quantity = _quantity(0)
 
 
+@cache
+def _countries(language: str) -> list[SelectChoice]:
+    """Return the countries that can be chosen, by their names in a language."""
+    names = Locale.parse(language).territories
+    choices = (SelectChoice(code, names[code]) for code in COUNTRIES)
+    return sorted(choices, key=lambda choice: str(choice.label))
+
+
+@cache
+def _country_options(language: str, chosen: str) -> Markup:
+    """Return the options of the list of countries, which take a tenth of a page to render."""
+    return Markup().join(
+        Markup("<option {}>{}</option>").format(
+            html_params(value=choice.value, selected=choice.value == chosen), choice.label
+        )
+        for choice in _countries(language)
+    )
+
+
+def _country_list(field: Any, **attributes: Any) -> Markup:
+    """Render the list of countries with its options kept for each language and choice."""
+    chosen = field.data if field.data in COUNTRIES else ""
+    written = html_params(id=field.id, name=field.name, **attributes)
+    options = _country_options(i18n.language(), chosen)
+    return Markup("<select {}>{}</select>").format(written, options)
+
+
 class CheckoutForm(ShopForm):
     """Where to send the books, and by whom."""
 
@@ -61,6 +91,7 @@ class CheckoutForm(ShopForm):
         lazy_gettext("Country"),
         [InputRequired()],
         default="ES",
+        widget=_country_list,
         render_kw={"autocomplete": "shipping country"},
     )
     carrier = SelectField(
@@ -72,10 +103,7 @@ class CheckoutForm(ShopForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = Locale.parse(i18n.language()).territories
-        self["country"].choices = sorted(
-            (SelectChoice(code, names[code]) for code in COUNTRIES), key=lambda choice: choice.label
-        )
+        self["country"].choices = _countries(i18n.language())
 
 
 class PaymentForm(ShopForm):

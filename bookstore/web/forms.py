@@ -1,15 +1,23 @@
 """Forms: WTForms in the reader's language. Tokens and keys are checked elsewhere, for every
 request alike; a form here only reads and validates fields."""
 
+from functools import cache
 from typing import Any
 
 from quart import request
 from wtforms import FileField, Form
 from wtforms import IntegerField as AnyIntegerField
+from wtforms.i18n import get_translations
 from wtforms.validators import ValidationError
 
 from bookstore.web import i18n
 from bookstore.web.i18n import gettext as _
+
+
+@cache
+def _translations(language: str) -> Any:
+    """Return WTForms' own texts in a language; it would look for their files for each form."""
+    return get_translations([language])
 
 
 class ShopForm(Form):  # type: ignore[misc]  # WTForms publishes no types
@@ -17,9 +25,7 @@ class ShopForm(Form):  # type: ignore[misc]  # WTForms publishes no types
 
     class Meta:
         def get_translations(self, form: Form) -> Any:
-            from wtforms.i18n import get_translations
-
-            return get_translations([i18n.language()])
+            return _translations(i18n.language())
 
     @classmethod
     async def from_request(cls, **defaults: Any) -> "ShopForm":
