@@ -133,6 +133,29 @@ class Cluster(Resource, CloudFormationModel):
         )
 
 
+class Instance(Resource, CloudFormationModel):
+    """A database by itself; moto's stacks cannot put one into a subnet group."""
+
+    def make(self) -> None:
+        self.name = self.name.lower()
+        boto3.client("rds", self.region).create_db_instance(
+            DBInstanceIdentifier=self.name,
+            DBInstanceClass=self.properties["DBInstanceClass"],
+            Engine=self.properties["Engine"],
+            AllocatedStorage=int(self.properties["AllocatedStorage"]),
+            MasterUsername="u",
+            MasterUserPassword="password",
+            DeletionProtection=str(self.properties["DeletionProtection"]).lower() == "true",
+        )
+
+    def destroy(self) -> None:
+        assert self.definition["DeletionPolicy"] == "Snapshot"
+        boto3.client("rds", self.region).delete_db_instance(
+            DBInstanceIdentifier=self.name,
+            FinalDBSnapshotIdentifier=self.name.replace("-instance-", "-snapshot-instance-"),
+        )
+
+
 class LoadBalancer(Resource, CloudFormationModel):
     TYPE = "AWS::ElasticLoadBalancingV2::LoadBalancer"  # moto's is never a network load balancer
 
@@ -217,15 +240,13 @@ def apply_whole(change_set: ChangeSet) -> None:
     stack.output_map = stack._create_output_map()
 
 
-def instance_or_aurora(original: Any) -> classmethod[Any, Any, Any]:
-    """Let an instance of an Aurora cluster be a name only; moto knows none made by a stack."""
-
-    def make(cls: Any, name: str, definition: dict[str, Any], *rest: Any, **kwargs: Any) -> Any:
-        if "DBClusterIdentifier" in definition["Properties"]:
-            return nothing("Aurora")(name, rest[1], definition)
-        return original.__func__(cls, name, definition, *rest, **kwargs)
-
-    return classmethod(make)
+def instance_or_aurora(
+    cls: Any, name: str, definition: dict[str, Any], account: str, region: str, **kwargs: Any
+) -> Resource:
+    """Make a database, or let an instance of an Aurora cluster be a name only."""
+    aurora = "DBClusterIdentifier" in definition["Properties"]
+    kind = nothing("Aurora") if aurora else Instance
+    return kind.create_from_cloudformation_json(name, definition, account, region)
 
 
 def delete_vpc(original: Any) -> Any:
@@ -244,6 +265,6 @@ def fill(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill the gaps for one test."""
     monkeypatch.setattr(ChangeSet, "diff", changes_of_parameters)
     monkeypatch.setattr(ChangeSet, "apply", apply_whole)
-    made = DBInstance.__dict__["create_from_cloudformation_json"]
-    monkeypatch.setattr(DBInstance, "create_from_cloudformation_json", instance_or_aurora(made))
+    make = classmethod(instance_or_aurora)
+    monkeypatch.setattr(DBInstance, "create_from_cloudformation_json", make)
     monkeypatch.setattr(VPCBackend, "delete_vpc", delete_vpc(VPCBackend.delete_vpc))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from provisioning.cloud.events import Event
 from provisioning.cloud.operations import Installation, describe
+from provisioning.cloud.settings import LIMITED
 from provisioning.cloud.workers import token_name
 from provisioning.errors import OperatorError
 
@@ -31,9 +33,14 @@ def test_a_plan_leaves_nothing(install: Install) -> None:
     assert [stack for _, stack in installation.status()] == [None, None, None]
 
 
-@pytest.mark.parametrize("kind", ["swarm", "scaling-group"])
-def test_up_then_nothing_to_do_then_down_to_nothing(install: Install, kind: str) -> None:
-    installation = install(cloud={"kind": kind}, shop={"hosted_zone": hosted_zone(install())})
+@pytest.mark.parametrize(
+    ("kind", "limits"), [("swarm", {}), ("scaling-group", {}), ("swarm", LIMITED)]
+)
+def test_up_then_nothing_to_do_then_down_to_nothing(
+    install: Install, kind: str, limits: dict[str, Any]
+) -> None:
+    zone = hosted_zone(install())
+    installation = install(cloud={"kind": kind}, shop={"hosted_zone": zone}, **limits)
     aws = installation.aws
     before = leftovers(installation)
     assert up(installation)
