@@ -79,7 +79,7 @@ class Scaler:
         """Follow the policy."""
         present = view.cluster(seen, group, self.rules.boot_time)
         decision, self.memory = decide(present, self.rules, self.memory, self.clock())
-        size = f"{len(present.hosts)} workers"
+        size = f"{len(present.hosts)} worker{'' if len(present.hosts) == 1 else 's'}"
         size += f" and {len(present.coming)} coming" if present.coming else ""
         self._news("decision", f"{size}: {_words(decision)}")
         if self.dry_run or not (decision.grow or decision.shrink):
