@@ -130,7 +130,8 @@ def _inventory(settings: Settings, args: argparse.Namespace) -> None:
     members, silent = inventory_file.gather(installation.aws, outputs)
     secrets = inventory_file.secret_files(installation.aws, outputs)
     inventory_file.write(args.output, inventory_file.text(settings, outputs, members), secrets)
-    print(f"Wrote {args.output} with {len(members)} hosts, and {args.output.parent / 'secrets'}.")
+    count = f"{len(members)} host{'' if len(members) == 1 else 's'}"
+    print(f"Wrote {args.output} with {count}, and {args.output.parent / 'secrets'}.")
     if silent:
         print(
             f"Left out, because their console shows no host key yet: {', '.join(silent)}. "

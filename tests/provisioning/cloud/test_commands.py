@@ -10,6 +10,7 @@ import pytest
 from provisioning.cli import main
 from provisioning.cloud import inventory_file
 from provisioning.cloud.aws import Aws
+from provisioning.errors import OperatorError
 from provisioning.inventory import load
 from tests.provisioning.cloud.conftest import AMI, REGION
 
@@ -30,7 +31,7 @@ def config(tmp_path: Path, account: Aws, monkeypatch: pytest.MonkeyPatch) -> str
     def get(url: str, timeout: float) -> httpx.Response:
         return httpx.Response(200, text=f"PEM of {url}\n", request=httpx.Request("GET", url))
 
-    monkeypatch.setattr(inventory_file.httpx, "get", get)
+    monkeypatch.setattr(httpx, "get", get)
     return str(path)
 
 
@@ -57,7 +58,7 @@ def test_from_nothing_to_an_inventory_and_back(
     output = tmp_path / "made" / "cluster.toml"
     output.parent.mkdir()
     made = says("inventory", "--output", str(output))
-    assert "with 1 hosts" in made  # moto's consoles show no host key
+    assert "with 1 host, and " in made  # moto's consoles show no host key
     assert "Left out, because their console shows no host key yet: i-" in made
     inventory = load(output)
     assert inventory.node_group is not None
@@ -90,6 +91,6 @@ def test_a_download_that_fails_says_from_where(monkeypatch: pytest.MonkeyPatch) 
     def get(url: str, timeout: float) -> httpx.Response:
         raise httpx.ConnectError("no route")
 
-    monkeypatch.setattr(inventory_file.httpx, "get", get)
-    with pytest.raises(inventory_file.OperatorError, match=r"truststore\.pki.*\(no route\)"):
+    monkeypatch.setattr(httpx, "get", get)
+    with pytest.raises(OperatorError, match=r"truststore\.pki.*\(no route\)"):
         inventory_file.fetch_authority(REGION)
