@@ -38,6 +38,7 @@ class Scaler:
     failed: bool = False  # whether something went wrong in the last round
     _offered: str | None = None  # the token that new machines may have; None: not known
     _said: dict[str, str] = field(default_factory=dict)
+    _released: set[str] = field(default_factory=set)
 
     def round(self) -> bool:
         """Look once and act; tell whether anything was changed. A failure is said, not raised."""
@@ -52,7 +53,13 @@ class Scaler:
         self._news(
             "trouble", f"The last host asked for did not come: {group.trouble}", group.trouble
         )
-        arriving = [m for m in group.machines if not m.leaving and not view.joined(seen, m)]
+        # A cloud may go on showing for a while what has been given back: that is none that comes.
+        self._released &= {m.name for m in group.machines}
+        arriving = [
+            m
+            for m in group.machines
+            if not (m.leaving or m.name in self._released or view.joined(seen, m))
+        ]
         for name, step in self._steps(seen, group, arriving):
             changed = self._try(name, step) or changed
         # What has just been changed is looked at before anything is decided.
@@ -179,6 +186,7 @@ class Scaler:
         if self.dry_run:
             return False
         self.provider.release(machine)
+        self._released.add(machine.name)
         self._unlist(machine.name)
         self.say(f"{machine.name} is given back.")
         return True

@@ -241,7 +241,7 @@ def apply_whole(change_set: ChangeSet) -> None:
 
 
 def instance_or_aurora(
-    cls: Any, name: str, definition: dict[str, Any], account: str, region: str, **kwargs: Any
+    cls: Any, /, name: str, definition: dict[str, Any], account: str, region: str, **kwargs: Any
 ) -> Resource:
     """Make a database, or let an instance of an Aurora cluster be a name only."""
     aurora = "DBClusterIdentifier" in definition["Properties"]
