@@ -129,7 +129,8 @@ async def _text_page(source: Source, wish: Search) -> Found:
     rows = await source.all(
         _Row,
         f"SELECT {_columns(wish)}, {key} AS rank_, hits.matches"
-        f" FROM (SELECT * FROM ({inner}) ranked WHERE 1 = 1{keyset} ORDER BY {_order(wish)} LIMIT {PAGE + 1}) hits"
+        f" FROM (SELECT * FROM ({inner}) ranked WHERE 1 = 1{keyset}"
+        f" ORDER BY {_order(wish)} LIMIT {PAGE + 1}) hits"
         f" JOIN books b ON b.id = hits.id ORDER BY {_order(wish, 'hits')}",
         {**values, **facets, **more, "key": terms.beginning, "key_like": f"{terms.beginning}%"},
     )
