@@ -152,7 +152,7 @@ def test_the_migration_has_the_settings_and_secrets_of_the_shop() -> None:
 
 def test_every_service_with_tables_of_its_own_is_migrated_with() -> None:
     label = {"deploy": {"labels": {"bookstore.migrate": "true"}}}
-    stacks = {
+    stacks: dict[str, dict[str, Any]] = {
         "edge": {"services": {"traefik": {}}},
         "services": {"services": {"accounts": label, "catalogue": label, "none": {"deploy": {}}}},
     }
