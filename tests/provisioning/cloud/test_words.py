@@ -233,6 +233,7 @@ def test_the_inventory_is_one_that_apply_takes(
         "FilesHost": "fs-1.efs.eu-west-1.amazonaws.com",
         "BastionAddress": "203.0.113.5",
         "BastionHostKey": host_keys.make().public,
+        "Group": "bookstore-workers",
     }
     members = [
         inventory_file.Member("manager1", "manager", "10.0.32.5", "a", host_keys.make().public),
@@ -244,6 +245,8 @@ def test_the_inventory_is_one_that_apply_takes(
     inventory = load_inventory(path)
     assert [h.name for h in inventory.host] == ["manager1", "i-0abc"]
     assert all(h.jump == "bastion" for h in inventory.host)
+    assert inventory.node_group is not None
+    assert inventory.node_group.name == "bookstore-workers"
     assert (tmp_path / "secrets/database_url").stat().st_mode & 0o777 == 0o600
 
 
