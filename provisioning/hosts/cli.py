@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import time
 from datetime import UTC, datetime
 
@@ -48,6 +49,8 @@ def scale_hosts(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) ->
         print(f"{datetime.now(UTC):%H:%M:%S}  {fleet.redact(text)}", flush=True)
 
     say(f"{fewest} to {most} workers, made by {inventory.node_group.provider}.")
+    for stop in (signal.SIGINT, signal.SIGTERM):  # a service manager's stop is like Ctrl-C
+        signal.signal(stop, signal.default_int_handler)
     scaler = Scaler(inventory, fleet, provider, rules, say, time.monotonic, args.dry_run)
     while True:
         changed = scaler.round()

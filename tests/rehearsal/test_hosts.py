@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import time
@@ -40,9 +39,12 @@ def scaling(log: Path) -> Iterator[None]:
             yield
             assert process.poll() is None
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
-            print(log.read_text())
+            process.terminate()
+            try:
+                assert process.wait(30) == 130  # stopped as by Ctrl-C, not killed
+            finally:
+                process.kill()
+                print(log.read_text())
 
 
 def pin(replicas: int) -> None:
