@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bookstore import importing
-from bookstore.database import DatabaseUnavailable
+from bookstore.queries import DatabaseUnavailable
 from bookstore.settings import Settings, SettingsError, load_settings
 
 

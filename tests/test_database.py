@@ -8,14 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bookstore.database import (
-    ConnectionLost,
-    Database,
-    DatabaseUnavailable,
-    Duplicate,
-    Queries,
-    SQLiteConnection,
-)
+from bookstore.database import Database
+from bookstore.queries import ConnectionLost, DatabaseUnavailable, Duplicate, Queries
+from bookstore.sqlite import SQLiteConnection
 from tests.support.mariadb import MariaDB
 
 

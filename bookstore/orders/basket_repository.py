@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bookstore.database import Conflict, Database, Duplicate, Queries
+from bookstore.database import Database
+from bookstore.queries import Conflict, Duplicate, Queries
 
 type Source = Database | Queries
 

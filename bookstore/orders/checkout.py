@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused
-from bookstore.database import Database, Duplicate, Queries
+from bookstore.database import Database
 from bookstore.orders import basket_repository as basket_rows
 from bookstore.orders import domain, metrics, repository, saga
 from bookstore.orders import payment_repository as money
@@ -23,6 +23,7 @@ from bookstore.orders.domain import (
     Shipment,
 )
 from bookstore.orders.payments import Intent, IntentState
+from bookstore.queries import Duplicate, Queries
 
 
 class NotOrderable(Exception):

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 from bookstore.clock import DAY, Clock
-from bookstore.database import Database, Duplicate, Queries
+from bookstore.database import Database
 from bookstore.orders import metrics, payments, repository
 from bookstore.orders import payment_repository as money
 from bookstore.orders.domain import Order, OrderState, may_pay
 from bookstore.orders.payments import Card, Intent, IntentState
 from bookstore.orders.saga import Saga
+from bookstore.queries import Duplicate, Queries
 
 DELIVERY_SECONDS = 2.0  # how often the simulated gateway looks for webhooks to deliver
 _AT_ONCE = 200

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from quart import Response, current_app, make_response, request
 
 from bookstore.clock import DAY, SECOND, now
-from bookstore.database import Database, DatabaseUnavailable, Duplicate
+from bookstore.database import Database
+from bookstore.queries import DatabaseUnavailable, Duplicate
 from bookstore.web.errors import PageError
 from bookstore.web.i18n import gettext as _
 from bookstore.web.marks import KEY_MARK, rendering_for_everybody
