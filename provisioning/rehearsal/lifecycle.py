@@ -63,8 +63,7 @@ def up(managers: int, workers: int) -> tuple[Host, ...]:
 def current_hosts() -> tuple[Host, ...]:
     """List the rehearsal's hosts, none when there is no rehearsal."""
     if not MEMBERS.exists():
-        old = STATE / "size.json"  # for rehearsals that are up today
-        return hosts(*json.loads(old.read_text())) if old.exists() else ()
+        return ()
     return tuple(parse_host(name) for name in json.loads(MEMBERS.read_text())["hosts"])
 
 
