@@ -68,12 +68,10 @@ class Search:
         }
 
     @property
-    def filtered(self) -> bool:
-        """Tell whether facets narrow the listing down."""
-        return bool(
-            self.conditions or self.languages or self.categories
-            or self.price_min is not None or self.price_max is not None
-        )  # fmt: skip
+    def filtered(self) -> int:
+        """Count the choices that narrow the listing down; a range of prices is one."""
+        priced = self.price_min is not None or self.price_max is not None
+        return len(self.conditions) + len(self.languages) + len(self.categories) + priced
 
 
 def default_sort(text: str) -> str:

@@ -16,6 +16,16 @@ document.addEventListener("htmx:after:swap", () => {
   }
 });
 
+// On a narrow screen the filters are folded away; who opened them finds them open after each choice.
+let filtersOpen = false;
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches(".facets details")) filtersOpen = event.target.open;
+}, true);
+document.addEventListener("htmx:after:swap", () => {
+  const filters = document.querySelector(".facets details");
+  if (filters) filters.open = filtersOpen;
+});
+
 // Forms that send themselves when a choice changes (data-autosubmit); without scripts a button does.
 document.addEventListener("change", (event) => {
   const form = event.target.form; // the choice may stand outside of its form

@@ -167,3 +167,20 @@ def test_adding_to_the_basket_shows_in_the_header(browser: Browser, site: str) -
     expect(page.locator("#basket-badge")).to_have_text("1")
     expect(page.locator("#toasts p").first).to_be_visible()
     page.context.close()
+
+
+def test_filters_on_a_phone_stay_as_the_reader_left_them(browser: Browser, site: str) -> None:
+    """Folded away over a filtered list that was come to, open while somebody chooses."""
+    context = browser.new_context(
+        base_url=site, locale="en-GB", viewport={"width": 390, "height": 800}
+    )
+    page = context.new_page()
+    page.goto("/?condition=good")
+    fine = page.locator(".facets input[name=condition][value=fine]")
+    expect(page.locator(".facets summary")).to_contain_text("Filters (1)")
+    expect(fine).not_to_be_visible()
+    page.locator(".facets summary").click()
+    fine.check()
+    expect(page.locator(".facets summary")).to_contain_text("Filters (2)")
+    expect(fine).to_be_visible()
+    context.close()
