@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
+
+from loadtest.connections import Connections
 
 FOLDER = "LOADTEST_RUN"  # the environment variable that names the run's folder
 
@@ -54,6 +56,12 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 continue
 
 
+def describe(response: Any, connections: Connections) -> None:
+    """Hand on to `record_request` what carried the request that was just answered, or not."""
+    seen = {"opened": round(connections.opened, 4), "sent": connections.sent}
+    response.request_meta["context"] = {**response.request_meta["context"], **seen}
+
+
 def record_request(
     request_type: str,
     name: str,
@@ -61,6 +69,7 @@ def record_request(
     response: Any,
     exception: Exception | None,
     start_time: float,
+    context: Mapping[str, Any],
     **_: object,
 ) -> None:
     """Note a request: Locust's `request` event calls this."""
@@ -73,4 +82,6 @@ def record_request(
         status=getattr(response, "status_code", 0) or 0,
         replica=headers.get("x-served-by") or "",
         error=None if exception is None else str(exception)[:300],
+        opened=context.get("opened", 0),  # its connection, at first
+        sent=context.get("sent", 1),
     )

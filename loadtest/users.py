@@ -15,6 +15,7 @@ from locust import FastHttpUser, between, events
 from urllib3.filepost import encode_multipart_formdata
 
 from loadtest import behaviours, recorder
+from loadtest.connections import Connections
 from loadtest.pages import Form, Page
 
 File = tuple[str, bytes, str]  # name, content, type
@@ -57,6 +58,8 @@ class Person(FastHttpUser):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
+        pool = self.client.client.clientpool
+        self.connections = self.client.client.clientpool = Connections(**pool.client_args)
         self.random = random.Random()
         self.email = ""  # once there is an account
         self.pictures: set[str] = set()  # those that the browser keeps
@@ -124,6 +127,7 @@ class Person(FastHttpUser):
         with self.client.request(
             method, path, name=name, catch_response=True, allow_redirects=False, **options
         ) as response:
+            recorder.describe(response, self.connections)
             headers = {k.lower(): v for k, v in (response.headers or {}).items()}
             status = response.status_code or 0
             is_text = headers.get("content-type", "").startswith("text/")
