@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from provisioning.inventory import Inventory, NodeGroup
 from provisioning.stacks import as_mapping, render, variables
@@ -53,3 +54,34 @@ def test_replicas_are_asked_for_beyond_the_hosts_room_only_where_hosts_come(name
     group = NodeGroup(provider="rehearsal", size=(1, 3))
     assert allowed(inventory()) == {"false"}
     assert allowed(inventory().model_copy(update={"node_group": group})) == {"true"}
+
+
+@pytest.mark.parametrize("name", ["app", "services"])
+def test_readers_get_a_page_where_the_edges_find_no_replica(name: str) -> None:
+    dynamic = yaml.safe_load((SWARM / "edge/traefik.yml").read_text())["http"]
+    labels = as_mapping(services("edge")["socket"]["deploy"]["labels"])
+    closed = ("/internal", "/metrics", "/healthz", "/readyz")
+    assert all(f"!PathPrefix(`{p}`)" in labels["traefik.http.routers.away.rule"] for p in closed)
+    assert dynamic["middlewares"]["away"]["errors"]["service"] == "away@swarm"
+    for one in services(name).values():
+        routers = {
+            key: value.split(",")
+            for key, value in as_mapping(one["deploy"]["labels"]).items()
+            if key.endswith(".middlewares")
+        }
+        assert all("away@file" in chain for chain in routers.values())
+    page = (SWARM / "edge/away.html").read_text()
+    assert 'id="main"' in page
+    assert "file /away.html" in (SWARM / "edge/socket.cfg").read_text()
+
+
+def test_an_edge_that_stops_can_be_told_from_a_dead_one_until_its_ports_are_closed() -> None:
+    command = services("edge")["traefik"]["command"]
+    given = dict(option.removeprefix("--").split("=", 1) for option in command if "=" in option)
+    assert given["ping.terminatingstatuscode"] == "404"
+
+    def open_for(entry: str) -> int:
+        key = f"entrypoints.{entry}.transport.lifecycle.requestacceptgracetimeout"
+        return int(given[key].removesuffix("s"))
+
+    assert open_for("ping") > open_for("web") == open_for("websecure")

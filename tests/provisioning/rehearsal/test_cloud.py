@@ -20,6 +20,21 @@ def test_the_load_balancer_spreads_over_every_edge_and_checks_its_ping(managers:
     assert len(checks) == 2
 
 
+def test_a_dead_edges_connections_are_ended_within_two_seconds_a_stopping_ones_are_kept() -> None:
+    text = load_balancer_config(3)
+    assert text.count("http-check disable-on-404") == 2
+    lines = [line.split() for line in text.splitlines()]
+    timeouts = {
+        float(line[2].removesuffix("ms")) for line in lines if line[:2] == ["timeout", "check"]
+    }
+    for line in (line for line in lines if line[:1] == ["default-server"]):
+        given = dict(zip(line, line[1:], strict=False))
+        assert given["on-marked-down"] == "shutdown-sessions"
+        inter, fast = (float(given[key].removesuffix("ms")) for key in ("inter", "fastinter"))
+        times = int(given["fall"])
+        assert max(timeouts) * times + inter + fast * (times - 1) < 2000
+
+
 def test_edges_see_the_load_balancers_own_address_which_they_believe() -> None:
     lines = [line.split() for line in load_balancer_config(1).splitlines()]
     sources = [line[1] for line in lines if line[:1] == ["source"]]
