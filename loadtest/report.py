@@ -34,10 +34,11 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment worth a line in the plots, in seconds since the epoch."""
+    """A moment worth a line in the plots, in seconds since the epoch; when it was done with."""
 
     at: float
     text: str
+    done: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Story:
     samples: Sequence[Sample] = ()
     audit: Audit | None = None
     notes: Sequence[str] = ()
+    broken: Sequence[Entry] | None = None  # what was in flight on a lost edge; None: no edge was
 
     @property
     def passed(self) -> bool:
@@ -127,6 +129,7 @@ def render(story: Story) -> str:
         _by_page(story.requests),
         "<h2>Requests that failed</h2>",
         _failures(failures, _begin(story)),
+        _broken(story),
         "<h2>The ledger</h2>",
         _ledger(story.audit),
         f"<footer>Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC</footer></main></html>",
@@ -284,6 +287,28 @@ def _failures(failures: Sequence[Entry], begin: float) -> str:
     ]
     more = f"<p>… and {len(failures) - 500} more.</p>" if len(failures) > 500 else ""
     return _table(("second", "request", "status", "ms", "what was wrong"), rows) + more
+
+
+def _broken(story: Story) -> str:
+    """List what was in flight on a lost edge."""
+    if story.broken is None:
+        return ""
+    begin = _begin(story)
+    rows = (
+        (
+            f"{float(r['at']) - begin:.2f}",
+            r["name"],
+            f"{float(r['ms']):.0f}",
+            f"{float(r['at']) - float(r['opened']):.1f}",
+            r["sent"],
+            r["error"] or "answered when sent again",
+        )
+        for r in story.broken
+    )
+    head = ("second", "request", "ms", "connection's age, s", "sent", "what came of it")
+    return "<h2>In flight on the lost edge</h2>" + (
+        _table(head, rows) if story.broken else "<p>Nothing.</p>"
+    )
 
 
 def _ledger(audit: Audit | None) -> str:

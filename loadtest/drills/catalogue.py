@@ -47,6 +47,8 @@ class Drill:
     spike: bool = False  # judge the autoscaler
     never_fewer: bool = False  # replicas may not be taken away while the fault lasts
     even: bool = False  # the replicas must end evenly spread
+    cut: float | None = None  # seconds after which what was in flight on a lost edge has an answer
+    outage: float | None = None  # seconds after which the shop answers although all replicas died
     answers: float | None = None  # seconds in which the shop answers once the fault is over
 
 
@@ -64,6 +66,9 @@ DRILLS: dict[str, Drill] = {
         (Step(20, "crash-all-but-one"), Step(65, "boot-all")),
         failures=None,
         seconds=110,
+        only_503=True,
+        # Detection 7.5 s, restart delay 1 s, start period 15 s, the edges' look 4 s and check 1 s.
+        outage=28.5,
     ),
     "drain": Drill(
         "A worker is emptied for maintenance and taken back.",
@@ -88,6 +93,7 @@ DRILLS: dict[str, Drill] = {
         failures=None,
         managers=3,
         reroute=2,
+        cut=3,
     ),
     "manager-loss": Drill(
         "The leading manager of three loses its power. It is no edge meanwhile, so that this shows "
@@ -127,10 +133,13 @@ DRILLS: dict[str, Drill] = {
         spike=True,
     ),
     "metrics-outage": Drill(
-        "The autoscaler can no longer read the edges' metrics while people shop.",
-        (Step(20, "hide-metrics"), Step(70, "show-metrics")),
-        undo=(Step(0, "show-metrics"),),
-        seconds=90,
+        "The autoscaler can no longer read the edges' metrics while people shop on more replicas "
+        "than the fewest; without load it would take them away after 40 s.",
+        (Step(45, "hide-metrics"), Step(115, "show-metrics")),
+        prepare=(Step(0, "tune-autoscaler"),),
+        undo=(Step(0, "show-metrics"), Step(0, "reset-autoscaler")),
+        users=36,
+        seconds=130,
         never_fewer=True,
     ),
     "host-returns": Drill(

@@ -17,7 +17,7 @@ from provisioning.rehearsal.layout import CLOUD
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
 
 AUTOSCALER = "autoscaler_autoscaler"
-SETTLE = 20.0  # seconds for an edge to drain and stop
+SETTLE = 25.0  # seconds for an edge to drain and stop
 
 
 class Cluster(Observer):
@@ -131,17 +131,22 @@ class Cluster(Observer):
     def tune_autoscaler(self, _: str) -> None:
         """Scale by requests per second, and down soon, so that a drill shows both in minutes."""
         self._label(measure="requests", target=str(REQUESTS_EACH), **{"down.window": "40s"})
-        self._manager().run(f"docker service scale --detach {SHOP}=2", sudo=True)
+        self._fewest()
 
     def reset_autoscaler(self, _: str) -> None:
         """Scale as swarm/app.yml says."""
         self._label(measure="in_flight", target="4", **{"down.window": "300s"})
+        self._fewest()
 
     def note_five_times_the_load(self, _: str) -> None:
         """Mark the moment; the load's shape does it."""
 
     def note_the_load_ends(self, _: str) -> None:
         """Mark the moment; the load's shape does it."""
+
+    def _fewest(self) -> None:
+        count = self.inventory.cluster.replicas[0]
+        self._manager().run(f"docker service scale --detach {SHOP}={count}", sudo=True)
 
     def _label(self, **labels: str) -> None:
         self._update(
@@ -163,9 +168,8 @@ class Cluster(Observer):
                 care.activate(self.inventory, self.fleet, self._host(name), _quiet)
             self.lost.remove(name)
 
-    def act(self, action: str, target: str) -> str:
+    def act(self, action: str, host: str) -> str:
         """Do what a step says; give it in words."""
-        host = self.target(target) if target else ""
         method: Callable[[str], None] = getattr(self, action.replace("-", "_"))
         method(host)
         return f"{action.replace('-', ' ')} {host}".strip()

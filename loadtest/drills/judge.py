@@ -13,6 +13,7 @@ from loadtest.report import Expectation, Mark, Sample
 
 Entry = Mapping[str, Any]
 SLOW = 1000.0  # ms: a request that took longer met the fault
+NOTICED = 2.0  # seconds within which the load balancer has noticed a lost edge
 
 
 def expectations(
@@ -25,6 +26,10 @@ def expectations(
 ) -> list[Expectation]:
     """Judge everything but the ledger."""
     made = failures(drill, requests)
+    if drill.cut is not None and marks:
+        made += in_flight(drill.cut, requests, marks[0])
+    if drill.outage is not None and marks:
+        made.append(outage(drill.outage, requests, samples, marks[0].at))
     if drill.only_503:
         made.append(proper_pages(requests))
     if drill.outcome:
@@ -35,12 +40,9 @@ def expectations(
     if drill.answers is not None:
         made.append(answers_again(drill.answers, requests, marks[-1].at))
     if drill.never_fewer:
-        made.append(never_fewer(samples, marks))
-    if drill.even and samples:
-        spread = samples[-1].replicas
-        uneven = max(spread.values(), default=0) - min(spread.values(), default=0)
-        seen = ", ".join(f"{host} {count}" for host, count in sorted(spread.items()))
-        made.append(Expectation("replicas evenly spread at the end", "by one", seen, uneven <= 1))
+        made.append(never_fewer(samples, marks, minimum))
+    if drill.even:
+        made.append(evenly_spread(samples))
     if drill.spike:
         made += scaling(requests, samples, marks, minimum)
     return made
@@ -105,12 +107,71 @@ def answers_again(limit: float, requests: Sequence[Entry], over: float) -> Expec
     return Expectation(what, f"{limit:g} s", f"{max(last, 0):.1f} s", last <= limit)
 
 
-def never_fewer(samples: Sequence[Sample], marks: Sequence[Mark]) -> Expectation:
-    """No replica is taken away while the fault lasts."""
+def broken_in_flight(requests: Sequence[Entry], fault: Mark) -> list[Entry]:
+    """List what was in flight on a lost edge: no answer came over a connection from before.
+
+    A request that was answered when it was sent again, over another connection, is one of them.
+    """
+    return [
+        r
+        for r in requests
+        if (r["error"] is not None or r["sent"] > 1)
+        and 0 < r["opened"] < fault.done
+        and r["at"] < fault.at + NOTICED
+        and r["at"] + r["ms"] / 1000 >= fault.at
+    ]
+
+
+def in_flight(limit: float, requests: Sequence[Entry], fault: Mark) -> list[Expectation]:
+    """Only what was in flight on the lost edge breaks, and it does not wait for long."""
+    broken = broken_in_flight(requests, fault)
+    again = sum(r["error"] is None for r in broken)
+    ended = max((r["at"] + r["ms"] / 1000 - fault.at for r in broken), default=0.0)
+    known = {id(r) for r in broken}
+    others = sum(r["error"] is not None and id(r) not in known for r in requests)
+    seen = f"{len(broken)}, {again} of them answered when sent again"
+    return [
+        Expectation("broken in flight on the lost edge", "listed", seen, None),
+        Expectation("the last of them had ended after", f"{limit:g} s", f"{ended:.1f} s",
+                    ended <= limit),
+        Expectation("other requests that failed", "0", str(others), others == 0),
+    ]  # fmt: skip
+
+
+def outage(
+    limit: float, requests: Sequence[Entry], samples: Sequence[Sample], fault: float
+) -> Expectation:
+    """Requests fail only where the fault took every replica, and only until new ones run."""
+    before = [s.replicas for s in samples if s.at <= fault]
+    lost = {host for s in samples for host in s.down}
+    alive = sum(n for host, n in (before[-1] if before else {}).items() if host not in lost)
+    failed = [float(r["at"]) - fault for r in requests if r["error"] is not None]
+    seen = f"{alive} left; " + (
+        f"failures from {min(failed):.1f} s to {max(failed):.1f} s" if failed else "none"
+    )
+    if alive:
+        return Expectation("failures while replicas are left", "none", seen, not failed)
+    met = not failed or (min(failed) > -SLOW / 1000 and max(failed) <= limit)
+    wanted = f"within {limit:g} s of the fault"
+    return Expectation("failures while no replica is left", wanted, seen, met)
+
+
+def evenly_spread(samples: Sequence[Sample]) -> Expectation:
+    """No worker has two replicas more than another, those without any included."""
+    spread = samples[-1].replicas if samples else {}
+    uneven = max(spread.values(), default=9) - min(spread.values(), default=0)
+    seen = ", ".join(f"{host} {count}" for host, count in sorted(spread.items()))
+    return Expectation("replicas evenly spread at the end", "by one", seen, uneven <= 1)
+
+
+def never_fewer(samples: Sequence[Sample], marks: Sequence[Mark], minimum: int) -> Expectation:
+    """No replica is taken away while the fault lasts, and there are some that could be."""
     during = [s.configured for s in samples if marks[0].at <= s.at <= marks[-1].at]
     fell = sum(b < a for a, b in itertools.pairwise(during))
     seen = f"{min(during, default=0)} to {max(during, default=0)}"
-    return Expectation("replicas meanwhile", "never fewer", seen, bool(during) and not fell)
+    wanted = f"never fewer, more than {minimum}"
+    met = bool(during) and not fell and during[0] > minimum
+    return Expectation("replicas meanwhile", wanted, seen, met)
 
 
 def scaling(

@@ -58,7 +58,9 @@ class Observer:
         """Describe the moment for the report."""
         snapshot = self.snapshot()
         names = {n.id: n.attributes["node.hostname"] for n in snapshot.nodes}
-        running = Counter(names.get(t.node, "?") for t in self.replicas(snapshot))
+        shop = [n for n in snapshot.nodes if n.attributes.get("node.labels.shop") == "true"]
+        running = Counter({names[n.id]: 0 for n in shop if n.usable})
+        running.update(names.get(t.node, "?") for t in self.replicas(snapshot))
         down = [names[n.id] for n in snapshot.nodes if not n.usable]
         return Sample(time.time(), running, self.service(snapshot).replicas or 0, down)
 
@@ -129,7 +131,9 @@ class Observer:
         return wrong
 
     def target(self, text: str) -> str:
-        """Find the host that a step means."""
+        """Find the host that a step means; "" where it means none."""
+        if not text:
+            return ""
         snapshot = self.snapshot()
         names = {n.id: n.attributes["node.hostname"] for n in snapshot.nodes}
         edges = {h.name for h in self.inventory.host if h.is_edge}

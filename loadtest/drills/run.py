@@ -51,7 +51,7 @@ def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
     watch = threading.Thread(target=_watch, args=(cluster, samples, over), daemon=True)
     try:
         for step in drill.prepare:
-            cluster.act(step.action, step.target)
+            cluster.act(step.action, cluster.target(step.target))
         if drill.prepare:
             time.sleep(10)
         if wrong := cluster.wait_until_well(60):
@@ -70,7 +70,7 @@ def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         over.set()
         for step in drill.undo:
             with suppress(OperatorError, subprocess.SubprocessError):
-                cluster.act(step.action, step.target)
+                cluster.act(step.action, cluster.target(step.target))
         cluster.mend()
     wrong = cluster.wait_until_well(150)
     if drill.outcome:
@@ -120,9 +120,10 @@ def _steps(
 ) -> None:
     for step in steps:
         time.sleep(max(0.0, begin + step.at - time.time()))
+        host = cluster.target(step.target)  # looking for it is no part of the fault
         at = time.time()
-        text = cluster.act(step.action, step.target)
-        marks.append(Mark(at, text))
+        text = cluster.act(step.action, host)
+        marks.append(Mark(at, text, time.time()))
         say(f"  {at - begin:5.1f} s  {text}")
 
 
@@ -144,6 +145,8 @@ def _tell(
     requests = recorder.read(folder, "requests")
     minimum = cluster.inventory.cluster.replicas[0]
     story = Story(name, drill.about, requests, marks=marks, samples=samples)
+    if drill.cut is not None and marks:
+        story.broken = judge.broken_in_flight(requests, marks[0])
     story.expectations += judge.expectations(drill, requests, samples, marks, state, minimum)
     url = sa.make_url(cluster.inventory.cluster.database_url_file.read_text().strip())
     connection = seat(cluster.inventory, cluster.fleet)

@@ -10,8 +10,11 @@ from loadtest.drills.cluster import Cluster
 from loadtest.report import Expectation, Mark, Sample
 
 
-def request(at: float, ms: float = 20, error: str | None = None) -> dict[str, object]:
-    return {"at": at, "ms": ms, "name": "GET /", "status": 200, "error": error}
+def request(
+    at: float, ms: float = 20, error: str | None = None, opened: float = 1, sent: int = 1
+) -> dict[str, object]:
+    answer = {"name": "GET /", "status": 200, "error": error}
+    return {"at": at, "ms": ms, "opened": opened, "sent": sent, **answer}
 
 
 def found(made: list[Expectation], what: str) -> Expectation:
@@ -88,7 +91,63 @@ def test_how_the_replicas_followed(counts: tuple[int, ...], unmet: list[str]) ->
     assert sum(not e.met for e in made) == len(unmet)
 
 
-@pytest.mark.parametrize(("counts", "met"), [((3, 3, 4, 4), True), ((3, 4, 3, 3), False)])
+@pytest.mark.parametrize(
+    ("counts", "met"),
+    [((3, 3, 4, 4), True), ((3, 4, 3, 3), False), ((2, 2, 2, 2), False)],
+)
 def test_no_replica_may_go_while_the_metrics_are_away(counts: tuple[int, ...], met: bool) -> None:
     marks = [Mark(0, "hide metrics"), Mark(3, "show metrics")]
-    assert judge.never_fewer(samples(*counts), marks).met is met
+    assert judge.never_fewer(samples(*counts), marks, minimum=2).met is met
+
+
+FAULT = Mark(20, "crash", 20.5)
+
+
+@pytest.mark.parametrize(
+    ("one", "broken", "ended", "others"),
+    [
+        (request(19.5, 30, opened=5), False, True, True),  # over before the fault
+        (request(19.5, 2300, "hung up", opened=5), True, True, True),
+        (request(19.5, 2300, opened=5, sent=2), True, True, True),  # hung up, and sent again
+        (request(21, 1000, "hung up", opened=20.2), True, True, True),  # opened before it was dead
+        (request(21, 3000, "hung up", opened=5), True, False, True),  # waited until 24 s
+        (request(21, 30000, "timeout", opened=5), True, False, True),
+        (request(21, 500, "refused", opened=21), False, True, False),  # a new connection
+        (request(22.5, 500, "hung up", opened=5), False, True, False),  # noticed by then
+        (request(10, 500, "status 500", opened=5), False, True, False),  # nothing was lost yet
+        (request(10, 12000, opened=5), False, True, True),  # slow, and answered
+    ],
+)
+def test_only_what_was_in_flight_on_the_lost_edge_may_break(
+    one: dict[str, object], broken: bool, ended: bool, others: bool
+) -> None:
+    assert bool(judge.broken_in_flight([one], FAULT)) is broken
+    made = judge.in_flight(3, [one, request(30, opened=25)], FAULT)
+    assert [e.met for e in made] == [None, ended, others]
+
+
+@pytest.mark.parametrize(
+    ("survivors", "failed", "met"),
+    [
+        (0, [21, 47], True),
+        (0, [], True),
+        (0, [49], False),  # 29 s after the fault
+        (0, [12, 21], False),  # before it
+        (1, [], True),
+        (1, [21], False),
+    ],
+)
+def test_requests_fail_only_where_no_replica_is_left(
+    survivors: int, failed: list[float], met: bool
+) -> None:
+    seen = [Sample(19, {"a": 2, "b": survivors}, 2), Sample(27, {"b": survivors}, 2, ["a"])]
+    requests = [request(at, error="a 503 page") for at in failed]
+    assert judge.outage(28.5, requests, seen, fault=20).met is met
+
+
+@pytest.mark.parametrize(
+    ("spread", "met"),
+    [({"a": 1, "b": 1, "c": 0}, True), ({"a": 2, "b": 2, "c": 0}, False), ({}, False)],
+)
+def test_a_worker_without_replicas_counts_in_the_spread(spread: dict[str, int], met: bool) -> None:
+    assert judge.evenly_spread([Sample(0, spread, 2)]).met is met
