@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest import ledger
+from loadtest.drills import table
 from loadtest.drills.catalogue import DRILLS
 from loadtest.drills.cluster import Cluster
-from loadtest.drills.run import Verdict, carry_out
+from loadtest.drills.run import NotHereError, Verdict, carry_out
+from loadtest.drills.table import Row
 from provisioning.errors import OperatorError
 from provisioning.fleet import Fleet
-from provisioning.inventory import check_files, load
+from provisioning.inventory import Inventory, check_files, load
 from provisioning.redaction import Redactor
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "drills"
+NOT_HERE = "not possible here"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run drills; 0 when all passed, 1 when one failed, 2 when one could not be run."""
+    """Run drills; 0 when all passed, 1 when one failed, 2 when one could not be run.
+
+    Of `all`, those that need a larger cluster are left out and said so; with --strict that is 2.
+    """
     args = _parser().parse_args(argv)
     if args.drill == "list":
         for name, drill in DRILLS.items():
@@ -38,26 +45,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OperatorError as error:
         print(error, file=sys.stderr)
         return 2
-    rows: list[tuple[str, str, str]] = []
+    rows: list[Row] = []
     with Fleet(inventory.jump, Redactor()) as fleet:
         cluster = Cluster(inventory, fleet, rehearsed=path.resolve() == REHEARSED.resolve())
         for name in names:
             try:
                 verdict = carry_out(name, DRILLS[name], cluster, folder / name, _say)
-            except (OperatorError, ledger.LedgerError) as error:
+            except NotHereError as error:
+                rows.append(Row(name, f"{NOT_HERE}: {error}"))
+                _say(f"{name}: {rows[-1].verdict}.")
+                continue
+            except (OperatorError, ledger.LedgerError, subprocess.SubprocessError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
-                rows.append((name, "not run", str(error)))
+                rows.append(Row(name, f"not run: {error}"))
                 continue
             print(show(verdict), flush=True)
+            rows.append(table.row(name, verdict.story))
             if args.publish:
-                PUBLISHED.mkdir(parents=True, exist_ok=True)
-                shutil.copy(verdict.path, PUBLISHED / verdict.path.name)
-            rows.append((name, "passed" if verdict.story.passed else "FAILED", _figures(verdict)))
+                _publish(verdict.path, rows[-1], inventory)
     if len(names) > 1:
-        print("\n" + "\n".join(f"{name:<20} {how:<8} {figures}" for name, how, figures in rows))
+        print("\n" + table.text(rows))
     print(f"\nReports: {folder}")
-    outcomes = {how for _, how, _ in rows}
-    return 2 if "not run" in outcomes else 1 if "FAILED" in outcomes else 0
+    return status(rows, strict=args.strict or len(names) == 1)
+
+
+def status(rows: Sequence[Row], *, strict: bool) -> int:
+    """Give the exit status; a drill for which the cluster is too small counts if `strict`."""
+    verdicts = [row.verdict for row in rows]
+    if any(v.startswith("not run") or (strict and v.startswith(NOT_HERE)) for v in verdicts):
+        return 2
+    return 1 if "FAILED" in verdicts else 0
+
+
+def _publish(report: Path, row: Row, inventory: Inventory) -> None:
+    """Keep a drill's report and its line in the table."""
+    shutil.copy(report, PUBLISHED / report.name)
+    managers = sum(host.role == "manager" for host in inventory.host)
+    when = f"{time.strftime('%Y-%m-%d')}, {managers} + {len(inventory.host) - managers} hosts"
+    page = PUBLISHED / "README.md"
+    page.write_text(table.published(page.read_text(), [row], when, list(DRILLS)))
 
 
 def show(verdict: Verdict) -> str:
@@ -71,14 +97,6 @@ def show(verdict: Verdict) -> str:
         lines += [f"      {f.kind}: {f.what}" for f in verdict.story.audit.findings[:10]]
     how = "passed" if verdict.story.passed else "FAILED"
     return "\n".join([*lines, f"  {verdict.name} {how}: {verdict.path}"])
-
-
-def _figures(verdict: Verdict) -> str:
-    """Give the figures of a drill for the table."""
-    chosen = ("requests that failed", "detection", "rescheduled", "first decision")
-    return ", ".join(
-        f"{e.what} {e.seen}" for e in verdict.story.expectations if e.what.startswith(chosen)
-    )
 
 
 def _say(text: str) -> None:
@@ -99,7 +117,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--folder", type=Path, help="where to keep reports (default: var/drills/…)")
     parser.add_argument(
-        "--publish", action="store_true", help="copy the reports to docs/drills as well"
+        "--publish",
+        action="store_true",
+        help="keep the reports and their lines in the table of docs/drills as well",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="status 2 also where `all` leaves out what this cluster is too small for",
     )
     return parser
 

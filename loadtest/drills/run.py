@@ -22,8 +22,10 @@ from loadtest.drills.tunnel import forwarded
 from loadtest.report import Expectation, Mark, Sample, Story
 from provisioning.errors import OperatorError
 from provisioning.facts import seat
+from provisioning.inventory import Inventory
 
 LOOK = 1.0  # seconds between samples
+BETWEEN = 180.0  # seconds that a cluster may take to recover from what was done to it before
 Say = Callable[[str], None]
 
 
@@ -36,10 +38,20 @@ class Verdict:
     path: Path
 
 
+class NotHereError(OperatorError):
+    """The cluster is too small for a drill: one sentence."""
+
+
 def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say) -> Verdict:
-    """Run one drill; raise OperatorError, having changed nothing, when the cluster is not well."""
-    _fits(drill, cluster)
-    if wrong := cluster.wait_until_well(90):
+    """Run one drill; raise OperatorError, having changed nothing, when the cluster is not well.
+
+    NotHereError where the cluster is too small for it.
+    """
+    fits(drill, cluster.inventory)
+    if wrong := cluster.trouble():
+        say(f"{name}: waiting until the cluster is healthy. {wrong}")
+        wrong = cluster.wait_until_well(BETWEEN)
+    if wrong:
         raise OperatorError(
             f"The cluster is not healthy to begin with, so nothing is broken: {wrong}"
         )
@@ -86,14 +98,14 @@ def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
     return Verdict(name, story, path)
 
 
-def _fits(drill: Drill, cluster: Cluster) -> None:
-    managers = sum(h.role == "manager" for h in cluster.inventory.host)
-    workers = len(cluster.inventory.host) - managers
-    if managers < drill.managers or workers < drill.workers:
-        raise OperatorError(
-            f"It needs {drill.managers} manager(s) and {drill.workers} workers; "
-            f"the inventory has {managers} and {workers}."
-        )
+def fits(drill: Drill, inventory: Inventory) -> None:
+    """Raise NotHereError where a cluster is too small for a drill."""
+    managers = sum(h.role == "manager" for h in inventory.host)
+    have = {"manager": managers, "worker": len(inventory.host) - managers}
+    for role, needed in (("manager", drill.managers), ("worker", drill.workers)):
+        if have[role] < needed:
+            number = {2: "two", 3: "three"}.get(needed, str(needed))
+            raise NotHereError(f"it needs {number} {role}s")
 
 
 def _load(drill: Drill, cluster: Cluster, folder: Path) -> subprocess.Popen[bytes]:

@@ -1,5 +1,7 @@
 """What plays AWS is configured for the hosts there are."""
 
+from itertools import pairwise
+
 import pytest
 
 from provisioning.rehearsal.cloud import load_balancer_config, resolver_config
@@ -28,7 +30,7 @@ def test_a_dead_edges_connections_are_ended_within_two_seconds_a_stopping_ones_a
         float(line[2].removesuffix("ms")) for line in lines if line[:2] == ["timeout", "check"]
     }
     for line in (line for line in lines if line[:1] == ["default-server"]):
-        given = dict(zip(line, line[1:], strict=False))
+        given = dict(pairwise(line))
         assert given["on-marked-down"] == "shutdown-sessions"
         inter, fast = (float(given[key].removesuffix("ms")) for key in ("inter", "fastinter"))
         times = int(given["fall"])

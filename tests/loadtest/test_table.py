@@ -1,0 +1,108 @@
+"""The table of verdicts, printed and published."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from loadtest.drills import table
+from loadtest.drills.__main__ import status
+from loadtest.drills.catalogue import DRILLS
+from loadtest.drills.run import NotHereError, fits
+from loadtest.drills.table import BEGIN, END, Row
+from loadtest.ledger import Audit
+from loadtest.report import Expectation, Story
+from provisioning.inventory import Inventory
+
+PASSED = Row("drain", "passed", ("900", "0", "0", "0, 0, 0", "–", "24.3 s", "0.0 s"))
+FAILED = Row("edge-loss", "FAILED", ("901", "5", "0", "0, 0, 0", "5.9 s", "–", "1.2 s"))
+NOT_RUN = Row("manager-loss", "not possible here: it needs three managers")
+ORDER = list(DRILLS)
+
+
+def story(*expectations: Expectation) -> Story:
+    requests: list[dict[str, object]] = [
+        {"error": None},
+        {"error": "a 503 page"},
+        {"error": "status 502"},
+    ]
+    audit = Audit()
+    audit.add("lost", "Order 1 does not exist.")
+    return Story("drain", "", requests, list(expectations), audit=audit)
+
+
+def test_a_row_sums_a_drill_up() -> None:
+    told = story(
+        Expectation("detection", "", "6.0 s", None),
+        Expectation("rerouted (last slow or failed request began)", "2 s", "3.0 s", False),
+    )
+    assert table.row("drain", told).cells == (
+        *("drain", "FAILED", "3", "2", "1", "1, 0, 0", "6.0 s", "–", "3.0 s"),
+    )
+    assert table.row("drain", story()).verdict == "passed"
+
+
+def test_the_printed_table_has_a_line_for_each_drill_with_its_columns_aligned() -> None:
+    head, drain, edge, manager = table.text([PASSED, FAILED, NOT_RUN]).splitlines()
+    for name in ("Requests", "Detection", "Rerouted"):
+        column = head.index(name)
+        assert drain[column - 2 : column] == edge[column - 2 : column] == "  "
+        assert drain[column] != " "
+    assert manager.split("  ")[0] == "manager-loss"
+    assert manager.endswith("not possible here: it needs three managers")
+
+
+def test_publishing_replaces_rows_and_keeps_the_rest_of_the_page() -> None:
+    page = f"Above\n\n{BEGIN}\n{END}\n\nBelow {PASSED.name}\n"
+    page = table.published(page, [FAILED, NOT_RUN, PASSED], "then", ORDER)
+    assert page.startswith("Above\n")
+    assert page.endswith("\nBelow drain\n")
+    rows = [line for line in page.splitlines() if line.startswith("| [")]
+    assert [r.split("](")[0] for r in rows] == ["| [drain", "| [edge-loss"]  # as in the catalogue
+    assert "| **FAILED** |" in rows[1]
+    better = Row("edge-loss", "passed", FAILED.figures)
+    again = table.published(page, [better], "now", ORDER)
+    assert [line for line in again.splitlines() if line.startswith("| [")] == [
+        rows[0],
+        rows[1].replace("**FAILED**", "passed").replace("then", "now"),
+    ]
+
+
+def test_a_page_without_marks_is_left_alone() -> None:
+    with pytest.raises(table.TableError, match="no table to publish in"):
+        table.published("Only prose", [PASSED], "now", ORDER)
+
+
+@pytest.mark.parametrize(
+    ("rows", "lenient", "strict"),
+    [
+        ([PASSED], 0, 0),
+        ([PASSED, NOT_RUN], 0, 2),
+        ([PASSED, NOT_RUN, FAILED], 1, 2),
+        ([FAILED, Row("drain", "not run: the cluster is not healthy")], 2, 2),
+    ],
+)
+def test_the_status_says_whether_all_passed(rows: list[Row], lenient: int, strict: int) -> None:
+    assert (status(rows, strict=False), status(rows, strict=True)) == (lenient, strict)
+
+
+@pytest.mark.parametrize(
+    ("name", "managers", "workers", "needs"),
+    [
+        ("edge-loss", 1, 3, "it needs three managers"),
+        ("worker-loss", 3, 1, "it needs two workers"),
+        ("edge-loss", 3, 2, ""),
+    ],
+)
+def test_a_drill_says_what_it_needs(name: str, managers: int, workers: int, needs: str) -> None:
+    hosts = [SimpleNamespace(role="manager")] * managers + [
+        SimpleNamespace(role="worker")
+    ] * workers
+    cluster = cast("Inventory", SimpleNamespace(host=hosts))
+    if not needs:
+        fits(DRILLS[name], cluster)
+        return
+    with pytest.raises(NotHereError, match=needs):
+        fits(DRILLS[name], cluster)
