@@ -76,11 +76,12 @@ def times(
     noticed = next((s.at for s in after if s.down), None)
     if noticed is not None:
         made.append(Expectation("detection", "", f"{noticed - fault:.1f} s", None))
+        short = [s.at for s in after if sum(s.replicas.values()) < s.configured]
         full = next(
             (s.at for s in after if s.at > noticed and sum(s.replicas.values()) >= s.configured),
             None,
         )
-        if full is not None:
+        if short and full is not None:
             made.append(Expectation("rescheduled", "", f"{full - fault:.1f} s", None))
     hit = [
         r

@@ -65,6 +65,12 @@ def test_detection_rescheduling_and_rerouting() -> None:
     assert found(made, "slowest").seen == "3000 ms"
 
 
+def test_nothing_is_rescheduled_where_no_replica_was_lost() -> None:
+    seen = [Sample(9, {"a": 2}, 2), Sample(16, {"a": 2}, 2, ["manager"])]
+    made = judge.times(DRILLS["edge-loss"], [request(8)], seen, fault=10)
+    assert not [e for e in made if e.what == "rescheduled"]
+
+
 @pytest.mark.parametrize(("last", "met"), [(31, True), (36, False)])
 def test_the_shop_must_answer_soon_after_the_fault(last: float, met: bool) -> None:
     requests = [request(25, error="a 503 page"), request(last, error="a 503 page")]
