@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest import ledger, recorder, report
-from loadtest.report import Expectation, Story
+from loadtest.story import Expectation, Story, summarize
 
 HERE = Path(__file__).parent
 
@@ -137,7 +137,7 @@ def tell(folder: Path, title: str, about: str, urls: Mapping[str, str]) -> Story
             f"Nobody has asked the shop for anything; Locust's log is {folder / 'locust.log'}."
         )
     story = Story(title, about, requests)
-    figures = report.summarize(requests)
+    figures = summarize(requests)
     story.expectations.append(
         Expectation("requests that failed", "0", str(figures.failed), figures.failed == 0)
     )

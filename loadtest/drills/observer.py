@@ -7,7 +7,7 @@ import time
 from collections import Counter
 
 from loadtest.drills.entrance import entrance
-from loadtest.report import Sample
+from loadtest.story import Sample
 from provisioning import care
 from provisioning.errors import OperatorError
 from provisioning.facts import seat

@@ -19,7 +19,7 @@ from loadtest.drills.catalogue import Drill, Step
 from loadtest.drills.cluster import Cluster
 from loadtest.drills.observer import SHOP
 from loadtest.drills.tunnel import forwarded
-from loadtest.report import Expectation, Mark, Sample, Story
+from loadtest.story import Expectation, Mark, Sample, Story, summarize
 from provisioning.errors import OperatorError
 from provisioning.facts import seat
 from provisioning.inventory import Inventory
@@ -167,7 +167,7 @@ def _tell(
         urls = dict.fromkeys(ledger.CONTEXTS, local)
         story.audit = ledger.settle(recorder.read(folder, "ledger"), urls)
     story.expectations += differences(story.audit)
-    figures = report.summarize(requests)
+    figures = summarize(requests)
     story.expectations.append(Expectation("requests per second", "", f"{figures.rate:.1f}", None))
     story.expectations.append(Expectation("drilled service", "", SHOP, None))
     return story

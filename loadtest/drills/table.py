@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.report import Story
+from loadtest.story import Story
 
 BEGIN, END = "<!-- drills: begin -->", "<!-- drills: end -->"
 HEAD = (

@@ -10,7 +10,7 @@ from loadtest import recorder, report
 from loadtest.__main__ import LoadError, check_host, database_urls, main
 from loadtest.ledger import Audit, Finding
 from loadtest.pages import Page, amount
-from loadtest.report import Expectation, Mark, Sample, Story
+from loadtest.story import Expectation, Mark, Sample, Story, summarize
 
 TEXT = """
 <a class="x" href="/books/1">One</a> <a href="/books/1">again</a>
@@ -95,15 +95,30 @@ def test_a_report_stands_alone_and_tells_all() -> None:
     assert "http://" not in page.replace("http://www.w3.org", "")  # names of SVG, not addresses
 
 
+def test_a_report_lists_what_was_in_flight_on_a_lost_edge_one_by_one() -> None:
+    told = story()
+    assert "In flight on the lost edge" not in report.render(told)
+    told.broken = [
+        {**request(102.5, ms=1700), "opened": 101, "sent": 2},
+        {**request(102.75, ms=1500, error="hung up"), "opened": 100.5, "sent": 1},
+    ]
+    page = report.render(told)
+    for cells in (
+        ("2.50", "GET /", "1700", "1.5", "2", "answered when sent again"),
+        ("2.75", "GET /", "1500", "2.2", "1", "hung up"),
+    ):
+        assert "<td>" + "<td>".join(cells) in page
+
+
 def test_information_does_not_decide_the_verdict() -> None:
     assert story(Expectation("p95", "", "9 ms", None), Expectation("x", "0", "0", True)).passed
     assert not story(Expectation("x", "0", "1", False)).passed
 
 
 def test_figures_over_all_requests() -> None:
-    figures = report.summarize([request(i, ms=i) for i in range(1, 101)])
+    figures = summarize([request(i, ms=i) for i in range(1, 101)])
     assert (figures.p50, figures.p95, figures.p99, figures.slowest) == (50, 95, 99, 100)
-    assert report.summarize([]).rate == 0
+    assert summarize([]).rate == 0
 
 
 def test_a_line_cut_off_by_a_kill_is_left_out(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from loadtest.drills.catalogue import DRILLS
 from loadtest.drills.run import NotHereError, fits
 from loadtest.drills.table import BEGIN, END, Row
 from loadtest.ledger import Audit
-from loadtest.report import Expectation, Story
+from loadtest.story import Expectation, Story
 from provisioning.inventory import Inventory
 
 PASSED = Row("drain", "passed", ("900", "0", "0", "0, 0, 0", "–", "24.3 s", "0.0 s"))
