@@ -4,7 +4,6 @@ from functools import cache
 from typing import Any
 
 from babel import Locale
-from markupsafe import Markup
 from wtforms import SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import (
@@ -16,12 +15,11 @@ from wtforms.validators import (
     Regexp,
     ValidationError,
 )
-from wtforms.widgets import html_params
 
 from bookstore.orders.domain import CARRIERS, COUNTRIES, MAX_ID, MAX_QUANTITY
 from bookstore.orders.payments import Card, card_of
 from bookstore.web import i18n
-from bookstore.web.forms import IntegerField, ShopForm, plain_text, tidy
+from bookstore.web.forms import IntegerField, ShopForm, plain_text, select_list, tidy
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import lazy_gettext
 
@@ -53,25 +51,6 @@ def _countries(language: str) -> list[SelectChoice]:
     return sorted(choices, key=lambda choice: str(choice.label))
 
 
-@cache
-def _country_options(language: str, chosen: str) -> Markup:
-    """Return the options of the list of countries, which take a tenth of a page to render."""
-    return Markup().join(
-        Markup("<option {}>{}</option>").format(
-            html_params(value=choice.value, selected=choice.value == chosen), choice.label
-        )
-        for choice in _countries(language)
-    )
-
-
-def _country_list(field: Any, **attributes: Any) -> Markup:
-    """Render the list of countries with its options kept for each language and choice."""
-    chosen = field.data if field.data in COUNTRIES else ""
-    written = html_params(id=field.id, name=field.name, **attributes)
-    options = _country_options(i18n.language(), chosen)
-    return Markup("<select {}>{}</select>").format(written, options)
-
-
 class CheckoutForm(ShopForm):
     """Where to send the books, and by whom."""
 
@@ -91,7 +70,7 @@ class CheckoutForm(ShopForm):
         lazy_gettext("Country"),
         [InputRequired()],
         default="ES",
-        widget=_country_list,
+        widget=select_list,
         render_kw={"autocomplete": "shipping country"},
     )
     carrier = SelectField(
@@ -99,6 +78,7 @@ class CheckoutForm(ShopForm):
         [InputRequired()],
         choices=[SelectChoice(carrier.code, carrier.name) for carrier in CARRIERS.values()],
         default="post",
+        widget=select_list,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,14 +1,21 @@
 """Forms: WTForms in the reader's language. Tokens and keys are checked elsewhere, for every
-request alike; a form here only reads and validates fields."""
+request alike; a form here only reads and validates fields.
 
-from functools import cache
+WTForms takes 15 µs for each attribute that it writes. What is the same on every rendering of a
+field is kept here and only its value written anew.
+"""
+
+from functools import cache, lru_cache
 from typing import Any
 
+from markupsafe import Markup, escape
 from quart import request
 from wtforms import FileField, Form
 from wtforms import IntegerField as AnyIntegerField
 from wtforms.i18n import get_translations
+from wtforms.meta import DefaultMeta
 from wtforms.validators import ValidationError
+from wtforms.widgets import TextArea, TextInput, html_params
 
 from bookstore.web import i18n
 from bookstore.web.i18n import gettext as _
@@ -23,9 +30,20 @@ def _translations(language: str) -> Any:
 class ShopForm(Form):  # type: ignore[misc]  # WTForms publishes no types
     """A form whose built-in messages are in the language of the request."""
 
-    class Meta:
+    class Meta(DefaultMeta):  # type: ignore[misc]  # WTForms publishes no types
         def get_translations(self, form: Form) -> Any:
             return _translations(i18n.language())
+
+        def render_field(self, field: Any, render_kw: dict[str, Any]) -> Any:
+            """Return the field as HTML."""
+            kind = type(field.widget)
+            if kind is TextInput:
+                attributes = _attributes(field, {**(field.render_kw or {}), **render_kw})
+                return Markup(f'<input {attributes} value="{escape(field._value())}">')  # noqa: S704
+            if kind is TextArea:
+                attributes = _attributes(field, {**(field.render_kw or {}), **render_kw})
+                return Markup(f"<textarea {attributes}>\r\n{escape(field._value())}</textarea>")  # noqa: S704
+            return super().render_field(field, render_kw)
 
     @classmethod
     async def from_request(cls, **defaults: Any) -> "ShopForm":
@@ -36,6 +54,37 @@ class ShopForm(Form):  # type: ignore[misc]  # WTForms publishes no types
             if isinstance(field, FileField):  # a file sent as any other field is left out
                 field.data = files.get(field.name)
         return form
+
+
+def select_list(field: Any, **attributes: Any) -> Markup:
+    """Render a list to choose from, whose choices are SelectChoices without attributes."""
+    choices = tuple([(choice.value, str(choice.label)) for choice in field.choices])
+    options = _options(choices, field.data)
+    return Markup(f"<select {_attributes(field, attributes)}>{options}</select>")  # noqa: S704
+
+
+def _attributes(field: Any, given: dict[str, Any]) -> str:
+    """Return a field's attributes but its value, as WTForms writes them."""
+    widget = field.widget
+    known = {"id": field.id, "name": field.name}
+    if kind := getattr(widget, "input_type", None):
+        known["type"] = kind
+    allowed = getattr(widget, "validation_attrs", ())
+    flags = {name: value for name, value in vars(field.flags).items() if name in allowed}
+    return _written(tuple({**known, **flags, **given}.items()))
+
+
+@lru_cache(maxsize=512)
+def _written(attributes: tuple[tuple[str, Any], ...]) -> str:
+    return str(html_params(**dict(attributes)))
+
+
+@lru_cache(maxsize=256)
+def _options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> str:
+    return "".join(
+        f"<option {html_params(value=value, selected=value == chosen)}>{escape(label)}</option>"
+        for value, label in choices
+    )
 
 
 class IntegerField(AnyIntegerField):  # type: ignore[misc]  # WTForms publishes no types

@@ -16,7 +16,7 @@ from hypercorn.protocol.h11 import H11Protocol
 
 def install() -> None:
     """Have Hypercorn speak HTTP/1.1 like this; it takes no protocol as a setting."""
-    hypercorn.protocol.H11Protocol = Connection  # type: ignore[misc]
+    hypercorn.protocol.H11Protocol = Connection  # type: ignore[attr-defined]
 
 
 class Connection(H11Protocol):
