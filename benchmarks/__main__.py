@@ -8,7 +8,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import processes, report
+from benchmarks import processes, promises, report
 from benchmarks.client import Browser, drive
 from benchmarks.data import Data, load
 from benchmarks.figures import Round, percentile
@@ -25,9 +25,11 @@ from benchmarks.visits import (
 from bookstore.migrations import migrate
 from bookstore.settings import load_settings
 from tests.support.mariadb import MariaDB, NotInstalled
+from tests.support.packages import install
 
 BROWSERS = 4
-TEMPLATES = {"catalogue": "/", "book": "/books/300"}
+PAGES = {"catalogue": "/", "book": "/books/300"}
+LIKENESS = 0.05  # by how much of its bytes a peer's page may differ from the shop's
 
 
 def main() -> int:
@@ -40,12 +42,22 @@ def main() -> int:
         metavar="N",
         help="books in the catalogue, a multiple of 10,000 (default 10,000)",
     )
+    parser.add_argument(
+        "--sessions",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="people who are signed in (default 10,000)",
+    )
+    parser.add_argument(
+        "--plain", action="store_true", help="ask for pages without compression, of every stack"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="rounds (default 7)")
     parser.add_argument("--quick", action="store_true", help="three rounds with fewer visits")
     parser.add_argument("--shop-only", action="store_true", help="leave the peers out")
     parser.add_argument(
         "--only",
-        choices=[kind.name for kind in kinds(Data(0, [], []))],
+        choices=[kind.name for kind in kinds(Data(0, [], [], []))],
         help="measure this kind of visit alone",
     )
     parser.add_argument(
@@ -64,8 +76,13 @@ def main() -> int:
     options = parser.parse_args()
     if options.books < 10_000 or options.books % 10_000 or options.rounds < 1:
         parser.error("--books takes a multiple of 10,000, --rounds at least 1")
+    if options.sessions < BROWSERS:
+        parser.error(f"--sessions takes at least {BROWSERS}, one for each browser")
     if not options.shop_only and not PEERS.exists():
         parser.error("the peers are not installed; start this as ./run bench")
+    install({"mariadbd": "mariadb-server"})
+    if options.plain:
+        Browser.encodings = "identity"
     folder = Path(tempfile.mkdtemp(prefix="bookstore-bench-"))
     try:
         return asyncio.run(_bench(options, folder))
@@ -82,25 +99,24 @@ async def _bench(options: argparse.Namespace, folder: Path) -> int:
         url, peers_url = server.create_database("shop"), server.create_database("peers")
         migrate(load_settings(database_url=url, secret_key="k" * 40))
         print(f"Filling the database with {options.books:,} books …", flush=True)
-        data = load(server, options.books)
+        data = load(server, options.books, options.sessions)
         ours = running.enter_context(shop(url, folder))
         await ours.ready()
         wanted = [kind for kind in kinds(data) if options.only in {None, kind.name}]
-        stacks = [ours]
+        stacks, sizes = [ours], {}
         if not options.shop_only:
-            print("Starting the peers, and making their pages as long as the shop's …", flush=True)
-            padding = await _padding(ours, peers_url, folder, data)
-            others = running.enter_context(peers(peers_url, folder, padding))
+            print("Starting the peers, and checking that they do the same …", flush=True)
+            others = running.enter_context(peers(peers_url, folder))
             for stack in others:
                 await stack.ready()
-            await _check(ours, others, data)
+            sizes = await _check([ours, *others], server, data)
             base = running.enter_context(floor(folder, await _answers(ours, wanted, data)))
             await base.ready()
             stacks += [*others, base]
         database = int((server.folder / "pid").read_text())
         results = await _measure(options, stacks, wanted, data, database)
         memory = {s.name: processes.memory(processes.family(s.pid)) for s in stacks}
-        text = report.text(options.books, wanted, results, memory)
+        text = report.text(options, wanted, results, memory, sizes)
         print(text)
         if not options.shop_only:
             options.picture.parent.mkdir(parents=True, exist_ok=True)
@@ -111,48 +127,41 @@ async def _bench(options: argparse.Namespace, folder: Path) -> int:
     return 0
 
 
-async def _padding(ours: Stack, url: str, folder: Path, data: Data) -> dict[str, int]:
-    """Return how many characters each peer's pages lack to be as long as the shop's."""
-    target = await _sizes(ours, data)
-    padding: dict[str, int] = {}
-    with peers(url, folder, {}) as bare:
-        for stack in bare:
-            await stack.ready()
-            sizes = await _sizes(stack, data)
-            padding |= {
-                f"{stack.name} {name}": max(target[name] - sizes[name], 0) for name in target
-            }
-    return padding
-
-
-async def _sizes(stack: Stack, data: Data) -> dict[str, int]:
-    browser = Browser(stack.port)
-    sizes = {}
-    for name, path in TEMPLATES.items():
-        sizes[name] = len(text_of(await browser.get(path)).encode())
-    browser.cookies = {"session": data.tokens[-1]}
-    sizes |= await buy_one(browser, 300)
-    browser.close()
+async def _check(stacks: list[Stack], server: MariaDB, data: Data) -> dict[str, dict[str, int]]:
+    """See that every stack shows the same pages and keeps the same promises, before anything is
+    timed; return the bytes of HTML of each page."""
+    sizes: dict[str, dict[str, int]] = {}
+    titles: set[str] = set()
+    for stack in stacks:
+        try:
+            found = await _look(stack, server, data, titles)
+        except Refused as refused:
+            await asyncio.sleep(0.5)  # a server may write down an error after its answer
+            raise Refused(f"{stack.name}: {refused}\n{stack.last_words()}") from None
+        for name, size in found.items():
+            sizes.setdefault(name, {})[stack.name] = size
+    if len(titles) != 1:
+        raise Refused(f"the stacks show different books: {', '.join(sorted(titles))}")
+    for name, found in sizes.items():
+        for stack_name, size in found.items():
+            if abs(size / found[SHOP] - 1) > LIKENESS:
+                raise Refused(
+                    f"the page {name} has {size} bytes on {stack_name}, not {found[SHOP]}"
+                )
     return sizes
 
 
-async def _check(ours: Stack, others: list[Stack], data: Data) -> None:
-    """See that the peers' pages show what ours show and are as long, before anything is timed."""
-    browser = Browser(ours.port)
-    book = text_of(await browser.get("/books/300"))
-    title = book.partition("<title>")[2].partition(" by ")[0]
+async def _look(stack: Stack, server: MariaDB, data: Data, titles: set[str]) -> dict[str, int]:
+    """Return the sizes of a stack's pages, add their title, and try its promises."""
+    browser = Browser(stack.port)
+    pages = {name: text_of(await browser.get(path)) for name, path in PAGES.items()}
+    titles.add(pages["book"].partition("<title>")[2].partition("</title>")[0])
+    browser.cookies = {"session": data.spare[0]}
+    sizes = {name: len(page.encode()) for name, page in pages.items()}
+    sizes |= await buy_one(browser, 300)
     browser.close()
-    target = await _sizes(ours, data)
-    for stack in others:
-        browser = Browser(stack.port)
-        if f">{title}<" not in text_of(await browser.get("/books/300")):
-            raise Refused(f"{stack.name} does not show “{title}” on its page")
-        browser.close()
-        for name, size in (await _sizes(stack, data)).items():
-            if not 0.97 <= size / target[name] <= 1.03:
-                raise Refused(
-                    f"the page {name} has {size} bytes on {stack.name}, {target[name]} on the shop"
-                )
+    await promises.check(stack, server, data)
+    return sizes
 
 
 async def _answers(

@@ -4,10 +4,9 @@ a fixed number of requests, connections kept where the server keeps them."""
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 from urllib.parse import urlencode
 
-ACCEPT = "Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en\r\n"
 TIMEOUT = 30.0  # seconds that one answer may take
 
 
@@ -89,6 +88,8 @@ def _chunks(rest: bytes) -> bytes | None:
 class Browser:
     """One visitor: a connection, and the cookies that the server gave or that it starts with."""
 
+    encodings: ClassVar[str] = "gzip, deflate, br, zstd"  # what every browser takes
+
     def __init__(self, port: int, cookies: Mapping[str, str] | None = None) -> None:
         self.port = port
         self.cookies = dict(cookies or {})
@@ -115,7 +116,8 @@ class Browser:
             _, self._connection = await loop.create_connection(_Connection, "127.0.0.1", self.port)
         connection = self._connection
         assert connection.transport is not None
-        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{ACCEPT}"
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
+        head += f"Accept-Encoding: {self.encodings}\r\nAccept-Language: en\r\n"
         if self.cookies:
             head += f"Cookie: {'; '.join(f'{k}={v}' for k, v in self.cookies.items())}\r\n"
         if method == "POST":

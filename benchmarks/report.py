@@ -1,5 +1,6 @@
 """The figures as a table for people and as a picture."""
 
+import argparse
 import importlib.metadata
 import platform
 import subprocess
@@ -18,11 +19,19 @@ _THEIRS = ("flask", "gunicorn", "sqlalchemy", "pymysql", "starlette", "uvicorn",
 type Results = Mapping[tuple[str, str], Sequence[Round]]
 
 
-def text(books: int, wanted: Sequence[Kind], results: Results, memory: Mapping[str, float]) -> str:
+def text(
+    options: argparse.Namespace,
+    wanted: Sequence[Kind],
+    results: Results,
+    memory: Mapping[str, float],
+    sizes: Mapping[str, Mapping[str, int]],
+) -> str:
     """Return everything that was measured, in lines of at most 110 characters."""
     stacks = [name for name in ORDER if name in memory]
     rounds = len(next(iter(results.values())))
-    lines = ["", f"{books:,} books, {rounds} rounds; {processes.machine()}", _versions(stacks), ""]
+    filling = f"{options.books:,} books, {options.sessions:,} sessions, {rounds} rounds"
+    sent = "not compressed" if options.plain else "compressed"
+    lines = ["", f"{filling}, pages {sent}; {processes.machine()}", _versions(stacks), ""]
     lines.append(
         "Processor µs of the server a visit (and of the database), median [least-greatest];"
     )
@@ -34,6 +43,11 @@ def text(books: int, wanted: Sequence[Kind], results: Results, memory: Mapping[s
                 lines.append(_row(name, results[kind.name, name]))
     if len(stacks) > 1:
         lines += ["", *_ratios(wanted, results, stacks), "", *_promises(wanted, results)]
+    if sizes:
+        lines += ["", "Bytes of HTML, before compression:"]
+    for name, found in sizes.items():
+        each = ", ".join(f"{stack} {size:,}" for stack, size in found.items())
+        lines.append(f"  {name:<10} {each}")
     lines += ["", "Peak memory, MB: " + ", ".join(f"{n} {memory[n]:.0f}" for n in stacks)]
     return "\n".join(lines)
 
@@ -53,14 +67,20 @@ def _row(name: str, rounds: Sequence[Round]) -> str:
 
 def _ratios(wanted: Sequence[Kind], results: Results, stacks: Sequence[str]) -> list[str]:
     others = [name for name in stacks if name != SHOP]
-    lines = ["Our processor time over theirs, median [least-greatest] over rounds:"]
+    lines = ["Our processor time over theirs, median [least-greatest] over rounds; ! falls short:"]
     lines.append(f"  {'':<27}" + "".join(f"{name:<20}" for name in others))
     for kind in wanted:
         cells = []
         for name in others:
             if (kind.name, name) in results:
                 found = ratios(results[kind.name, SHOP], results[kind.name, name])
-                cells.append(f"{found.median:.2f} [{found.least:.2f}-{found.greatest:.2f}]")
+                between = f"[{found.least:.2f}-{found.greatest:.2f}]"
+                short = any(
+                    promise.limit < found.median
+                    for promise in PROMISES
+                    if (promise.kind, promise.peer) == (kind.name, name)
+                )
+                cells.append(f"{found.median:.2f} {between}{' !' if short else ''}")
             else:
                 cells.append("")
         lines.append(f"  {kind.title:<27}" + "".join(f"{cell:<20}" for cell in cells).rstrip())

@@ -38,7 +38,11 @@ class Stack:
                 browser.close()
                 return
             await asyncio.sleep(0.1)
-        raise RuntimeError(f"{self.name} did not start:\n{self._log.read_text()[-3000:]}")
+        raise RuntimeError(f"{self.name} did not start:\n{self.last_words()}")
+
+    def last_words(self) -> str:
+        """Return the end of what the server wrote."""
+        return self._log.read_text()[-3000:]
 
     def stop(self) -> None:
         """Stop the server."""
@@ -79,9 +83,8 @@ def shop(url: str, folder: Path) -> Iterator[Stack]:
 
 
 @contextlib.contextmanager
-def peers(url: str, folder: Path, padding: dict[str, int]) -> Iterator[list[Stack]]:
-    """Run the three peers; `padding` is how many characters each page lacks, by stack's and
-    template's name (`Flask catalogue`)."""
+def peers(url: str, folder: Path) -> Iterator[list[Stack]]:
+    """Run the three peers."""
     commands = {
         FLASK: ["gunicorn", "--worker-class", "sync", "--workers", "1", "--backlog", "1024",
                 "benchmarks.peers.flask_peer:app", "--bind", "{address}"],
@@ -95,11 +98,8 @@ def peers(url: str, folder: Path, padding: dict[str, int]) -> Iterator[list[Stac
         for name, words in commands.items():
             port = free_port()
             filled = [word.format(address=f"127.0.0.1:{port}", port=port) for word in words]
-            own = {key.split()[1]: size for key, size in padding.items() if key.startswith(name)}
-            started.append(
-                _start(name, [str(PEERS), "-m", *filled], port, folder,
-                       BENCH_DATABASE_URL=url, BENCH_PADDING=json.dumps(own))
-            )  # fmt: skip
+            command = [str(PEERS), "-m", *filled]
+            started.append(_start(name, command, port, folder, BENCH_DATABASE_URL=url))
         yield started
     finally:
         for stack in started:

@@ -89,22 +89,36 @@ def visit(
 
 async def buy_one(browser: Browser, book_id: int) -> dict[str, int]:
     """Put a book into the basket, check out and pay; return the sizes of the pages seen."""
-    token = await _csrf(browser)
-
-    def fields(**more: object) -> dict[str, object]:
-        return {"csrf_token": token, "idempotency_key": secrets.token_urlsafe(16), **more}
-
-    _expect(303, await browser.post("/basket", fields(book_id=book_id, quantity=1)), "basket")
-    page = _expect(200, await browser.get("/checkout"), "checkout page")
-    review = text_of(page)
-    seen = re.search(r'name="seen" value="([^"]*)"', review)
-    sent = fields(seen=seen[1] if seen else "", **_ADDRESS)
-    placed = _expect(303, await browser.post("/checkout", sent), "checkout")
+    review = await fill_basket(browser, book_id)
+    placed = _expect(303, await place(browser, review, secrets.token_urlsafe(16)), "checkout")
     to_pay = placed.headers["location"]
     form = text_of(_expect(200, await browser.get(to_pay), "payment page"))
-    card = fields(card_number="4242424242424242", expiry="12/40", cvc="123")
-    _expect(303, await browser.post(to_pay, card), "payment")
+    _expect(303, await pay(browser, to_pay, secrets.token_urlsafe(16)), "payment")
     return {"checkout": len(review.encode()), "pay": len(form.encode())}
+
+
+async def fill_basket(browser: Browser, book_id: int) -> str:
+    """Put a copy of a book into the basket; return the checkout page."""
+    fields = {"idempotency_key": secrets.token_urlsafe(16), "book_id": book_id, "quantity": 1}
+    fields["csrf_token"] = await _csrf(browser)
+    _expect(303, await browser.post("/basket", fields), "basket")
+    return text_of(_expect(200, await browser.get("/checkout"), "checkout page"))
+
+
+async def place(browser: Browser, review: str, key: str) -> Answer:
+    """Order what the checkout page showed."""
+    seen = re.search(r'name="seen" value="([^"]*)"', review)
+    if seen is None:
+        raise Refused("the checkout page does not carry what it showed")
+    fields = {"csrf_token": await _csrf(browser), "idempotency_key": key, "seen": seen[1]}
+    return await browser.post("/checkout", fields | _ADDRESS)
+
+
+async def pay(browser: Browser, address: str, key: str) -> Answer:
+    """Pay an order with a card that pays at once."""
+    fields = {"csrf_token": await _csrf(browser), "idempotency_key": key}
+    card = {"card_number": "4242424242424242", "expiry": "12/40", "cvc": "123"}
+    return await browser.post(address, fields | card)
 
 
 _tokens: dict[tuple[int, str], str] = {}

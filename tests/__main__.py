@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.support.packages import install
+
 ROOT = Path(__file__).parents[1]
 TOOLS = Path(__file__).parent / "browser"  # package.json of the browser checks
 
@@ -77,14 +79,7 @@ def main() -> int:
 def _install_packages() -> list[str]:
     """Install the Debian packages that are missing when we may; return those still missing."""
     wanted = PACKAGES | (CI_PACKAGES if os.environ.get("CI") else {})
-    missing = [package for program, package in wanted.items() if not shutil.which(program)]
-    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
-        print(f"Installing {', '.join(missing)} …", flush=True)
-        apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=400"]
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for step in (["update"], ["install", "--no-install-recommends", *missing]):
-            subprocess.call([*apt, *step], env=environment, stdout=subprocess.DEVNULL)
-        missing = [package for program, package in wanted.items() if not shutil.which(program)]
+    missing = install(wanted)
     if missing:
         print(f"Missing: {', '.join(missing)}. Their tests are skipped. Install them with")
         print(f"  sudo apt-get install {' '.join(missing)}")

@@ -1,50 +1,60 @@
-"""What the peers have in common: the statements, the pages' contents and the checks of a form."""
+"""What the peers have in common: the statements, what a page shows, and the session's tokens."""
 
 import hashlib
 import hmac
-import json
 import os
-from collections.abc import Mapping
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+from bookstore.catalogue.domain import CATEGORIES, GRADE_BY_CODE, GRADES
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parents[2] / "bookstore" / "static"
 PAGE = 24
-CATEGORIES = (
-    "fiction", "classics", "crime", "fantasy", "romance", "young", "comics", "poetry", "history",
-    "science", "society", "arts", "other",
-)  # fmt: skip
-CONDITIONS = ("new", "as-new", "fine", "very-good", "good", "fair", "poor")
-COUNTRIES = tuple("AD AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT".split())  # noqa: SIM905
-# Characters of nothing that make each page as long as the shop's, by the name of its template.
-PADDING: dict[str, str] = {
-    name: f"<!--{'.' * max(size - 7, 0)}-->" if size else ""
-    for name, size in json.loads(os.environ.get("BENCH_PADDING", "{}")).items()
-}
+MOST = 20  # copies of a book in a basket
+GZIP_LEVEL = 5
+LANGUAGES = {
+    "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian",
+    "la": "Latin", "pt": "Portuguese",
+}  # fmt: skip
+SORTS = {
+    "newest": "Newest", "price-up": "Price: low to high", "price-down": "Price: high to low",
+    "title": "Title",
+}  # fmt: skip
 _KEY = b"the key of a peer in a benchmark"
+_REPLICA = socket.gethostname()
 
 CARD = (
-    "SELECT id, title, author, year, language, `condition`, price, cover FROM books"
-    " WHERE on_sale = 1"
+    "SELECT id, title, author, `condition`, price, cover FROM books WHERE on_sale = 1{}{}"
+    " ORDER BY id DESC LIMIT 25"
 )
-ORDER = " ORDER BY id DESC LIMIT 25"
-COUNT = "SELECT COUNT(*) FROM books WHERE on_sale = 1"
-PRICES = " AND price BETWEEN {} AND {}"
-SEARCH = " AND MATCH(title, author) AGAINST ({} IN BOOLEAN MODE)"
+COUNT = "SELECT COUNT(*) FROM books WHERE on_sale = 1{}"
 BOOK = (
-    "SELECT b.id, b.title, b.author, b.year, b.language, b.category, b.`condition`, b.price,"
-    " b.stock, b.description, b.seller_id, p.name AS seller_name"
+    "SELECT b.*, p.name AS seller_name, b.stock - COALESCE((SELECT SUM(h.quantity) FROM holds h"
+    " WHERE h.book_id = b.id AND h.expires_at > {}), 0) AS available"
     " FROM books b JOIN people p ON p.id = b.seller_id WHERE b.id = {}"
 )
+OTHERS = (
+    "SELECT id, title, author, `condition`, price, cover FROM books"
+    " WHERE isbn13 = {} AND on_sale = 1 AND id <> {} ORDER BY price LIMIT 5"
+)
 SESSION = (
-    "SELECT p.id, p.name FROM sessions s JOIN people p ON p.id = s.person_id WHERE s.token = {}"
+    "SELECT p.id, p.name FROM sessions s JOIN people p ON p.id = s.person_id"
+    " WHERE s.token = {} AND s.expires_at > {}"
 )
-BASKET = (
-    "SELECT b.id, b.title, b.author, b.price, b.stock, i.quantity FROM basket_items i"
-    " JOIN books b ON b.id = i.book_id WHERE i.person_id = {} ORDER BY b.id"
-)
+
+
+class Visitor(NamedTuple):
+    """Who sent a request: the person's id and name, None without a session, and its token."""
+
+    id: int | None
+    name: str | None
+    token: str
 
 
 def database() -> dict[str, Any]:
@@ -56,40 +66,128 @@ def database() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def now() -> int:
+    """Return the time in milliseconds, as the tables keep it."""
+    return int(datetime.now(UTC).timestamp() * 1000)
+
+
 def amount(cents: int) -> str:
     """Write a price."""
-    return f"€{cents / 100:.2f}"
+    return f"€{cents / 100:,.2f}"
 
 
 def card(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as its card shows it."""
-    return {**row, "amount": amount(row["price"]), "tint": row["id"] % 8}
-
-
-def wish(arguments: Mapping[str, str]) -> tuple[str | None, tuple[int, int] | None]:
-    """Return the text and the range of prices, in cents, that an address asks for."""
-    words = arguments.get("q", "").split()
-    text = " ".join(f"+{word}" for word in words) or None
-    if "min" not in arguments or "max" not in arguments:
-        return text, None
-    return text, (round(float(arguments["min"]) * 100), round(float(arguments["max"]) * 100))
-
-
-def context(template: str, person: str | None, token: str, **more: Any) -> dict[str, Any]:
-    """Return what a template needs."""
     return {
-        "person": person, "csrf": csrf(token) if token else "", "search": "",
-        "padding": PADDING.get(template, ""), **more,
+        **row, "amount": amount(row["price"]), "tint": row["id"] % 8,
+        "grade": GRADE_BY_CODE[row["condition"]].name,
+        "short_title": row["title"][:60], "short_author": row["author"][:40],
     }  # fmt: skip
 
 
-def catalogue(rows: list[dict[str, Any]], matches: int) -> dict[str, Any]:
+def book_page(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as its own page shows it."""
+    return {
+        **card(row), "plain_amount": f"{row['price'] / 100:.2f}",
+        "meaning": GRADE_BY_CODE[row["condition"]].means,
+        "category_name": CATEGORIES[row["category"]],
+        "language_name": LANGUAGES.get(row["language"] or "", row["language"]),
+        "since": f"{datetime.fromtimestamp(row['created_at'] / 1000, UTC):%-d %b %Y}",
+        "summary": shortened(row["description"]), "available": int(row["available"]),
+        "most": min(int(row["available"]), MOST),
+    }  # fmt: skip
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a description, for search engines."""
+    return text if len(text) <= 100 else text[:100].rsplit(" ", 1)[0] + "..."
+
+
+class Wish(NamedTuple):
+    """What the address of a list asks for."""
+
+    text: str
+    low: str
+    high: str
+    category: str
+    language: str
+    condition: str
+    sort: str
+    after: int | None  # the last book of the page before
+
+    @property
+    def filtered(self) -> bool:
+        """Tell whether the list is narrowed."""
+        return bool(self.low or self.high or self.category or self.language or self.condition)
+
+    @property
+    def words(self) -> str | None:
+        """The text as MATCH takes it."""
+        return " ".join(f"+{word}" for word in self.text.split()) or None
+
+    @property
+    def prices(self) -> tuple[int, int] | None:
+        """The range of prices in cents."""
+        if not self.low or not self.high:
+            return None
+        return round(float(self.low) * 100), round(float(self.high) * 100)
+
+
+def wish(arguments: Mapping[str, str]) -> Wish:
+    """Read the address of a list."""
+    after = arguments.get("after", "")
+    return Wish(
+        arguments.get("q", ""), arguments.get("min", ""), arguments.get("max", ""),
+        arguments.get("category", ""), arguments.get("language", ""),
+        arguments.get("condition", ""), arguments.get("sort", "newest"),
+        int(after) if after.isdigit() else None,
+    )  # fmt: skip
+
+
+def narrowing(wanted: Wish, mark: Callable[[int], str]) -> tuple[str, list[Any]]:
+    """Return the conditions of a list as SQL and their values; `mark` writes the nth place of a
+    value in the way of a driver."""
+    asked: list[tuple[str, tuple[Any, ...]]] = []
+    if wanted.words:
+        asked.append((" AND MATCH(title, author) AGAINST ({} IN BOOLEAN MODE)", (wanted.words,)))
+    if wanted.prices:
+        asked.append((" AND price BETWEEN {} AND {}", wanted.prices))
+    asked += [
+        (f" AND `{column}` = {{}}", (getattr(wanted, column),))
+        for column in ("category", "language", "condition")
+        if getattr(wanted, column)
+    ]
+    sql = ""
+    values: list[Any] = []
+    for condition, given in asked:
+        places = range(len(values), len(values) + len(given))
+        sql += condition.format(*(mark(place) for place in places))
+        values += given
+    return sql, values
+
+
+def catalogue(wanted: Wish, cards: list[Any], last_id: int, matches: int) -> dict[str, Any]:
     """Return what the catalogue's template shows."""
     return {
-        "cards": rows[:PAGE], "matches": matches, "categories": CATEGORIES,
-        "conditions": CONDITIONS,
-        "next_page": f"/?after={rows[PAGE - 1]['id']}" if len(rows) > PAGE else None,
+        "wish": wanted, "search": wanted.text, "cards": cards[:PAGE], "matches": matches,
+        "categories": CATEGORIES.items(), "languages": LANGUAGES.items(), "sorts": SORTS.items(),
+        "conditions": [(grade.code, grade.name) for grade in GRADES],
+        "next_page": f"/?after={last_id}" if len(cards) > PAGE else None,
     }  # fmt: skip
+
+
+def context(visitor: Visitor, origin: str, here: str) -> dict[str, Any]:
+    """Return what the layout of every page shows."""
+    return {
+        "person": visitor.name, "csrf": csrf(visitor.token) if visitor.token else "",
+        "key": secrets.token_urlsafe(16), "search": "", "origin": origin, "here": here,
+        "replica": _REPLICA,
+    }  # fmt: skip
+
+
+def new_token() -> str:
+    """Return the cookie of a visitor who has none yet."""
+    return secrets.token_urlsafe(32)
 
 
 def csrf(token: str) -> str:

@@ -1,13 +1,15 @@
 """Django with its ORM and its templates, gunicorn's sync worker, PyMySQL."""
 
 import mimetypes
+from collections.abc import Callable
 from typing import Any
 
 import django
 import pymysql
 from django.conf import settings
 
-from benchmarks.peers import common
+from benchmarks.peers import common, selling
+from benchmarks.peers.common import Visitor
 
 pymysql.install_as_MySQLdb()  # pure Python, as the other peers' drivers are
 where = common.database()
@@ -16,11 +18,13 @@ settings.configure(
     ALLOWED_HOSTS=["127.0.0.1"],
     ROOT_URLCONF=__name__,
     USE_I18N=False,
-    MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
+    MIDDLEWARE=[
+        "django.middleware.gzip.GZipMiddleware", "django.middleware.common.CommonMiddleware"
+    ],
     DATABASES={"default": {
         "ENGINE": "django.db.backends.mysql", "NAME": where["db"], "USER": where["user"],
         "PASSWORD": where["password"], "HOST": where["host"], "PORT": str(where["port"]),
-        "CONN_MAX_AGE": None,
+        "CONN_MAX_AGE": None, "OPTIONS": {"charset": "utf8mb4"},
     }},
     TEMPLATES=[{
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -30,213 +34,258 @@ settings.configure(
 )  # fmt: skip
 django.setup()
 
-from django.core.wsgi import get_wsgi_application  # noqa: E402 - once it is set up
-from django.db import models, transaction  # noqa: E402
-from django.http import (  # noqa: E402
-    FileResponse,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseForbidden,
-)
+from django.core.exceptions import BadRequest, PermissionDenied  # noqa: E402 - once it is set up
+from django.core.wsgi import get_wsgi_application  # noqa: E402
+from django.db import IntegrityError, transaction  # noqa: E402
+from django.db.models import F, OuterRef, Subquery, Sum  # noqa: E402
+from django.db.models.functions import Coalesce  # noqa: E402
+from django.http import FileResponse, HttpRequest, HttpResponse  # noqa: E402
 from django.shortcuts import get_object_or_404, redirect, render  # noqa: E402
 from django.urls import path  # noqa: E402
-from django.utils.safestring import mark_safe  # noqa: E402
+
+from benchmarks.peers.django_forms import AddForm, CheckoutForm, PaymentForm  # noqa: E402
+from benchmarks.peers.django_models import (  # noqa: E402
+    Answer,
+    BasketItem,
+    Book,
+    Hold,
+    Order,
+    OrderLine,
+    Payment,
+    Session,
+    Shipment,
+)
+
+CARD_FIELDS = ("id", "title", "author", "condition", "price", "cover")
 
 
-class Table(models.Model):  # type: ignore[misc]  # Django is untyped here
-    class Meta:
-        abstract = True
-        app_label = "peer"
-        managed = False
+class Conflict(Exception):
+    """The form came too late: nothing of it is kept."""
+
+    status = 409
 
 
-class Person(Table):
-    name = models.CharField(max_length=80)
+class KeyReused(Conflict):
+    """This idempotency key stands for another form."""
 
-    class Meta(Table.Meta):
-        db_table = "people"
-
-
-class Session(Table):
-    token = models.CharField(max_length=64, primary_key=True)
-    person = models.ForeignKey(Person, models.CASCADE)
-
-    class Meta(Table.Meta):
-        db_table = "sessions"
+    status = 422
 
 
-class Book(Table):
-    title = models.CharField(max_length=300)
-    author = models.CharField(max_length=800)
-    year = models.IntegerField(null=True)
-    language = models.CharField(max_length=8, null=True)
-    category = models.CharField(max_length=24)
-    condition = models.CharField(max_length=12)
-    price = models.IntegerField()
-    stock = models.IntegerField()
-    on_sale = models.BooleanField()
-    cover = models.CharField(max_length=80, null=True)
-    description = models.TextField()
-    seller = models.ForeignKey(Person, models.CASCADE)
-
-    class Meta(Table.Meta):
-        db_table = "books"
-
-    @property
-    def amount(self) -> str:
-        return common.amount(self.price)
-
-    @property
-    def tint(self) -> int:
-        return int(self.id) % 8
-
-    @property
-    def seller_name(self) -> str:
-        return str(self.seller.name)
-
-
-class BasketItem(Table):
-    person = models.ForeignKey(Person, models.CASCADE)
-    book = models.ForeignKey(Book, models.CASCADE)
-    quantity = models.IntegerField()
-
-    class Meta(Table.Meta):
-        db_table = "basket_items"
-
-
-class Order(Table):
-    person = models.ForeignKey(Person, models.CASCADE)
-    state = models.CharField(max_length=16)
-    total = models.IntegerField()
-    name = models.TextField()
-    address = models.TextField()
-    country = models.CharField(max_length=2)
-
-    class Meta(Table.Meta):
-        db_table = "orders"
-
-
-class OrderLine(Table):
-    order = models.ForeignKey(Order, models.CASCADE)
-    book = models.ForeignKey(Book, models.CASCADE)
-    title = models.TextField()
-    price = models.IntegerField()
-    quantity = models.IntegerField()
-
-    class Meta(Table.Meta):
-        db_table = "order_lines"
-
-
-class Payment(Table):
-    order = models.ForeignKey(Order, models.CASCADE)
-    amount = models.IntegerField()
-    card = models.CharField(max_length=4)
-
-    class Meta(Table.Meta):
-        db_table = "payments"
-
-
-def _person(request: HttpRequest) -> tuple[Any, str]:
+def visitor(request: HttpRequest) -> Visitor:
     token = request.COOKIES.get("session", "")
-    found = Session.objects.select_related("person").filter(token=token).first() if token else None
-    return (found.person, token) if found else (None, "")
+    found = (
+        Session.objects.select_related("person")
+        .filter(token=token, expires_at__gt=common.now()).first() if token else None
+    )  # fmt: skip
+    if found is None:
+        return Visitor(None, None, token)
+    return Visitor(found.person.id, found.person.name, token)
 
 
-def _page(request: HttpRequest, template: str, person: Any, token: str, **more: Any) -> Any:
-    values = common.context(template, person.name if person else None, token, **more)
-    values["padding"] = mark_safe(values["padding"])  # noqa: S308
-    return render(request, f"{template}.html", values)
+def page(request: HttpRequest, template: str, who: Visitor, status: int = 200, **more: Any) -> Any:
+    layout = common.context(who, f"{request.scheme}://{request.get_host()}", request.path)
+    return render(request, f"{template}.html", {**layout, **more}, status=status)
 
 
 def index(request: HttpRequest) -> Any:
-    person, token = _person(request)
-    words, prices = common.wish(request.GET)
+    who = visitor(request)
+    wanted = common.wish(request.GET)
     found = Book.objects.filter(on_sale=True)
-    if words:
+    if wanted.words:
         found = found.extra(where=["MATCH(title, author) AGAINST (%s IN BOOLEAN MODE)"],
-                            params=[words])  # fmt: skip
-    if prices:
-        found = found.filter(price__range=prices)
-    books = list(found.order_by("-id").defer("description")[: common.PAGE + 1])
-    return _page(
-        request, "catalogue", person, token, cards=books[: common.PAGE], matches=found.count(),
-        categories=common.CATEGORIES, conditions=common.CONDITIONS,
-        next_page=f"/?after={books[common.PAGE - 1].id}" if len(books) > common.PAGE else None,
-    )  # fmt: skip
+                            params=[wanted.words])  # fmt: skip
+    if wanted.prices:
+        found = found.filter(price__range=wanted.prices)
+    for column in ("category", "language", "condition"):
+        if value := getattr(wanted, column):
+            found = found.filter(**{column: value})
+    shown = found.filter(id__lt=wanted.after) if wanted.after else found
+    books = list(shown.order_by("-id").values(*CARD_FIELDS)[: common.PAGE + 1])
+    cards = [common.card(book) for book in books]
+    last = cards[: common.PAGE][-1]["id"] if cards else 0
+    return page(request, "catalogue", who, **common.catalogue(wanted, cards, last, found.count()))
 
 
 def book(request: HttpRequest, book_id: int) -> Any:
-    person, token = _person(request)
-    found = get_object_or_404(Book.objects.select_related("seller"), id=book_id)
-    return _page(request, "book", person, token, book=found)
+    who = visitor(request)
+    held = (
+        Hold.objects.filter(book=OuterRef("id"), expires_at__gt=common.now())
+        .values("book").annotate(total=Sum("quantity")).values("total")
+    )  # fmt: skip
+    found = get_object_or_404(
+        Book.objects.select_related("seller").annotate(
+            available=F("stock") - Coalesce(Subquery(held), 0)
+        ),
+        id=book_id,
+    )
+    others = (
+        Book.objects.filter(isbn13=found.isbn13, on_sale=True).exclude(id=book_id)
+        .order_by("price").values(*CARD_FIELDS)[:5] if found.isbn13 else []
+    )  # fmt: skip
+    shown = common.book_page({**vars(found), "seller_name": found.seller.name})
+    known = who.token
+    who = who._replace(token=known or common.new_token())
+    response = page(request, "book", who, book=shown, others=[common.card(o) for o in others])
+    if not known:
+        response.set_cookie("session", who.token, httponly=True, samesite="Lax")
+    return response
+
+
+def once(request: HttpRequest, work: Callable[[Visitor], Any]) -> Any:
+    """Do the work of a form in one transaction, and once for each idempotency key: where it leads
+    to is kept in the same transaction and given again."""
+    key = request.POST.get("idempotency_key", "")
+    digest = selling.fingerprint(request.path, request.POST.dict())
+    try:
+        with transaction.atomic():
+            who = visitor(request)
+            if who.id is None:
+                raise PermissionDenied
+            if not common.genuine(request.POST.get("csrf_token", ""), who.token):
+                raise PermissionDenied
+            if not key:
+                raise BadRequest
+            try:
+                with transaction.atomic():
+                    answer = Answer.objects.create(
+                        person_id=who.id, key=key, fingerprint=digest, location=""
+                    )
+            except IntegrityError:
+                kept = Answer.objects.get(person_id=who.id, key=key)
+                if kept.fingerprint != digest:
+                    raise KeyReused from None
+                return see_other(kept.location)
+            location = work(who)
+            if isinstance(location, HttpResponse):  # it may be corrected and sent again
+                transaction.set_rollback(True)
+                return location
+            answer.location = location
+            answer.save(update_fields=["location"])
+    except Conflict as conflict:
+        return HttpResponse(status=conflict.status)
+    return see_other(location)
 
 
 def basket(request: HttpRequest) -> Any:
-    person = _required(request)
-    if person is None:
-        return HttpResponseForbidden()
-    BasketItem.objects.update_or_create(
-        person=person, book_id=request.POST["book_id"],
-        defaults={"quantity": request.POST["quantity"]},
-    )  # fmt: skip
-    return _see_other("/basket")
+    form = AddForm(request.POST)
+    if not form.is_valid():
+        return HttpResponse(status=422)
+    book_id, quantity = form.cleaned_data["book_id"], form.cleaned_data["quantity"]
+
+    def work(who: Visitor) -> str:
+        sold = Book.objects.filter(id=book_id, on_sale=True).only("stock", "seller_id").first()
+        if sold is None or sold.stock < quantity or sold.seller_id == who.id:
+            raise Conflict
+        BasketItem.objects.update_or_create(
+            person_id=who.id, book_id=book_id, defaults={"quantity": quantity}
+        )
+        return "/basket"
+
+    return once(request, work)
+
+
+def basket_lines(who: Visitor, *, lock: bool = False) -> list[dict[str, Any]]:
+    items = BasketItem.objects.select_related("book__seller").filter(person_id=who.id)
+    items = items.defer("book__description").order_by("book_id")
+    return [
+        {"id": item.book_id, "title": item.book.title, "author": item.book.author,
+         "price": item.book.price, "stock": item.book.stock, "on_sale": item.book.on_sale,
+         "seller_id": item.book.seller_id, "seller_name": item.book.seller.name,
+         "quantity": item.quantity}
+        for item in (items.select_for_update() if lock else items)
+    ]  # fmt: skip
 
 
 def checkout(request: HttpRequest) -> Any:
     if request.method == "POST":
-        return _place(request)
-    person, token = _person(request)
-    items = list(BasketItem.objects.select_related("book").filter(person=person))
-    total = sum(item.book.price * item.quantity for item in items)
-    lines = [
-        {"quantity": item.quantity, "title": item.book.title, "author": item.book.author,
-         "amount": item.book.amount} for item in items
-    ]  # fmt: skip
-    return _page(request, "checkout", person, token, countries=common.COUNTRIES, lines=lines,
-                 total=common.amount(total))  # fmt: skip
+        return place(request)
+    who = visitor(request)
+    if who.id is None:
+        return see_other("/login")
+    last = Order.objects.filter(person_id=who.id).order_by("-id")
+    known = last.values("name", "address", "country").first()
+    form = CheckoutForm(initial=known or {"name": who.name})
+    return page(request, "checkout", who, form=form, **selling.review(basket_lines(who)))
 
 
-def _place(request: HttpRequest) -> Any:
-    person = _required(request)
-    if person is None:
-        return HttpResponseForbidden()
-    with transaction.atomic():
-        items = list(BasketItem.objects.select_related("book").filter(person=person))
-        for item in items:
-            taken = Book.objects.filter(id=item.book_id, stock__gte=item.quantity).update(
-                stock=models.F("stock") - item.quantity
-            )
-            if taken != 1:
-                raise RuntimeError("sold out")
-        order = Order.objects.create(
-            person=person, state="placed", name=request.POST["name"],
-            total=sum(item.book.price * item.quantity for item in items),
-            address=request.POST["address"], country=request.POST["country"],
-        )  # fmt: skip
-        OrderLine.objects.bulk_create(
-            OrderLine(order=order, book=item.book, title=item.book.title, price=item.book.price,
-                      quantity=item.quantity) for item in items
-        )  # fmt: skip
-        BasketItem.objects.filter(person=person).delete()
-    return _see_other(f"/orders/{order.id}/pay")
+def place(request: HttpRequest) -> Any:
+    form = CheckoutForm(request.POST)
+
+    def work(who: Visitor) -> Any:
+        lines = basket_lines(who, lock=True)
+        if not form.is_valid() or not lines:
+            return page(request, "checkout", who, 422, form=form, **selling.review(lines))
+        if request.POST.get("seen") != selling.digest(lines):
+            raise Conflict
+        moment = common.now()
+        held = Hold.objects.filter(
+            book_id__in=[line["id"] for line in lines], expires_at__gt=moment
+        ).values_list("book_id", "quantity")
+        if selling.sold_out(lines, list(held)):
+            raise Conflict
+        return f"/orders/{_write_order(who, form.cleaned_data, lines, moment)}/pay"
+
+    return once(request, work)
+
+
+def _write_order(who: Visitor, sent: dict[str, Any], lines: list[Any], moment: int) -> int:
+    parcels = selling.parcels_of(lines)
+    order = Order.objects.create(
+        person_id=who.id, state="placed", goods=sum(parcel["goods"] for parcel in parcels),
+        shipping=selling.shipping(parcels, sent["carrier"]), placed_at=moment,
+        expires_at=moment + selling.HOLD, **sent,
+    )  # fmt: skip
+    OrderLine.objects.bulk_create(
+        OrderLine(order=order, book_id=line["id"], seller_id=line["seller_id"],
+                  title=line["title"], author=line["author"], price=line["price"],
+                  quantity=line["quantity"])
+        for line in lines
+    )  # fmt: skip
+    Hold.objects.bulk_create(
+        Hold(order=order, book_id=line["id"], quantity=line["quantity"],
+             expires_at=order.expires_at)
+        for line in lines
+    )  # fmt: skip
+    Shipment.objects.bulk_create(
+        Shipment(order=order, seller_id=parcel["seller_id"], goods=parcel["goods"],
+                 shipping=selling.shipping([parcel], sent["carrier"]))
+        for parcel in parcels
+    )  # fmt: skip
+    BasketItem.objects.filter(person_id=who.id).delete()
+    return int(order.id)
+
+
+def pay_page(request: HttpRequest, who: Visitor, order: Order, form: Any, status: int = 200) -> Any:
+    return page(request, "pay", who, status, form=form, order_id=order.id, cards=selling.CARDS,
+                total=common.amount(order.goods + order.shipping),
+                until=selling.until(order.expires_at))  # fmt: skip
 
 
 def pay(request: HttpRequest, order_id: int) -> Any:
     if request.method != "POST":
-        person, token = _person(request)
-        order = get_object_or_404(Order, id=order_id, person=person)
-        return _page(request, "pay", person, token, order_id=order_id,
-                     total=common.amount(order.total))  # fmt: skip
-    person = _required(request)
-    if person is None:
-        return HttpResponseForbidden()
-    with transaction.atomic():
-        order = get_object_or_404(Order, id=order_id, person=person)
+        who = visitor(request)
+        order = get_object_or_404(Order, id=order_id, person_id=who.id)
+        return pay_page(request, who, order, PaymentForm(initial={"expiry": "12/30", "cvc": "123"}))
+    form = PaymentForm(request.POST)
+
+    def work(who: Visitor) -> Any:
+        order = get_object_or_404(Order.objects.select_for_update(), id=order_id, person_id=who.id)
+        if order.state != "placed" or order.expires_at <= common.now():
+            raise Conflict
+        if not form.is_valid() or form.cleaned_data["card_number"] != selling.PAYING:
+            return pay_page(request, who, order, form, 422)
+        for hold in Hold.objects.filter(order=order).order_by("book_id"):
+            Book.objects.filter(id=hold.book_id).update(stock=F("stock") - hold.quantity)
+        Hold.objects.filter(order=order).delete()
         Payment.objects.create(
-            order=order, amount=order.total, card=request.POST["card_number"][-4:]
-        )
-        Order.objects.filter(id=order_id, state="placed").update(state="paid")
-    return _see_other(f"/orders/{order_id}")
+            order=order, amount=order.goods + order.shipping,
+            card=form.cleaned_data["card_number"][-4:], paid_at=common.now(),
+        )  # fmt: skip
+        order.state = "paid"
+        order.save(update_fields=["state"])
+        return f"/orders/{order_id}"
+
+    return once(request, work)
 
 
 def static(_request: HttpRequest, name: str) -> FileResponse:
@@ -244,12 +293,7 @@ def static(_request: HttpRequest, name: str) -> FileResponse:
     return FileResponse((common.STATIC / name).open("rb"), content_type=kind)
 
 
-def _required(request: HttpRequest) -> Any:
-    person, token = _person(request)
-    return person if person and common.genuine(request.POST["csrf_token"], token) else None
-
-
-def _see_other(address: str) -> HttpResponse:
+def see_other(address: str) -> HttpResponse:
     response = redirect(address)
     response.status_code = 303
     return response

@@ -1,36 +1,48 @@
 """Starlette, uvicorn with uvloop and httptools, aiomysql."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiomysql
+import pymysql
 from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
 from starlette.applications import Starlette
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from benchmarks.peers import common
+from benchmarks.peers import common, selling
+from benchmarks.peers.common import Visitor
+from benchmarks.peers.forms import AddForm, CheckoutForm, PaymentForm
 
 templates = Jinja2Templates(
-    env=Environment(loader=FileSystemLoader(common.TEMPLATES), autoescape=True)
-)
+    env=Environment(loader=FileSystemLoader(common.TEMPLATES), autoescape=True, trim_blocks=True,
+                    lstrip_blocks=True)
+)  # fmt: skip
+SESSION = common.SESSION.format("%s", "%s")
+BOOK = common.BOOK.format("%s", "%s")
+OTHERS = common.OTHERS.format("%s", "%s")
+BASKET = selling.BASKET.format("%s")
 
 
 @asynccontextmanager
 async def pool(app: Starlette) -> AsyncIterator[None]:
-    async with aiomysql.create_pool(**common.database(), minsize=1, maxsize=10) as made:
+    level = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    settings = {**common.database(), "init_command": level}
+    async with aiomysql.create_pool(**settings, minsize=1, maxsize=10) as made:
         app.state.pool = made
         yield
 
 
 @asynccontextmanager
-async def _cursor(request: Request) -> AsyncIterator[Any]:
+async def transaction(request: Request) -> AsyncIterator[Any]:
     async with (
         request.app.state.pool.acquire() as connection,
         connection.cursor(aiomysql.DictCursor) as cursor,
@@ -43,150 +55,248 @@ async def _cursor(request: Request) -> AsyncIterator[Any]:
         await connection.commit()
 
 
-async def _rows(cursor: Any, sql: str, *values: Any) -> list[dict[str, Any]]:
+async def rows(cursor: Any, sql: str, *values: Any) -> list[dict[str, Any]]:
     await cursor.execute(sql, values)
-    rows: list[dict[str, Any]] = await cursor.fetchall()
-    return rows
+    found: list[dict[str, Any]] = await cursor.fetchall()
+    return found
 
 
-async def _person(request: Request, cursor: Any) -> tuple[int, str | None, str]:
+async def visitor(request: Request, cursor: Any) -> Visitor:
     token = request.cookies.get("session", "")
-    found = await _rows(cursor, common.SESSION.format("%s"), token) if token else []
-    return (found[0]["id"], found[0]["name"], token) if found else (0, None, "")
+    found = await rows(cursor, SESSION, token, common.now()) if token else []
+    return Visitor(found[0]["id"], found[0]["name"], token) if found else Visitor(None, None, token)
 
 
-def _page(request: Request, template: str, person: str | None, token: str, **more: Any) -> Any:
-    values = common.context(template, person, token, **more)
-    values["padding"] = Markup(values["padding"])  # noqa: S704
-    return templates.TemplateResponse(request, f"{template}.html", values)
+def page(request: Request, template: str, who: Visitor, status: int = 200, **more: Any) -> Response:
+    layout = common.context(who, str(request.base_url)[:-1], request.url.path)
+    return templates.TemplateResponse(
+        request, f"{template}.html", {**layout, **more}, status_code=status
+    )
 
 
-async def index(request: Request) -> Any:
-    words, prices = common.wish(request.query_params)
-    where = ""
-    values: list[Any] = []
-    if words:
-        where += common.SEARCH.format("%s")
-        values.append(words)
-    if prices:
-        where += common.PRICES.format("%s", "%s")
-        values += prices
-    async with _cursor(request) as cursor:
-        _id, name, token = await _person(request, cursor)
-        rows = await _rows(cursor, common.CARD + where + common.ORDER, *values)
-        matches = (await _rows(cursor, common.COUNT + where, *values))[0]["COUNT(*)"]
-    cards = [common.card(row) for row in rows]
-    return _page(request, "catalogue", name, token, **common.catalogue(cards, matches))
+async def index(request: Request) -> Response:
+    wanted = common.wish(request.query_params)
+    narrowed, values = common.narrowing(wanted, lambda _place: "%s")
+    after = [wanted.after] if wanted.after else []
+    async with transaction(request) as cursor:
+        who = await visitor(request, cursor)
+        sql = common.CARD.format(narrowed, " AND id < %s" if after else "")
+        found = await rows(cursor, sql, *values, *after)
+        matches = (await rows(cursor, common.COUNT.format(narrowed), *values))[0]["COUNT(*)"]
+    cards = [common.card(row) for row in found]
+    last = cards[: common.PAGE][-1]["id"] if cards else 0
+    return page(request, "catalogue", who, **common.catalogue(wanted, cards, last, matches))
 
 
-async def book(request: Request) -> Any:
-    async with _cursor(request) as cursor:
-        _id, name, token = await _person(request, cursor)
-        found = await _rows(cursor, common.BOOK.format("%s"), request.path_params["book_id"])
-    if not found:
-        raise HTTPException(404)
-    return _page(request, "book", name, token, book=common.card(found[0]))
+async def book(request: Request) -> Response:
+    book_id = request.path_params["book_id"]
+    async with transaction(request) as cursor:
+        who = await visitor(request, cursor)
+        found = await rows(cursor, BOOK, common.now(), book_id)
+        if not found:
+            raise HTTPException(404)
+        isbn = found[0]["isbn13"]
+        others = await rows(cursor, OTHERS, isbn, book_id) if isbn else []
+    known = who.token
+    who = who._replace(token=known or common.new_token())
+    response = page(request, "book", who, book=common.book_page(found[0]),
+                    others=[common.card(row) for row in others])  # fmt: skip
+    if not known:
+        response.set_cookie("session", who.token, httponly=True, samesite="lax")
+    return response
 
 
-async def add(request: Request) -> Any:
-    form = await request.form()
-    async with _cursor(request) as cursor:
-        person = await _required(request, cursor, form)
+class Refused(Exception):
+    """A form that may be corrected and sent again: nothing of it is kept."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+async def once(
+    request: Request, form: FormData, work: Callable[[Any, Visitor], Awaitable[str]]
+) -> Response:
+    """Do the work of a form in one transaction, and once for each idempotency key: where it leads
+    to is kept in the same transaction and given again."""
+    key = str(form.get("idempotency_key", ""))
+    digest = selling.fingerprint(request.url.path, dict(form))
+    try:
+        async with transaction(request) as cursor:
+            who = await visitor(request, cursor)
+            if who.id is None or not common.genuine(str(form.get("csrf_token", "")), who.token):
+                raise HTTPException(403)
+            if not key:
+                raise HTTPException(400)
+            try:
+                await cursor.execute(
+                    "INSERT INTO answers (person_id, `key`, fingerprint, location)"
+                    " VALUES (%s, %s, %s, '')",
+                    (who.id, key, digest),
+                )
+            except pymysql.err.IntegrityError:
+                [kept] = await rows(
+                    cursor, "SELECT fingerprint, location FROM answers"
+                    " WHERE person_id = %s AND `key` = %s", who.id, key,
+                )  # fmt: skip
+                if kept["fingerprint"] != digest:
+                    raise HTTPException(422) from None
+                return RedirectResponse(kept["location"], 303)
+            location = await work(cursor, who)
+            await cursor.execute(
+                "UPDATE answers SET location = %s WHERE person_id = %s AND `key` = %s",
+                (location, who.id, key),
+            )
+    except Refused as refused:
+        return refused.response
+    return RedirectResponse(location, 303)
+
+
+async def add(request: Request) -> Response:
+    sent = await request.form()
+    form = AddForm(sent)
+    if not form.validate():
+        raise HTTPException(422)
+
+    async def work(cursor: Any, who: Visitor) -> str:
+        sold = await rows(
+            cursor, "SELECT stock, seller_id FROM books WHERE id = %s AND on_sale = 1",
+            form.book_id.data,
+        )  # fmt: skip
+        if not sold or sold[0]["stock"] < form.quantity.data or sold[0]["seller_id"] == who.id:
+            raise HTTPException(409)
         await cursor.execute(
             "INSERT INTO basket_items (person_id, book_id, quantity) VALUES (%s, %s, %s)"
             " ON DUPLICATE KEY UPDATE quantity = VALUES(quantity)",
-            (person, form["book_id"], form["quantity"]),
+            (who.id, form.book_id.data, form.quantity.data),
         )
-    return RedirectResponse("/basket", 303)
+        return "/basket"
+
+    return await once(request, sent, work)
 
 
-async def checkout(request: Request) -> Any:
-    async with _cursor(request) as cursor:
-        person, name, token = await _person(request, cursor)
-        lines = await _rows(cursor, common.BASKET.format("%s"), person)
-    total = sum(line["price"] * line["quantity"] for line in lines)
-    return _page(
-        request,
-        "checkout",
-        name,
-        token,
-        countries=common.COUNTRIES,
-        lines=[common.card(line) for line in lines],
-        total=common.amount(total),
-    )
-
-
-async def place(request: Request) -> Any:
-    form = await request.form()
-    async with _cursor(request) as cursor:
-        person = await _required(request, cursor, form)
-        lines = await _rows(cursor, common.BASKET.format("%s"), person)
-        for line in lines:
-            taken = await cursor.execute(
-                "UPDATE books SET stock = stock - %s WHERE id = %s AND stock >= %s",
-                (line["quantity"], line["id"], line["quantity"]),
-            )
-            if taken != 1:
-                raise HTTPException(409)
-        total = sum(line["price"] * line["quantity"] for line in lines)
-        await cursor.execute(
-            "INSERT INTO orders (person_id, state, total, name, address, country)"
-            " VALUES (%s, 'placed', %s, %s, %s, %s)",
-            (person, total, form["name"], form["address"], form["country"]),
-        )
-        order = cursor.lastrowid
-        await cursor.executemany(
-            "INSERT INTO order_lines (order_id, book_id, title, price, quantity)"
-            " VALUES (%s, %s, %s, %s, %s)",
-            [(order, line["id"], line["title"], line["price"], line["quantity"])
-             for line in lines],
+async def checkout(request: Request) -> Response:
+    async with transaction(request) as cursor:
+        who = await visitor(request, cursor)
+        if who.id is None:
+            return RedirectResponse("/login", 303)
+        lines = await rows(cursor, BASKET, who.id)
+        last = await rows(
+            cursor, "SELECT name, address, country FROM orders WHERE person_id = %s"
+            " ORDER BY id DESC LIMIT 1", who.id,
         )  # fmt: skip
-        await cursor.execute("DELETE FROM basket_items WHERE person_id = %s", (person,))
-    return RedirectResponse(f"/orders/{order}/pay", 303)
+    form = CheckoutForm(data=last[0] if last else {"name": who.name})
+    return page(request, "checkout", who, form=form, **selling.review(lines))
 
 
-async def payment(request: Request) -> Any:
-    order_id = request.path_params["order_id"]
-    async with _cursor(request) as cursor:
-        person, name, token = await _person(request, cursor)
-        total = await _total(cursor, order_id, person)
-    return _page(request, "pay", name, token, order_id=order_id, total=common.amount(total))
+async def place(request: Request) -> Response:
+    sent = await request.form()
+    form = CheckoutForm(sent)
+
+    async def work(cursor: Any, who: Visitor) -> str:
+        lines = await rows(cursor, BASKET + " FOR UPDATE", who.id)
+        if not form.validate() or not lines:
+            raise Refused(page(request, "checkout", who, 422, form=form, **selling.review(lines)))
+        if sent.get("seen") != selling.digest(lines):
+            raise HTTPException(409)
+        moment = common.now()
+        books = [line["id"] for line in lines]
+        places = f"({', '.join(['%s'] * len(books))})"
+        held = await rows(cursor, selling.HELD.format(places, "%s"), *books, moment)
+        if selling.sold_out(lines, [(row["book_id"], row["quantity"]) for row in held]):
+            raise HTTPException(409)
+        return f"/orders/{await _write_order(cursor, who.id, form.data, lines, moment)}/pay"
+
+    return await once(request, sent, work)
 
 
-async def pay(request: Request) -> Any:
-    order_id = request.path_params["order_id"]
-    form = await request.form()
-    async with _cursor(request) as cursor:
-        person = await _required(request, cursor, form)
-        total = await _total(cursor, order_id, person)
-        await cursor.execute(
-            "INSERT INTO payments (order_id, amount, card) VALUES (%s, %s, %s)",
-            (order_id, total, str(form["card_number"])[-4:]),
-        )
-        await cursor.execute(
-            "UPDATE orders SET state = 'paid' WHERE id = %s AND state = 'placed'", (order_id,)
-        )
-    return RedirectResponse(f"/orders/{order_id}", 303)
-
-
-async def _required(request: Request, cursor: Any, form: Any) -> int:
-    person, _name, token = await _person(request, cursor)
-    if not person or not common.genuine(form["csrf_token"], token):
-        raise HTTPException(403)
-    return person
-
-
-async def _total(cursor: Any, order_id: int, person: int) -> int:
-    found = await _rows(
-        cursor, "SELECT total FROM orders WHERE id = %s AND person_id = %s", order_id, person
+async def _write_order(
+    cursor: Any, person: int | None, sent: dict[str, Any], lines: Any, moment: int
+) -> int:
+    parcels = selling.parcels_of(lines)
+    carrier = sent["carrier"]
+    expires = moment + selling.HOLD
+    await cursor.execute(
+        "INSERT INTO orders (person_id, state, goods, shipping, carrier, name, address, country,"
+        " placed_at, expires_at) VALUES (%s, 'placed', %s, %s, %s, %s, %s, %s, %s, %s)",
+        (person, sum(parcel["goods"] for parcel in parcels), selling.shipping(parcels, carrier),
+         carrier, sent["name"], sent["address"], sent["country"], moment, expires),
+    )  # fmt: skip
+    order = cursor.lastrowid
+    await cursor.executemany(
+        "INSERT INTO order_lines (order_id, book_id, seller_id, title, author, price, quantity)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        [(order, line["id"], line["seller_id"], line["title"], line["author"], line["price"],
+          line["quantity"]) for line in lines],
+    )  # fmt: skip
+    await cursor.executemany(
+        "INSERT INTO holds (order_id, book_id, quantity, expires_at) VALUES (%s, %s, %s, %s)",
+        [(order, line["id"], line["quantity"], expires) for line in lines],
     )
+    await cursor.executemany(
+        "INSERT INTO shipments (order_id, seller_id, goods, shipping) VALUES (%s, %s, %s, %s)",
+        [(order, parcel["seller_id"], parcel["goods"], selling.shipping([parcel], carrier))
+         for parcel in parcels],
+    )  # fmt: skip
+    await cursor.execute("DELETE FROM basket_items WHERE person_id = %s", (person,))
+    return int(order)
+
+
+async def payment(request: Request) -> Response:
+    async with transaction(request) as cursor:
+        who = await visitor(request, cursor)
+        order = await _order(request, cursor, who)
+    return _pay_page(request, who, order, PaymentForm(data={"expiry": "12/30", "cvc": "123"}))
+
+
+def _pay_page(
+    request: Request, who: Visitor, order: dict[str, Any], form: PaymentForm, status: int = 200
+) -> Response:
+    return page(request, "pay", who, status, form=form, order_id=order["id"], cards=selling.CARDS,
+                total=common.amount(order["goods"] + order["shipping"]),
+                until=selling.until(order["expires_at"]))  # fmt: skip
+
+
+async def pay(request: Request) -> Response:
+    sent = await request.form()
+    form = PaymentForm(sent)
+
+    async def work(cursor: Any, who: Visitor) -> str:
+        order = await _order(request, cursor, who, " FOR UPDATE")
+        moment = common.now()
+        if order["state"] != "placed" or order["expires_at"] <= moment:
+            raise HTTPException(409)
+        if not form.validate() or form.card_number.data != selling.PAYING:
+            raise Refused(_pay_page(request, who, order, form, 422))
+        await cursor.execute(
+            "UPDATE books b JOIN holds h ON h.book_id = b.id"
+            " SET b.stock = b.stock - h.quantity WHERE h.order_id = %s",
+            (order["id"],),
+        )
+        await cursor.execute("DELETE FROM holds WHERE order_id = %s", (order["id"],))
+        await cursor.execute(
+            "INSERT INTO payments (order_id, amount, card, paid_at) VALUES (%s, %s, %s, %s)",
+            (order["id"], order["goods"] + order["shipping"], form.card_number.data[-4:], moment),
+        )
+        await cursor.execute("UPDATE orders SET state = 'paid' WHERE id = %s", (order["id"],))
+        return f"/orders/{order['id']}"
+
+    return await once(request, sent, work)
+
+
+async def _order(request: Request, cursor: Any, who: Visitor, lock: str = "") -> dict[str, Any]:
+    found = await rows(
+        cursor, "SELECT id, state, goods, shipping, expires_at FROM orders"
+        f" WHERE id = %s AND person_id = %s{lock}", request.path_params["order_id"], who.id,
+    )  # fmt: skip
     if not found:
         raise HTTPException(404)
-    return int(found[0]["total"])
+    return found[0]
 
 
 app = Starlette(
     lifespan=pool,
+    middleware=[Middleware(GZipMiddleware, minimum_size=500, compresslevel=common.GZIP_LEVEL)],
     routes=[
         Route("/", index),
         Route("/books/{book_id:int}", book),
