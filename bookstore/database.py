@@ -59,11 +59,9 @@ class Database:
             await asyncio.wait(self._closing)
         await self._databases.disconnect()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Queries]:
+    def connection(self) -> "_Held":
         """Hold one connection for several statements, without a transaction."""
-        async with self._held() as backend:
-            yield Queries(backend.raw_connection, self.dialect)
+        return _Held(self)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Queries]:
@@ -72,14 +70,13 @@ class Database:
         On SQLite it takes the write lock at once (BEGIN IMMEDIATE). Use the object it gives;
         statements on the database itself run outside of the transaction.
         """
-        async with self._held() as backend:
-            queries = Queries(backend.raw_connection, self.dialect)
+        async with self.connection() as queries:
             await queries._begin()
             try:
                 yield queries
                 await queries._commit()
             except BaseException:
-                await self._undo(backend, queries)
+                await self._undo(queries)
                 raise
 
     async def in_transaction[T](
@@ -136,25 +133,14 @@ class Database:
             async with self.connection() as queries:
                 return await query(queries)
 
-    @asynccontextmanager
-    async def _held(self) -> AsyncIterator[ConnectionBackend]:
-        """Wait for a slot, at most the pool's timeout, and give the connection back whatever
-        happens, a cancelled task included."""
-        backend = await self._acquire()
-        self.in_use += 1
-        try:
-            yield backend
-        finally:
-            self.in_use -= 1
-            try:
-                if self._rests(backend):
-                    self._idle.append((backend, time.monotonic()))
-                else:
-                    await asyncio.shield(asyncio.ensure_future(_give_up(backend)))
-            finally:
-                self._slots.release()
-
     async def _acquire(self) -> ConnectionBackend:
+        """Wait for a slot, at most the pool's timeout, and take a connection."""
+        if self._idle and not self._slots.locked():
+            resting, since = self._idle.pop()
+            if self._lives(resting, since):
+                await self._slots.acquire()  # one is free: this does not wait
+                return resting
+            await _give_up(resting)
         self.waiting += 1
         try:
             async with asyncio.timeout(self._timeout):
@@ -220,13 +206,39 @@ class Database:
             raw.close()
         return alive
 
-    async def _undo(self, backend: ConnectionBackend, queries: Queries) -> None:
+    async def _release(self, backend: ConnectionBackend) -> None:
+        try:
+            if self._rests(backend):
+                self._idle.append((backend, time.monotonic()))
+            else:
+                await asyncio.shield(asyncio.ensure_future(_give_up(backend)))
+        finally:
+            self._slots.release()
+
+    async def _undo(self, queries: Queries) -> None:
         """End a transaction that failed. The driver closes a connection whose statement was
         cancelled or broke, which undoes its work on the server as well."""
-        if self.dialect == "mysql" and backend.raw_connection.closed:
+        if self.dialect == "mysql" and queries._raw.closed:
             return
         with suppress(Exception):
             await asyncio.shield(asyncio.ensure_future(queries._undo()))
+
+
+class _Held:
+    """A connection for the length of a block. It is given back whatever happens, a cancelled task
+    included."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __aenter__(self) -> Queries:
+        self._backend = await self._database._acquire()
+        self._database.in_use += 1
+        return Queries(self._backend.raw_connection, self._database.dialect)
+
+    async def __aexit__(self, *_failure: object) -> None:
+        self._database.in_use -= 1
+        await self._database._release(self._backend)
 
 
 async def _give_up_once(opening: asyncio.Future[None], backend: ConnectionBackend) -> None:
