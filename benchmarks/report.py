@@ -119,7 +119,7 @@ def draw(path: Path, wanted: Sequence[Kind], results: Results) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     colours = ("#8a3b12", "#6b8ea4", "#8fae8b", "#b7a3c4", "#c9c2b4")
     figure, axes = pyplot.subplots(figsize=(11, 5.5), layout="constrained")
@@ -136,6 +136,11 @@ def draw(path: Path, wanted: Sequence[Kind], results: Results) -> None:
             errors[1].append(found.greatest - found.median)
         axes.bar(spots, heights, width, yerr=errors, label=name, color=colour, ecolor="#00000066")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    axes.yaxis.set_minor_locator(ticker.NullLocator())
+    axes.grid(axis="y", color="#00000018")
+    axes.set_axisbelow(True)
     axes.set_ylabel("processor µs of the server a visit (log)")
     labels = [kind.title.replace(", ", ",\n", 1) for kind in wanted]
     axes.set_xticks(range(len(wanted)), labels, fontsize=8)

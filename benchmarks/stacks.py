@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.client import Browser
+from benchmarks.vocabulary import vocabulary
 from tests.support.server import free_port
 
 ROOT = Path(__file__).parents[1]
@@ -93,13 +94,17 @@ def peers(url: str, folder: Path) -> Iterator[list[Stack]]:
         DJANGO: ["gunicorn", "--worker-class", "sync", "--workers", "1", "--backlog", "1024",
                  "benchmarks.peers.django_peer:app", "--bind", "{address}"],
     }  # fmt: skip
+    words = folder / "vocabulary.json"
+    words.write_text(json.dumps(vocabulary()))
     started: list[Stack] = []
     try:
-        for name, words in commands.items():
+        for name, command in commands.items():
             port = free_port()
-            filled = [word.format(address=f"127.0.0.1:{port}", port=port) for word in words]
-            command = [str(PEERS), "-m", *filled]
-            started.append(_start(name, command, port, folder, BENCH_DATABASE_URL=url))
+            filled = [word.format(address=f"127.0.0.1:{port}", port=port) for word in command]
+            started.append(
+                _start(name, [str(PEERS), "-m", *filled], port, folder, BENCH_DATABASE_URL=url,
+                       BENCH_VOCABULARY=str(words))
+            )  # fmt: skip
         yield started
     finally:
         for stack in started:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import os
 import secrets
 import socket
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from bookstore.catalogue.domain import CATEGORIES, GRADE_BY_CODE, GRADES
-
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parents[2] / "bookstore" / "static"
+VOCABULARY: dict[str, Any] = json.loads(Path(os.environ["BENCH_VOCABULARY"]).read_text())
+CATEGORIES: dict[str, str] = VOCABULARY["categories"]
+GRADES: dict[str, tuple[str, str]] = VOCABULARY["grades"]  # code -> name, what it promises
+CONDITIONS = [(code, name) for code, (name, _means) in GRADES.items()]
 PAGE = 24
 MOST = 20  # copies of a book in a basket
 GZIP_LEVEL = 5
@@ -80,7 +83,7 @@ def card(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as its card shows it."""
     return {
         **row, "amount": amount(row["price"]), "tint": row["id"] % 8,
-        "grade": GRADE_BY_CODE[row["condition"]].name,
+        "grade": GRADES[row["condition"]][0],
         "short_title": row["title"][:60], "short_author": row["author"][:40],
     }  # fmt: skip
 
@@ -89,7 +92,7 @@ def book_page(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as its own page shows it."""
     return {
         **card(row), "plain_amount": f"{row['price'] / 100:.2f}",
-        "meaning": GRADE_BY_CODE[row["condition"]].means,
+        "meaning": GRADES[row["condition"]][1],
         "category_name": CATEGORIES[row["category"]],
         "language_name": LANGUAGES.get(row["language"] or "", row["language"]),
         "since": f"{datetime.fromtimestamp(row['created_at'] / 1000, UTC):%-d %b %Y}",
@@ -171,7 +174,7 @@ def catalogue(wanted: Wish, cards: list[Any], last_id: int, matches: int) -> dic
     return {
         "wish": wanted, "search": wanted.text, "cards": cards[:PAGE], "matches": matches,
         "categories": CATEGORIES.items(), "languages": LANGUAGES.items(), "sorts": SORTS.items(),
-        "conditions": [(grade.code, grade.name) for grade in GRADES],
+        "conditions": CONDITIONS,
         "next_page": f"/?after={last_id}" if len(cards) > PAGE else None,
     }  # fmt: skip
 

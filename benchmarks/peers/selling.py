@@ -6,22 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from babel import Locale
-
-from benchmarks.peers.common import amount
-from bookstore.orders.domain import CARRIERS, COUNTRIES
-from bookstore.orders.payments import TEST_CARDS
+from benchmarks.peers.common import VOCABULARY, amount
 
 HOLD = 15 * 60 * 1000  # how long copies wait for their payment, in milliseconds
-_NAMES = Locale("en").territories
-COUNTRY_CHOICES = sorted(((code, _NAMES[code]) for code in COUNTRIES), key=lambda pair: pair[1])
+CARRIERS: dict[str, dict[str, Any]] = VOCABULARY["carriers"]
+COUNTRY_CHOICES = [(code, name) for code, name in VOCABULARY["countries"]]
 _EFFECTS = (
     "Pays at once", "The bank asks for approval (3-D Secure), then pays",
     "The bank asks for approval, then declines", "Declined", "Declined: insufficient funds",
     "Declined: the card has expired", "Declined: the security code is incorrect",
     "Declined: an error while processing", "The bank takes half a minute, then pays",
 )  # fmt: skip
-CARDS = list(zip((card.spaced for card in TEST_CARDS), _EFFECTS, strict=True))
+CARDS = list(zip(VOCABULARY["cards"], _EFFECTS, strict=True))
+_NUMBERS = {number.replace(" ", "") for number, _effect in CARDS}
 PAYING = "4242424242424242"  # the one card that the peers let pay
 
 # In this order in each transaction, so that two baskets never wait for each other.
@@ -33,13 +30,12 @@ BASKET = (
 HELD = "SELECT book_id, quantity FROM holds WHERE book_id IN {} AND expires_at > {}"
 
 
-def carrier_choices(parcels: int = 1) -> list[tuple[str, str]]:
-    """Return the carriers, with what each takes for so many parcels of one copy."""
+def carrier_choices() -> list[tuple[str, str]]:
+    """Return the carriers, with what each takes for one copy."""
     return [
-        (carrier.code, f"{carrier.name} · {_days(*carrier.days)} ·"
-         f" {amount(carrier.first * parcels)}")
-        for carrier in CARRIERS.values()
-    ]  # fmt: skip
+        (code, f"{carrier['name']} · {_days(*carrier['days'])} · {amount(carrier['first'])}")
+        for code, carrier in CARRIERS.items()
+    ]
 
 
 def _days(least: int, most: int) -> str:
@@ -66,7 +62,8 @@ def parcels_of(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def shipping(parcels: Sequence[Mapping[str, Any]], carrier: str) -> int:
     """Return what a carrier takes for the parcels."""
-    return sum(CARRIERS[carrier].price(parcel["copies"]) for parcel in parcels)
+    first, further = CARRIERS[carrier]["first"], CARRIERS[carrier]["further"]
+    return sum(first + further * (int(parcel["copies"]) - 1) for parcel in parcels)
 
 
 def review(lines: Sequence[Mapping[str, Any]], carrier: str = "post") -> dict[str, Any]:
@@ -78,7 +75,7 @@ def review(lines: Sequence[Mapping[str, Any]], carrier: str = "post") -> dict[st
         "parcels": parcels, "seen": digest(lines),
         "totals": {
             "copies": sum(parcel["copies"] for parcel in parcels), "goods": amount(goods),
-            "parcels": len(parcels), "carrier": CARRIERS[carrier].name,
+            "parcels": len(parcels), "carrier": CARRIERS[carrier]["name"],
             "shipping": amount(sent), "total": amount(goods + sent),
         },
     }  # fmt: skip
@@ -121,8 +118,7 @@ def luhn(digits: str) -> bool:
 def card_number(text: str) -> str | None:
     """Return the number of a test card, however it is spaced; None for every other card."""
     digits = text.replace(" ", "").replace("-", "")
-    known = digits.isdigit() and luhn(digits) and any(c.number == digits for c in TEST_CARDS)
-    return digits if known else None
+    return digits if digits.isdigit() and luhn(digits) and digits in _NUMBERS else None
 
 
 def over(expiry: str) -> bool:
