@@ -29,14 +29,8 @@ def write(kind: str, /, **entry: object) -> None:
     file = _files.get(key)
     if file is None:
         path = Path(folder) / f"{kind}.{key[0]}.jsonl"
-        file = _files[key] = path.open("a", buffering=1 if kind == "ledger" else 1 << 16)
+        file = _files[key] = path.open("a", buffering=1)
     file.write(json.dumps({"t": round(time.time(), 4), **entry}, separators=(",", ":")) + "\n")
-
-
-def flush(**_: object) -> None:
-    """Write out what is buffered."""
-    for file in _files.values():
-        file.flush()
 
 
 def read(folder: Path, kind: str) -> list[dict[str, Any]]:

@@ -23,7 +23,6 @@ PATIENCE = 30.0  # seconds that a person waits for a page
 TRIES = 5  # times that a person sends a form whose answer does not come
 
 events.request.add_listener(recorder.record_request)  # type: ignore[no-untyped-call]
-events.quitting.add_listener(recorder.flush)  # type: ignore[no-untyped-call]
 
 
 def answer_for(resolve: str) -> None:

@@ -83,19 +83,22 @@ def times(
         )
         if short and full is not None:
             made.append(Expectation("rescheduled", "", f"{full - fault:.1f} s", None))
-    hit = [
-        r
-        for r in requests
-        if float(r["at"]) + float(r["ms"]) / 1000 >= fault
-        and (r["error"] is not None or float(r["ms"]) > SLOW)
-    ]
-    last = max((float(r["at"]) - fault for r in hit), default=0.0)
+    if noticed is not None or drill.reroute is not None:
+        hit = [
+            r
+            for r in requests
+            if float(r["at"]) + float(r["ms"]) / 1000 >= fault
+            and (r["error"] is not None or float(r["ms"]) > SLOW)
+        ]
+        last = max((float(r["at"]) - fault for r in hit), default=0.0)
+        met = None if drill.reroute is None else last <= drill.reroute
+        wanted = "" if drill.reroute is None else f"{drill.reroute:g} s"
+        made.append(
+            Expectation(
+                "rerouted (last slow or failed request began)", wanted, f"{last:.1f} s", met
+            )
+        )
     slowest = max((float(r["ms"]) for r in requests if float(r["at"]) >= fault - 5), default=0.0)
-    met = None if drill.reroute is None else last <= drill.reroute
-    wanted = "" if drill.reroute is None else f"{drill.reroute:g} s"
-    made.append(
-        Expectation("rerouted (last slow or failed request began)", wanted, f"{last:.1f} s", met)
-    )
     made.append(Expectation("slowest request", "", f"{slowest:.0f} ms", None))
     return made
 

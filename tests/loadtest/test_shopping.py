@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,6 +75,59 @@ def test_people_find_everything_working(
     assert any(e["what"] == "told" and e.get("kind") == "payment" for e in ledger)
     page = (folder / "report.html").read_text()
     assert "Everything that was promised is there, once, and adds up." in page
+
+
+def test_several_processes_are_recorded_as_one_run(
+    shop: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host, database = shop
+    folder = tmp_path / "run"
+    options = ["-u", "4", "-t", "6", "--processes", "2", "--database", database]
+    status = main(["shopping", "--host", host, *options, "--folder", str(folder)])
+    assert status == 0, capsys.readouterr().out
+    assert len([p for p in folder.glob("requests.*.jsonl") if p.stat().st_size]) == 2
+
+
+def test_locusts_own_page_starts_people(shop: tuple[str, str], tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        page = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    command = [
+        *(sys.executable, "-m", "locust", "-f", "loadtest/shopping.py", "--host", shop[0]),
+        *("--web-host", "127.0.0.1", "--web-port", page.rpartition(":")[2]),
+    ]
+    with (tmp_path / "locust.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        form = urllib.parse.urlencode({"user_count": 2, "spawn_rate": 2}).encode()
+        started = json.loads(patiently(lambda: fetch(f"{page}/swarm", form), tmp_path))
+        assert started["success"], started
+
+        def busy() -> bytes:
+            stats = fetch(f"{page}/stats/requests")
+            assert json.loads(stats)["total_rps"] > 0
+            return stats
+
+        assert json.loads(patiently(busy, tmp_path))["fail_ratio"] == 0
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def fetch(url: str, form: bytes | None = None) -> bytes:
+    with urllib.request.urlopen(url, form, timeout=5) as answer:  # noqa: S310 — http, as given
+        text: bytes = answer.read()
+    return text
+
+
+def patiently(ask: Callable[[], bytes], folder: Path) -> bytes:
+    deadline = time.monotonic() + 40
+    while True:
+        try:
+            return ask()
+        except (OSError, AssertionError):
+            assert time.monotonic() < deadline, (folder / "locust.log").read_text()
+            time.sleep(0.3)
 
 
 def test_a_shop_that_is_not_there_is_one_sentence(
