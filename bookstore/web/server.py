@@ -16,7 +16,9 @@ from quart import Quart, Request
 from quart.asgi import ASGIHTTPConnection
 from quart.ctx import AppContext
 from quart.globals import _cv_app
-from quart.sessions import NullSession, SessionInterface
+from quart.sessions import NullSession
+from quart.utils import encode_headers
+from quart.wrappers.response import DataBody
 
 from bookstore.settings import Settings
 from bookstore.web import protocol
@@ -26,16 +28,9 @@ from bookstore.web.marks import FLAG
 log = structlog.get_logger()
 
 
-class _NoSessions(SessionInterface):
-    """The shop's sessions are its own (sessions.py): Quart need not look for any."""
-
-    async def open_session(self, _app: Any, _request: Any) -> NullSession:
-        return NullSession()
-
-
-class _PageContext(AppContext):
-    """The context of a page that is the same for everybody: a request and its route. It has no
-    session, and nothing listens to its signals or tears anything down."""
+class _Context(AppContext):
+    """The context of a request. The shop uses no session of Quart's, listens to none of its
+    signals and has nothing to tear down but the files that a form brought."""
 
     async def push(self) -> None:
         self._session = NullSession()
@@ -46,27 +41,53 @@ class _PageContext(AppContext):
     async def pop(self, exc: BaseException | None = None) -> None:
         assert self._cv_token is not None
         _cv_app.reset(self._cv_token)
+        self._cv_token = None
+        if self.request.method not in SAFE_METHODS:
+            await self.request.close()
 
 
 class _Connection(ASGIHTTPConnection):
-    """A page for everybody is asked for by the page cache, without a body, and by nobody who could
-    go away meanwhile: it needs no tasks that watch for either."""
+    """One request. A page for everybody is asked for by the page cache, without a body, and by
+    nobody who could go away meanwhile: it needs no task that watches for either."""
 
     async def __call__(self, receive: Any, send: Any) -> None:
-        if not self.scope.get(FLAG):
-            return await super().__call__(receive, send)
         request = self._create_request_from_scope(send)
-        request.body.set_complete()
-        return await self.handle_request(request, send)
+        if self.scope.get(FLAG):
+            request.body.set_complete()
+            await self.handle_request(request, send)
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        watching = asyncio.ensure_future(self.handle_messages(request, receive, task))
+        try:
+            await self.handle_request(request, send)
+        except asyncio.CancelledError:
+            if not self._disconnected:
+                raise
+        finally:
+            watching.cancel()
+            if self._disconnected:  # nobody else is to take it for a cancellation
+                task.uncancel()
+
+    async def _send_response(self, send: Any, response: Any) -> None:
+        """Send the answer; a body that is there already, in one message."""
+        body = getattr(response, "response", None)
+        if type(body) is not DataBody or self._disconnected:
+            await super()._send_response(send, response)
+            return
+        headers = encode_headers(response.headers)
+        start = {"type": "http.response.start", "status": response.status_code}
+        await send({**start, "headers": headers})
+        data = body.data[body.begin : body.end]
+        await send({"type": "http.response.body", "body": data, "more_body": False})
 
 
 class Shop(Quart):
     """Quart, except that a request which changes something runs to its end even when the reader
-    goes away: it commits or rolls back, and its answer is kept for the next try. And pages that
-    are the same for everybody take a shorter way through it."""
+    goes away: it commits or rolls back, and its answer is kept for the next try. And without
+    what the shop does not use of it."""
 
     asgi_http_class = _Connection
-    session_interface = _NoSessions()  # type: ignore[assignment]  # none of Quart's
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -74,8 +95,7 @@ class Shop(Quart):
 
     def request_context(self, request: Request) -> AppContext:
         """Return the context that a request is answered in."""
-        kind = _PageContext if request.scope.get(FLAG) else AppContext
-        return kind(self, request=request)
+        return _Context(self, request=request)
 
     def ensure_async(self, func: Any) -> Any:
         """Return a function as a coroutine function. Nearly all are, which their code tells."""
