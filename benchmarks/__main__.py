@@ -99,7 +99,7 @@ async def _bench(options: argparse.Namespace, folder: Path) -> int:
         url, peers_url = server.create_database("shop"), server.create_database("peers")
         migrate(load_settings(database_url=url, secret_key="k" * 40))
         print(f"Filling the database with {options.books:,} books …", flush=True)
-        data = load(server, options.books, options.sessions)
+        data = load(server, options.books, options.sessions, peers=not options.shop_only)
         ours = running.enter_context(shop(url, folder))
         await ours.ready()
         wanted = [kind for kind in kinds(data) if options.only in {None, kind.name}]

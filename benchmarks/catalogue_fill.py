@@ -7,6 +7,7 @@ over, as in a real second-hand shop.
 
 import itertools
 import random
+from collections.abc import Iterator
 
 import pymysql
 
@@ -22,8 +23,15 @@ _GRADES = ("new",) * 5 + ("as-new",) * 10 + ("fine",) * 15 + ("very-good",) * 30
 _CATEGORIES = [code for code in CATEGORIES if code != "arts"] * 8 + ["arts"]  # one that is rare
 
 
-def fill(connection: "pymysql.Connection[pymysql.cursors.Cursor]", books: int) -> None:
-    """Put `books` books, a multiple of 10,000, into the empty table of a migrated database."""
+def fill(
+    connection: "pymysql.Connection[pymysql.cursors.Cursor]",
+    books: int,
+    *,
+    copies: int = 1,
+    description: str = "",
+) -> None:
+    """Put `books` books, a multiple of 10,000, into the empty table of a migrated database, each
+    with so many copies and this description."""
     columns = ", ".join(f"`{name}`" for name in repository.COLUMNS)
     names = [f"%({name})s" for name in repository.COLUMNS]
     with connection.cursor() as cursor:
@@ -36,7 +44,7 @@ def fill(connection: "pymysql.Connection[pymysql.cursors.Cursor]", books: int) -
         cursor.executemany(
             f"INSERT INTO base ({columns}, title_words, author_words)"
             f" VALUES ({', '.join(names)}, %(title_words)s, %(author_words)s)",
-            list(_base()),
+            list(_base(copies, description)),
         )
         cursor.execute("CREATE TEMPORARY TABLE other SELECT id, author, author_words FROM base")
         cursor.execute("ALTER TABLE other ADD PRIMARY KEY (id)")
@@ -67,7 +75,7 @@ def fill(connection: "pymysql.Connection[pymysql.cursors.Cursor]", books: int) -
         cursor.execute("ANALYZE TABLE books, books_words")
 
 
-def _base() -> "itertools.chain[dict[str, object]] | map[dict[str, object]]":
+def _base(copies: int, description: str) -> Iterator[dict[str, object]]:
     chance = random.Random(1605)  # noqa: S311 - repeatable, no secret
     vocabulary = ["".join(pair) for pair in itertools.product(_SYLLABLES, repeat=3)]
     chance.shuffle(vocabulary)
@@ -87,10 +95,14 @@ def _base() -> "itertools.chain[dict[str, object]] | map[dict[str, object]]":
             title=" ".join(title).capitalize(), author=author, isbn13=None,
             language=chance.choice(_LANGUAGES), year=chance.randint(1850, 2025),
             category=chance.choice(_CATEGORIES), condition=chance.choice(_GRADES),
-            ex_library=False, defects="", description="", price=chance.randint(100, 3999),
+            ex_library=False, defects="", description=description, price=chance.randint(100, 3999),
         )  # fmt: skip
         values = repository.book_values(
-            terms, seller=Seller(1, "A seller"), copies=1, currency="EUR", now=1_700_000_000_000
+            terms,
+            seller=Seller(1, "A seller"),
+            copies=copies,
+            currency="EUR",
+            now=1_700_000_000_000,
         )
         return {
             **values,

@@ -62,22 +62,20 @@ def session_token(number: int) -> str:
     return f"s{number:043}"
 
 
-def load(server: MariaDB, books: int, sessions: int) -> Data:
-    """Fill the databases `shop`, which is migrated, and `peers`; return what is in them."""
+def load(server: MariaDB, books: int, sessions: int, *, peers: bool) -> Data:
+    """Fill the databases `shop`, which is migrated, and `peers` if it is to be; return what is in
+    them."""
     with server.connect("shop") as connection:
-        fill(connection, books)
+        fill(connection, books, copies=COPIES, description=_DESCRIPTION)
         with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE books SET stock = %s, copies_total = %s, description = %s",
-                (COPIES, COPIES, _DESCRIPTION),
-            )
             _add_buyers(cursor, sessions + SPARE)
             cursor.execute("SELECT title FROM books ORDER BY id LIMIT 10000")
             words = {
                 word for (title,) in cursor.fetchall()
                 for word in re.findall(r"[a-z]{5,}", title.lower())
             }  # fmt: skip
-    _load_peers(server, sessions + SPARE)
+    if peers:
+        _load_peers(server, sessions + SPARE)
     ordered = sorted(words)
     random.Random(1605).shuffle(ordered)  # noqa: S311 - repeatable, no secret
     tokens = [session_token(number) for number in range(sessions + SPARE)]
