@@ -85,3 +85,12 @@ def test_an_edge_that_stops_can_be_told_from_a_dead_one_until_its_ports_are_clos
         return int(given[key].removesuffix("s"))
 
     assert open_for("ping") > open_for("web") == open_for("websecure")
+
+
+def test_every_host_of_the_shop_is_in_its_network_before_it_has_a_replica() -> None:
+    shop = services("app")["web"]
+    member = services("edge")["member"]
+    assert member["deploy"]["mode"] == "global"
+    assert set(shop["networks"]) <= set(member["networks"])
+    where = [service["deploy"]["placement"]["constraints"] for service in (shop, member)]
+    assert where[0] == where[1]
