@@ -73,6 +73,9 @@ def main() -> int:
         default=ROOT / "results" / "bench.png",
         help="where to draw the figures (default results/bench.png)",
     )
+    parser.add_argument(
+        "--page", type=Path, help="put the table into this Markdown page, as docs/performance.md"
+    )
     options = parser.parse_args()
     if options.books < 10_000 or options.books % 10_000 or options.rounds < 1:
         parser.error("--books takes a multiple of 10,000, --rounds at least 1")
@@ -118,6 +121,8 @@ async def _bench(options: argparse.Namespace, folder: Path) -> int:
         memory = {s.name: processes.memory(processes.family(s.pid)) for s in stacks}
         text = report.text(options, wanted, results, memory, sizes)
         print(text)
+        if options.page:
+            report.put_into(options.page, text)
         if not options.shop_only:
             options.picture.parent.mkdir(parents=True, exist_ok=True)
             report.draw(options.picture, wanted, results)

@@ -52,6 +52,14 @@ def text(
     return "\n".join(lines)
 
 
+def put_into(page: Path, table: str) -> None:
+    """Put a table into a Markdown page, in place of its first block of text."""
+    head, opening, rest = page.read_text().partition("```text\n")
+    if not opening:
+        raise ValueError(f"{page} has no block that starts with ```text, to put the table into")
+    page.write_text(f"{head}{opening}{table.strip()}\n{rest[rest.index('```') :]}")
+
+
 def _row(name: str, rounds: Sequence[Round]) -> str:
     server = spread([one.server for one in rounds])
     rate, database, p50, p99 = (

@@ -36,13 +36,13 @@ def kinds(data: Data) -> list[Kind]:
     return [
         Kind("warm", "Catalogue, anonymous, warm", 1000, lambda number: "/"),
         Kind("signed-in", "Catalogue, signed in", 400, lambda number: "/", signed_in=True),
-        Kind("cold", "Catalogue, cold", 150, narrowed),
-        Kind("search", "Search", 150, lambda n: f"/?q={data.words[n % len(data.words)]}"),
+        Kind("cold", "Catalogue, cold", 300, narrowed),
+        Kind("search", "Search", 300, lambda n: f"/?q={data.words[n % len(data.words)]}"),
         Kind("book", "Book page, popular", 500,
              lambda number: f"/books/{1 + number % WARM_BOOKS}"),
-        Kind("book-cold", "Book page, first visit", 200,
+        Kind("book-cold", "Book page, first visit", 400,
              lambda number: f"/books/{200 + (number * 7919) % (data.books - 200)}"),
-        Kind("checkout", "Checkout, five requests", 40, None, signed_in=True),
+        Kind("checkout", "Checkout, five requests", 60, None, signed_in=True),
         Kind("static", "Static file", 500, lambda number: "/static/app.css"),
     ]  # fmt: skip
 

@@ -3,12 +3,14 @@
 import asyncio
 import gzip
 import os
+from pathlib import Path
 
 import pytest
 
 from benchmarks import processes
 from benchmarks.client import Answer, Browser, drive, parse
 from benchmarks.figures import Round, percentile, ratios, spread
+from benchmarks.report import put_into
 from benchmarks.visits import text_of
 
 
@@ -76,6 +78,16 @@ async def test_visits_are_shared_out_and_all_made() -> None:
     took = await drive([Browser(1), Browser(1)], look, 7)
     assert sorted(seen) == list(range(7))
     assert len(took) == 7
+
+
+def test_a_table_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A run\n```text\nold\n```\nAfter\n```text\nanother\n```\n")
+    put_into(page, "\nnew\nlines\n")
+    assert page.read_text() == ("# A run\n```text\nnew\nlines\n```\nAfter\n```text\nanother\n```\n")
+    page.write_text("no block")
+    with pytest.raises(ValueError, match="no block"):
+        put_into(page, "new")
 
 
 def _round(server: float) -> Round:
