@@ -43,7 +43,8 @@ class Drill:
     workers: int = 2
     only_503: bool = False  # requests that fail must get the shop's own page
     reroute: float | None = None  # seconds after which the last slow or failed request has begun
-    outcome: str = ""  # the update state in which the shop must end
+    outcome: str = ""  # the update state in which `service` must end
+    service: str = "app_web"  # whose rollout is judged
     spike: bool = False  # judge the autoscaler
     never_fewer: bool = False  # replicas may not be taken away while the fault lasts
     even: bool = False  # the replicas must end evenly spread
@@ -94,6 +95,14 @@ DRILLS: dict[str, Drill] = {
         managers=3,
         reroute=2,
         cut=3,
+    ),
+    "edge-update": Drill(
+        "Each of three edges is replaced, one after the other, as with a new certificate.",
+        (Step(20, "roll-edges"),),
+        outcome="completed",
+        service="edge_traefik",
+        managers=3,
+        seconds=140,
     ),
     "manager-loss": Drill(
         "The leading manager of three loses its power. It is no edge meanwhile, so that this shows "

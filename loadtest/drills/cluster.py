@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from loadtest.drills.catalogue import REQUESTS_EACH
-from loadtest.drills.observer import SHOP, Observer
+from loadtest.drills.observer import EDGE, SHOP, Observer
 from provisioning import care
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import guests, lifecycle
@@ -88,6 +88,10 @@ class Cluster(Observer):
     def roll(self, _: str) -> None:
         """Replace every replica."""
         self._update("--force")
+
+    def roll_edges(self, _: str) -> None:
+        """Replace every edge."""
+        self._update("--force", EDGE)
 
     def release_badly(self, _: str) -> None:
         """Roll out a release that cannot become healthy: its check always fails."""
@@ -174,9 +178,9 @@ class Cluster(Observer):
         method(host)
         return f"{action.replace('-', ' ')} {host}".strip()
 
-    def _update(self, options: str) -> None:
+    def _update(self, options: str, service: str = SHOP) -> None:
         self._manager().run(
-            f"docker service update --quiet --detach {options} {SHOP}", sudo=True, timeout=30
+            f"docker service update --quiet --detach {options} {service}", sudo=True, timeout=30
         )
 
     def _autoscaler_firewall(self, rule: str) -> None:

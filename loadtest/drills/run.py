@@ -17,7 +17,6 @@ from loadtest.__main__ import differences, environment, locust_command
 from loadtest.drills import judge
 from loadtest.drills.catalogue import Drill, Step
 from loadtest.drills.cluster import Cluster
-from loadtest.drills.observer import SHOP
 from loadtest.drills.tunnel import forwarded
 from loadtest.story import Expectation, Mark, Sample, Story, summarize
 from provisioning.errors import OperatorError
@@ -77,7 +76,7 @@ def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
                 if load.poll() is None:
                     load.terminate()
                     load.wait(30)
-        state = cluster.service(cluster.snapshot()).update_state
+        state = cluster.service(cluster.snapshot(), drill.service).update_state
     finally:
         over.set()
         for step in drill.undo:
@@ -86,7 +85,7 @@ def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         cluster.mend()
     wrong = cluster.wait_until_well(150)
     if drill.outcome:
-        state = cluster.service(cluster.snapshot()).update_state
+        state = cluster.service(cluster.snapshot(), drill.service).update_state
     with suppress(OperatorError):
         samples.append(cluster.sample())
     story = _tell(name, drill, cluster, folder, samples, marks, state)
@@ -169,5 +168,5 @@ def _tell(
     story.expectations += differences(story.audit)
     figures = summarize(requests)
     story.expectations.append(Expectation("requests per second", "", f"{figures.rate:.1f}", None))
-    story.expectations.append(Expectation("drilled service", "", SHOP, None))
+    story.expectations.append(Expectation("drilled service", "", drill.service, None))
     return story
