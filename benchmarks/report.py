@@ -42,7 +42,7 @@ def text(
             if (kind.name, name) in results:
                 lines.append(_row(name, results[kind.name, name]))
     if len(stacks) > 1:
-        lines += ["", *_ratios(wanted, results, stacks), "", *_promises(wanted, results)]
+        lines += ["", *_ratios(wanted, results, stacks), *_promises(wanted, results)]
     if sizes:
         lines += ["", "Bytes of HTML, before compression:"]
     for name, found in sizes.items():
@@ -97,7 +97,7 @@ def _ratios(wanted: Sequence[Kind], results: Results, stacks: Sequence[str]) -> 
 
 def _promises(wanted: Sequence[Kind], results: Results) -> list[str]:
     titles = {kind.name: kind.title for kind in wanted}
-    lines = ["What must hold:"]
+    lines = ["", "What must hold:"]
     for promise in PROMISES:
         if promise.kind not in titles:
             continue
@@ -105,7 +105,7 @@ def _promises(wanted: Sequence[Kind], results: Results) -> list[str]:
         verdict = "holds" if found <= promise.limit else "FALLS SHORT"
         against = f"{titles[promise.kind]}, {promise.peer}"
         lines.append(f"  {against:<40} at most {promise.limit:<5} {found:>6.2f}  {verdict}")
-    return lines
+    return lines if len(lines) > 2 else []
 
 
 def _versions(stacks: Sequence[str]) -> str:

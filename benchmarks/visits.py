@@ -3,6 +3,7 @@
 import gzip
 import re
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -65,6 +66,12 @@ def text_of(answer: Answer) -> str:
     return body.decode()
 
 
+def elements(page: str) -> set[tuple[str, int]]:
+    """Return the title of a page and how often each kind of element stands in it."""
+    title = page.partition("<title>")[2].partition("</title>")[0]
+    return {(title, 1), *Counter(re.findall(r"<(\w+)", page)).items()}
+
+
 def visit(
     kind: Kind, data: Data, *, floor: bool = False
 ) -> Callable[[Browser, int], Awaitable[None]]:
@@ -87,14 +94,14 @@ def visit(
     return buy if kind.path is None else look
 
 
-async def buy_one(browser: Browser, book_id: int) -> dict[str, int]:
-    """Put a book into the basket, check out and pay; return the sizes of the pages seen."""
+async def buy_one(browser: Browser, book_id: int) -> dict[str, str]:
+    """Put a book into the basket, check out and pay; return the pages seen."""
     review = await fill_basket(browser, book_id)
     placed = _expect(303, await place(browser, review, secrets.token_urlsafe(16)), "checkout")
     to_pay = placed.headers["location"]
     form = text_of(_expect(200, await browser.get(to_pay), "payment page"))
     _expect(303, await pay(browser, to_pay, secrets.token_urlsafe(16)), "payment")
-    return {"checkout": len(review.encode()), "pay": len(form.encode())}
+    return {"checkout": review, "pay": form}
 
 
 async def fill_basket(browser: Browser, book_id: int) -> str:

@@ -11,7 +11,7 @@ from benchmarks import processes
 from benchmarks.client import Answer, Browser, drive, parse
 from benchmarks.figures import Round, percentile, ratios, spread
 from benchmarks.report import put_into
-from benchmarks.visits import text_of
+from benchmarks.visits import elements, text_of
 
 
 def test_an_answer_is_complete_when_its_length_is_there() -> None:
@@ -46,6 +46,13 @@ def test_an_answer_of_unknown_length_ends_with_the_connection() -> None:
 def test_a_compressed_page_is_read() -> None:
     answer = Answer(200, {"content-encoding": "gzip"}, gzip.compress("Café".encode()))
     assert text_of(answer) == "Café"
+
+
+def test_pages_are_alike_when_they_have_the_same_elements() -> None:
+    page = "<title>Books</title><p>One</p>"
+    assert elements(page) == elements("<title>Books</title>\n<p class='x'>Another</p>")
+    assert elements(page) != elements("<title>Books</title><p>One</p><p>Two</p>")
+    assert elements(page) != elements("<title>Other</title><p>One</p>")
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.99, 99), (0.0, 1), (1.0, 100)])
