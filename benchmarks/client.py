@@ -2,6 +2,7 @@
 a fixed number of requests, connections kept where the server keeps them."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, NamedTuple
@@ -139,17 +140,20 @@ class Browser:
 
 
 async def drive(browsers: list[Browser], visit: Callable[[Browser, int], Awaitable[None]],
-                visits: int) -> list[float]:  # fmt: skip
-    """Have the browsers make `visits` visits between them, numbered from 0; return the seconds
-    that each visit took."""
+                visits: int, *, within: float = math.inf) -> list[float]:  # fmt: skip
+    """Have the browsers make `visits` visits between them, numbered from 0, but begin none after
+    `within` seconds; return the seconds that each visit took."""
     numbers = iter(range(visits))
     took: list[float] = []
+    ends = time.perf_counter() + within
 
     async def work(browser: Browser) -> None:
         for number in numbers:
             started = time.perf_counter()
             await visit(browser, number)
             took.append(time.perf_counter() - started)
+            if time.perf_counter() > ends:
+                return
 
     await asyncio.gather(*(work(browser) for browser in browsers))
     return took

@@ -85,6 +85,7 @@ async def test_visits_are_shared_out_and_all_made() -> None:
     took = await drive([Browser(1), Browser(1)], look, 7)
     assert sorted(seen) == list(range(7))
     assert len(took) == 7
+    assert len(await drive([Browser(1), Browser(1)], look, 7, within=0)) == 2
 
 
 def test_a_table_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
