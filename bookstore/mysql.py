@@ -40,6 +40,14 @@ class Answer(NamedTuple):
     insert_id: int
 
 
+class NewId(int):
+    """The id of a row whose INSERT is yet to be sent: statements behind it name a variable, and
+    `known` is its number once they were sent."""
+
+    variable: str
+    known = 0
+
+
 def statement(raw: Any, sql: str, values: Mapping[str, Any]) -> str:
     """Return a statement with its parameters `:name` written out for a connection."""
     template, names = _template(sql)
@@ -103,7 +111,9 @@ def _template(sql: str) -> tuple[str, tuple[str, ...]]:
 def _literal(raw: Any, value: Any) -> str:
     if value is None:
         return "NULL"
-    return str(value) if type(value) is int else str(raw.escape(value))
+    if type(value) is int:
+        return str(value)
+    return value.variable if type(value) is NewId else str(raw.escape(value))
 
 
 class _Packets:

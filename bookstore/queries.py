@@ -8,14 +8,14 @@ named tuples the caller asks for.
 import asyncio
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
 import pymysql
 
 from bookstore import mysql
-from bookstore.mysql import Answer
+from bookstore.mysql import Answer, NewId
 
 type Values = Mapping[str, Any]
 type Dialect = Literal["sqlite", "mysql"]
@@ -79,6 +79,9 @@ def translate(error: Exception) -> Exception:
     return error
 
 
+type Also[T] = Callable[["Queries", T], Awaitable[None]]  # what a transaction does besides
+
+
 class Queries:
     """Run statements on one connection. `sql` names its parameters `:name`."""
 
@@ -86,6 +89,9 @@ class Queries:
         self._raw = raw
         self._turn = asyncio.Lock()  # a connection runs one statement at a time
         self._waiting: list[str] = []  # statements that go with the next one
+        self._new: list[tuple[int, NewId]] = []  # the ids that they make, by their places
+        self._made = 0
+        self.committed = False
         self.dialect: Dialect = dialect
         # What ends a SELECT whose rows nobody else is to change before the transaction ends. On
         # SQLite a transaction is the only one that writes.
@@ -118,12 +124,16 @@ class Queries:
                 statement = ";".join([*self._waiting, statement])
                 self._waiting.clear()
             try:
-                return await mysql.run(self._raw, statement)
+                answers = await mysql.run(self._raw, statement)
             except Exception as error:
                 translated = translate(error)
                 if translated is error:
                     raise
                 raise translated from error
+            for place, new in self._new:
+                new.known = answers[place].insert_id
+            self._new.clear()
+            return answers
 
     async def all[T: tuple[Any, ...]](self, row: type[T], sql: str, values: Values = {}) -> list[T]:  # noqa: B006
         """Return every row as the named tuple `row`, whose fields name the columns in order."""
@@ -164,6 +174,19 @@ class Queries:
         else:
             sql, values = _expand(sql, values)
             self._waiting.append(mysql.statement(self._raw, sql, values))
+
+    async def insert_soon(self, sql: str, values: Values = {}) -> int:  # noqa: B006
+        """Run an INSERT as `soon` does and return what stands for its row's id in the statements
+        behind it; `settled` tells the number once the transaction is through."""
+        if self.dialect == "sqlite":
+            return await self.insert(sql, values)
+        self._made += 1
+        new = NewId()
+        new.variable = f"@new_{self._made}"
+        self._new.append((len(self._waiting), new))
+        await self.soon(sql, values)
+        self._waiting.append(f"SET {new.variable} = LAST_INSERT_ID()")
+        return new
 
     async def execute_many(self, sql: str, rows: Sequence[Values]) -> int:
         """Run a statement once for each mapping in `rows`, in bulk; return the rows affected."""
@@ -213,13 +236,20 @@ class Queries:
             self._waiting.clear()  # nothing happened
         else:
             await self._run("COMMIT", {})
+        self.committed = True
 
     async def _undo(self) -> None:
         """Undo a transaction that failed."""
         begun = "BEGIN" not in self._waiting
         self._waiting.clear()
+        self._new.clear()
         if begun:
             await self._run("ROLLBACK", {})
+
+
+def settled(row_id: int) -> int:
+    """Return the number of a row that was inserted soon, or any other id as it is."""
+    return row_id.known if isinstance(row_id, NewId) else row_id
 
 
 def _count(answer: Answer) -> int:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bookstore.database import Database
-from bookstore.queries import ConnectionLost, DatabaseUnavailable, Duplicate, Queries
+from bookstore.queries import ConnectionLost, DatabaseUnavailable, Duplicate, Queries, settled
 from bookstore.sqlite import SQLiteConnection
 from tests.support.mariadb import MariaDB
 
@@ -317,3 +317,42 @@ async def test_a_connection_that_opens_after_its_caller_left_is_closed(
     await database.disconnect()
     assert len(opened) == 2
     assert set(closed) == set(opened)
+
+
+# Rows whose ids are used before they are known
+
+
+async def test_ids_of_rows_that_are_inserted_soon(db: Database) -> None:
+    async with db.transaction() as queries:
+        await queries.soon("INSERT INTO notes (word) VALUES ('before')")
+        first = await queries.insert_soon("INSERT INTO notes (word) VALUES (:word)", {"word": "a"})
+        second = await queries.insert_soon("INSERT INTO notes (word) VALUES ('b')")
+        await queries.soon_many(
+            "INSERT INTO books (id, stock) VALUES (:id, :stock)",
+            [{"id": 10, "stock": first}, {"id": 11, "stock": second}],
+        )
+        await queries.value("SELECT 1")  # which sends them
+        third = await queries.insert_soon("INSERT INTO notes (word) VALUES ('c')")
+        await queries.soon(
+            "UPDATE books SET stock = :third WHERE stock = :second",
+            {"third": third, "second": second},
+        )
+    for word, new, book in (("a", first, 10), ("c", third, 11)):
+        row = await db.value("SELECT id FROM notes WHERE word = :word", {"word": word})
+        assert settled(new) == row
+        assert await db.value("SELECT stock FROM books WHERE id = :id", {"id": book}) == row
+    assert settled(second) == await db.value("SELECT id FROM notes WHERE word = 'b'")
+    assert settled(7) == 7
+
+
+async def test_a_row_inserted_soon_that_exists_undoes_the_transaction(db: Database) -> None:
+    await db.execute("INSERT INTO notes (word) VALUES ('taken')")
+
+    async def work(queries: Queries) -> None:
+        await queries.soon("UPDATE books SET stock = 0 WHERE id = 1")
+        await queries.insert_soon("INSERT INTO notes (word) VALUES ('taken')")
+
+    with pytest.raises(Duplicate):
+        await db.in_transaction(work)
+    assert await db.value("SELECT stock FROM books WHERE id = 1") == 10
+    assert db.in_use == 0

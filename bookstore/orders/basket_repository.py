@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bookstore.database import Database
-from bookstore.queries import Conflict, Duplicate, Queries
+from bookstore.queries import Queries
 
 type Source = Database | Queries
 
@@ -72,21 +72,17 @@ async def find_locked(queries: Queries, owner: Owner) -> Basket | None:
 
 
 async def locked_basket(queries: Queries, owner: Owner, now: int) -> Basket:
-    """Return the basket of a browser or a person, one of the two, made if needed. Nobody else
-    changes it until the transaction ends."""
+    """Return the basket of a browser or a person, one of the two, made soon if needed: raises
+    Duplicate, now or later, when somebody else made it first. Nobody else changes it until the
+    transaction ends."""
     found = await find_locked(queries, owner)
     if found is None:
-        try:
-            basket_id = await queries.insert(
-                "INSERT INTO baskets (token_hash, person_id, changed_at)"
-                " VALUES (:token_hash, :person_id, :now)",
-                {**owner._asdict(), "now": now},
-            )
-            return Basket(basket_id, {})
-        except Duplicate:  # somebody else was quicker: wait for that one
-            found = await find_locked(queries, owner)
-    if found is None:
-        raise Conflict("the basket came and went")
+        basket_id = await queries.insert_soon(
+            "INSERT INTO baskets (token_hash, person_id, changed_at)"
+            " VALUES (:token_hash, :person_id, :now)",
+            {**owner._asdict(), "now": now},
+        )
+        return Basket(basket_id, {})
     if owner.person_id is None:  # baskets of browsers are forgotten some time after a change
         await queries.soon(
             "UPDATE baskets SET changed_at = :now WHERE id = :id", {"now": now, "id": found.id}

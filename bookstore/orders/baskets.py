@@ -1,6 +1,6 @@
 """Baskets: one for each browser and one for each person, seen as one by whoever has both."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from bookstore.clock import DAY, Clock
 from bookstore.contracts import CatalogueLink, Quote
@@ -9,7 +9,7 @@ from bookstore.orders import basket_repository as repository
 from bookstore.orders import domain
 from bookstore.orders.basket_repository import Basket, Owner
 from bookstore.orders.domain import Problem, Review
-from bookstore.queries import Queries
+from bookstore.queries import Also, Duplicate, Queries
 
 _KEPT = 30 * DAY  # as long as the cookie may live
 
@@ -48,9 +48,11 @@ class Baskets:
                 quotes[book_id] = quotes[book_id]._replace(stock=stock)
         return domain.review(wanted, quotes, buyer_id=owner.person_id, currency=self.currency)
 
-    async def add(self, owner: Owner, book_id: int, quantity: int) -> Quote:
+    async def add(
+        self, owner: Owner, book_id: int, quantity: int, *, also: Also[Quote] | None = None
+    ) -> Quote:
         """Put copies of a book in; raise NotForSale or domain.BasketFull."""
-        return await self._change(owner, book_id, quantity, add=True)
+        return await self._change(owner, book_id, quantity, add=True, also=also)
 
     async def set_quantity(self, owner: Owner, book_id: int, quantity: int) -> None:
         """Have so many copies of a book in; raise NotForSale or domain.BasketFull."""
@@ -63,9 +65,17 @@ class Baskets:
             basket = await merge(queries, owner, self.clock())
             await repository.take_out(queries, basket.id, [book_id])
 
-        await self.database.in_transaction(work)
+        await with_basket(self.database, work)
 
-    async def _change(self, owner: Owner, book_id: int, quantity: int, *, add: bool) -> Quote:
+    async def _change(
+        self,
+        owner: Owner,
+        book_id: int,
+        quantity: int,
+        *,
+        add: bool,
+        also: Also[Quote] | None = None,
+    ) -> Quote:
         quote = (await self.catalogue.quotes([book_id])).get(book_id)
 
         async def work(queries: Queries) -> Quote:
@@ -75,9 +85,11 @@ class Baskets:
             if problem is not None or quote is None:
                 raise NotForSale(problem or Problem.GONE, quote)
             await repository.save_items(queries, basket, after, self.clock())
+            if also is not None:
+                await also(queries, quote)
             return quote
 
-        return await self.database.in_transaction(work)
+        return await with_basket(self.database, work)
 
     async def forget_old(self) -> None:
         """Delete the baskets of browsers that have lost their cookie by now."""
@@ -87,6 +99,14 @@ class Baskets:
             await self.database.in_transaction(
                 lambda queries, old=basket_id: repository.delete_basket(queries, old)  # type: ignore[misc]
             )
+
+
+async def with_basket[T](database: Database, work: Callable[[Queries], Awaitable[T]]) -> T:
+    """Run a transaction that may make a basket, and again when somebody else was quicker."""
+    try:
+        return await database.in_transaction(work)
+    except Duplicate:
+        return await database.in_transaction(work)
 
 
 async def merge(queries: Queries, owner: Owner, now: int) -> Basket:

@@ -10,7 +10,7 @@ from bookstore.orders import basket_repository as basket_rows
 from bookstore.orders import domain, metrics, repository, saga
 from bookstore.orders import payment_repository as money
 from bookstore.orders.basket_repository import Owner
-from bookstore.orders.baskets import Baskets, merge
+from bookstore.orders.baskets import Baskets, merge, with_basket
 from bookstore.orders.domain import (
     CARRIERS,
     Address,
@@ -23,7 +23,7 @@ from bookstore.orders.domain import (
     Shipment,
 )
 from bookstore.orders.payments import Intent, IntentState
-from bookstore.queries import Duplicate, Queries
+from bookstore.queries import Also, Duplicate, Queries, settled
 
 
 class NotOrderable(Exception):
@@ -61,7 +61,14 @@ class Checkout:
         self.hold_time = round(hold_minutes * MINUTE)
 
     async def place(
-        self, owner: Owner, *, key: str, address: Address, carrier: str, seen: str | None
+        self,
+        owner: Owner,
+        *,
+        key: str,
+        address: Address,
+        carrier: str,
+        seen: str | None,
+        also: Also[Order] | None = None,
     ) -> Order:
         """Order what is in a person's basket, once for each `key`: the same checkout sent again
         finds its order. `seen` is the digest of the review that the buyer agreed to.
@@ -91,11 +98,11 @@ class Checkout:
         if order.state != OrderState.PLACING:
             return order
         await self._hold(owner, order, ordered)
-        return await self._complete(order, ordered)
+        return await self._complete(order, ordered, also)
 
     async def _own_basket(self, owner: Owner) -> Owner:
         """Move the browser's basket into its person's, who alone is the owner then."""
-        await self.database.in_transaction(lambda queries: merge(queries, owner, self.clock()))
+        await with_basket(self.database, lambda queries: merge(queries, owner, self.clock()))
         return owner._replace(token_hash=None)
 
     async def _begin(
@@ -140,9 +147,10 @@ class Checkout:
             return written
 
         try:
-            return await self.database.in_transaction(work)
+            written = await self.database.in_transaction(work)
         except Duplicate:
             return None
+        return written._replace(id=settled(written.id))
 
     async def _hold(self, owner: Owner, order: Order, ordered: Mapping[int, int]) -> None:
         lines = [HoldLine(book_id, quantity) for book_id, quantity in ordered.items()]
@@ -159,7 +167,9 @@ class Checkout:
         if current is not None and current.state == OrderState.PLACING:
             await repository.delete_order(queries, order_id)
 
-    async def _complete(self, order: Order, ordered: Mapping[int, int]) -> Order:
+    async def _complete(
+        self, order: Order, ordered: Mapping[int, int], also: Also[Order] | None
+    ) -> Order:
         """Take the books out of the basket and let the order wait for its payment, both or
         neither. A basket that changed meanwhile, in another window, is not ordered."""
 
@@ -174,6 +184,8 @@ class Checkout:
                 return await saga.cancel(queries, order, Reason.ABANDONED, self.clock())
             await basket_rows.take_out(queries, basket.id, list(ordered))
             await repository.note_placed(queries, order.id)
+            if also is not None:
+                await also(queries, order)
             return order._replace(state=OrderState.PLACED)
 
         placed = await self.database.in_transaction(work)

@@ -20,9 +20,10 @@ class _Id(NamedTuple):
 
 
 async def add_order(queries: Queries, order: Order, *, key: str) -> int:
-    """Insert an order and return its id; raise Duplicate when the checkout has one already."""
+    """Insert an order soon and return its id, settled after the commit. Raises Duplicate, now or
+    then, when the checkout has one already."""
     fields = [*Order._fields[1:], "checkout_key", "changed_at"]
-    return await queries.insert(
+    return await queries.insert_soon(
         f"INSERT INTO orders ({', '.join(fields)})"
         f" VALUES ({', '.join(':' + field for field in fields)})",
         {**order._asdict(), "checkout_key": key, "changed_at": order.placed_at},

@@ -9,7 +9,7 @@ from bookstore.orders import payment_repository as money
 from bookstore.orders.domain import Order, OrderState, may_pay
 from bookstore.orders.payments import Card, Intent, IntentState
 from bookstore.orders.saga import Saga
-from bookstore.queries import Duplicate, Queries
+from bookstore.queries import Also, Duplicate, Queries
 
 DELIVERY_SECONDS = 2.0  # how often the simulated gateway looks for webhooks to deliver
 _AT_ONCE = 200
@@ -29,7 +29,9 @@ class Settlement:
         self.saga = saga
         self.webhook_key = webhook_key
 
-    async def pay(self, order_id: int, buyer_id: int, card: Card) -> Intent:
+    async def pay(
+        self, order_id: int, buyer_id: int, card: Card, *, also: Also[Intent] | None = None
+    ) -> Intent:
         """Pay an order with a card and return where that led; raise UnknownOrder, or NotPayable
         when the order does not wait for a payment."""
 
@@ -39,7 +41,7 @@ class Settlement:
             attached = payments.attach(intent, card)
             return payments.confirm(attached, card, self.clock())
 
-        return await self._step(order_id, buyer_id, attempt)
+        return await self._step(order_id, buyer_id, attempt, also)
 
     async def answer(self, intent_id: str, buyer_id: int, *, approved: bool) -> Intent:
         """Answer the bank's 3-D Secure question; raise UnknownOrder or NotPayable."""
@@ -90,7 +92,11 @@ class Settlement:
         await money.forget_events(self.database, self.clock() - _EVENTS_KEPT)
 
     async def _step(
-        self, order_id: int, buyer_id: int, decide: Callable[[Order, Intent], Intent]
+        self,
+        order_id: int,
+        buyer_id: int,
+        decide: Callable[[Order, Intent], Intent],
+        also: Also[Intent] | None = None,
     ) -> Intent:
         async def work(queries: Queries) -> tuple[Intent, Order | None]:
             found = await money.locked_order(queries, order_id)
@@ -98,7 +104,10 @@ class Settlement:
                 raise UnknownOrder
             order, intent = found
             after = decide(order, intent)
-            return after, await self._record(queries, order, intent, after)
+            paid = await self._record(queries, order, intent, after)
+            if also is not None:
+                await also(queries, after)
+            return after, paid
 
         after, paid = await self.database.in_transaction(work)
         await self._after_payment(order_id, paid)

@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from quart import Response, current_app, make_response, request
+from quart import Response, current_app, g, make_response, request
 
 from bookstore.clock import DAY, SECOND, now
 from bookstore.database import Database
-from bookstore.queries import DatabaseUnavailable, Duplicate
+from bookstore.queries import DatabaseUnavailable, Duplicate, Queries
 from bookstore.web.errors import PageError
 from bookstore.web.i18n import gettext as _
 from bookstore.web.marks import KEY_MARK, rendering_for_everybody
@@ -67,7 +67,7 @@ def idempotent[**P](
             )
         if len(key) > 255:
             raise PageError(400, _("An idempotency key has at most 255 characters."))
-        store = _Store(await _fingerprint(), key)
+        g.answers = store = _Store(await _fingerprint(), key)
         kept = await store.begin()
         if kept is not None:
             return kept
@@ -78,6 +78,8 @@ def idempotent[**P](
                 await store.forget()
             raise
         assert isinstance(response, Response)
+        if store.keeps(response):
+            return response
         if response.status_code >= 400:
             await store.forget()
         else:
@@ -87,7 +89,17 @@ def idempotent[**P](
     return guarded
 
 
+async def keep_answer(queries: Queries, response: Response) -> None:
+    """Keep the answer to the request at hand in the transaction that does its work, which saves a
+    round trip. The handler returns this very answer once the transaction is through."""
+    store: _Store = g.answers
+    await queries.soon(*await store.finishing(response))
+    store.kept = response, queries
+
+
 class _Store:
+    kept: tuple[Response, Queries] | None = None  # and the transaction that keeps it
+
     def __init__(self, fingerprint: str, key: str) -> None:
         context = request.blueprint
         self._database: Database = current_app.extensions["bookstore.databases"][context]
@@ -144,19 +156,28 @@ class _Store:
             )
         )
 
+    def keeps(self, response: Response) -> bool:
+        """Tell whether an answer was kept with its work, and not undone with it."""
+        return self.kept is not None and self.kept[0] is response and self.kept[1].committed
+
     async def finish(self, response: Response) -> None:
+        await self._database.execute(*await self.finishing(response))
+
+    async def finishing(self, response: Response) -> tuple[str, dict[str, Any]]:
+        """Return the statement that keeps an answer."""
         headers = {
             name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers
         }
-        await self._database.execute(
+        values = {
+            **self._where,
+            "status": response.status_code,
+            "headers": json.dumps(headers),
+            "body": await response.get_data(as_text=True),
+        }
+        return (
             f"UPDATE {self._table} SET status = :status, headers = :headers, body = :body"
             " WHERE scope = :scope AND `key` = :key",
-            {
-                **self._where,
-                "status": response.status_code,
-                "headers": json.dumps(headers),
-                "body": (await response.get_data(as_text=True)),
-            },
+            values,
         )
 
     async def forget(self) -> None:

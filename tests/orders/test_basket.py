@@ -1,5 +1,6 @@
 """Baskets: of a browser, of a person, and of both."""
 
+import asyncio
 import json
 
 import pytest
@@ -149,6 +150,15 @@ async def test_the_same_form_twice_adds_once(reader: Reader, shop: Shop) -> None
     for _time in range(2):
         assert (await reader.post("/basket", fields)).status == 303
     assert await count(reader) == "1"
+
+
+async def test_first_books_at_the_same_moment_share_one_basket(reader: Reader, shop: Shop) -> None:
+    await reader.register()
+    books = [await on_sale(shop) for _each in range(6)]
+    forms = [{**await safe(reader), "book_id": book, "quantity": 1} for book in books]
+    answers = await asyncio.gather(*(reader.post("/basket", form) for form in forms))
+    assert [answer.status for answer in answers] == [303] * 6
+    assert await count(reader) == "6"
 
 
 async def test_a_basket_s_price_is_ours(reader: Reader, shop: Shop) -> None:

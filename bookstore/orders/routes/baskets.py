@@ -15,10 +15,11 @@ from bookstore.orders.routes.common import (
     blueprint,
     the_orders,
 )
+from bookstore.queries import Queries
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import ngettext
-from bookstore.web.idempotency import idempotent
+from bookstore.web.idempotency import idempotent, keep_answer
 from bookstore.web.responses import see_other, toast, trigger, wants_fragment
 from bookstore.web.sessions import forget_cookie, new_token, set_private_cookie, token_hash
 from bookstore.web.templating import page
@@ -44,14 +45,22 @@ async def add() -> Response:
     if not form.validate():
         return await _refused(_quantity_sentence())
     owner, token = await _owner_with_basket()
+    answer = see_other(urls.basket())
+
+    async def keep(queries: Queries, quote: Quote) -> None:
+        nonlocal answer
+        if request.headers.get("HX-Request") == "true":
+            text = _("“%(title)s” is in your basket.", title=quote.title)
+            answer = _changed(toast(Response("", status=204), text))
+        await keep_answer(queries, answer)
+
     try:
-        quote = await the_orders().baskets.add(owner, form["book_id"].data, form["quantity"].data)
+        await the_orders().baskets.add(
+            owner, form["book_id"].data, form["quantity"].data, also=keep
+        )
     except (NotForSale, BasketFull) as error:
         return await _refused(_sentence(error))
-    if request.headers.get("HX-Request") != "true":
-        return _with_cookie(see_other(urls.basket()), owner, token)
-    text = _("“%(title)s” is in your basket.", title=quote.title)
-    return _with_cookie(_changed(toast(Response("", status=204), text)), owner, token)
+    return _with_cookie(answer, owner, token)
 
 
 @blueprint.post(f"/basket/<{ID}:book_id>")

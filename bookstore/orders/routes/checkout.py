@@ -4,7 +4,7 @@ from quart import Response, request
 from wtforms.fields.choices import SelectChoice
 
 from bookstore.orders.checkout import KeyReused, NotOrderable, TermsChanged
-from bookstore.orders.domain import CARRIERS, MAX_QUANTITY, Address, Review
+from bookstore.orders.domain import CARRIERS, MAX_QUANTITY, Address, Order, Review
 from bookstore.orders.forms import CheckoutForm
 from bookstore.orders.routes import texts
 from bookstore.orders.routes.baskets import sentences
@@ -15,10 +15,11 @@ from bookstore.orders.routes.common import (
     blueprint,
     the_orders,
 )
+from bookstore.queries import Queries
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import money
-from bookstore.web.idempotency import idempotent, request_key
+from bookstore.web.idempotency import idempotent, keep_answer, request_key
 from bookstore.web.responses import see_other
 from bookstore.web.sessions import forget_cookie, login_required, required_person
 from bookstore.web.templating import page
@@ -47,6 +48,13 @@ async def place_order() -> Response:
     form = await CheckoutForm.from_request()
     if not form.validate():
         return _checkout_page(form, await the_orders().baskets.review(owner), status=422)
+    answer: Response | None = None
+
+    async def keep(queries: Queries, order: Order) -> None:
+        nonlocal answer
+        answer = see_other(urls.pay(order.id))
+        await keep_answer(queries, answer)
+
     try:
         order = await the_orders().checkout.place(
             owner,
@@ -54,6 +62,7 @@ async def place_order() -> Response:
             address=Address(form["name"].data, form["address"].data, form["country"].data),
             carrier=form["carrier"].data,
             seen=(await request.form).get("seen"),
+            also=keep,
         )
     except NotOrderable as error:
         return _not_orderable(error.review)
@@ -73,7 +82,7 @@ async def place_order() -> Response:
             "Nothing more was ordered. Please look through it and order again."
         )
         return _checkout_page(form, review, problem=problem, status=422)
-    response = see_other(urls.pay(order.id))
+    response = answer or see_other(urls.pay(order.id))
     if basket_token() is not None:
         forget_cookie(response, BASKET_COOKIE)
     return response

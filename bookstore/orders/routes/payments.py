@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 from quart import Response, request
 
 from bookstore.orders.forms import PaymentForm
-from bookstore.orders.payments import TEST_CARDS, BadWebhook, IntentState, NotPayable
+from bookstore.orders.payments import TEST_CARDS, BadWebhook, Intent, IntentState, NotPayable
 from bookstore.orders.progress import PaymentView
 from bookstore.orders.routes import texts
 from bookstore.orders.routes.common import ID, blueprint, the_orders
 from bookstore.orders.settlement import UnknownOrder
+from bookstore.queries import Queries
 from bookstore.web import urls
 from bookstore.web.errors import not_found
-from bookstore.web.idempotency import idempotent
+from bookstore.web.idempotency import idempotent, keep_answer
 from bookstore.web.responses import see_other
 from bookstore.web.sessions import login_required, required_person
 from bookstore.web.templating import page
@@ -45,17 +46,24 @@ async def pay(order_id: int) -> Response:
         if not view.payable:
             return see_other(urls.order(order_id))
         return _payment_page(view, form, status=422)
+    answer = see_other(urls.order(order_id))
+
+    async def keep(queries: Queries, intent: Intent) -> None:
+        nonlocal answer
+        if intent.state == IntentState.REQUIRES_ACTION:
+            answer = see_other(urls.three_d_secure(intent.id))
+        if intent.state != IntentState.REQUIRES_PAYMENT_METHOD:
+            await keep_answer(queries, answer)
+
     try:
-        intent = await orders.payments.pay(order_id, person.id, form.card)
+        intent = await orders.payments.pay(order_id, person.id, form.card, also=keep)
     except UnknownOrder:
         raise not_found() from None
     except NotPayable:
         return see_other(urls.order(order_id))
-    if intent.state == IntentState.REQUIRES_ACTION:
-        return see_other(urls.three_d_secure(intent.id))
     if intent.state == IntentState.REQUIRES_PAYMENT_METHOD:
         return _payment_page(await _view(order_id), form, status=422)
-    return see_other(urls.order(order_id))
+    return answer
 
 
 @blueprint.get("/pay/3ds/<intent_id>")
