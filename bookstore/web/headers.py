@@ -27,6 +27,18 @@ def install(app: Quart, settings: Settings) -> None:
     """Check every request and complete every answer."""
     public_host = settings.public_origin.split("//")[1] if settings.public_origin else None
 
+    always = [
+        ("X-Served-By", settings.replica),
+        ("Content-Security-Policy", POLICY),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "same-origin"),
+        ("X-Frame-Options", "DENY"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
+    ]
+    if settings.https:
+        always.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
+
     def host_is_ours() -> bool:
         host = request.host
         if public_host is not None:
@@ -51,15 +63,8 @@ def install(app: Quart, settings: Settings) -> None:
     async def after(response: Response) -> Response:
         headers = response.headers
         headers["X-Request-ID"] = getattr(g, "request_id", "")
-        headers["X-Served-By"] = settings.replica
-        headers["Content-Security-Policy"] = POLICY
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "same-origin"
-        headers["X-Frame-Options"] = "DENY"
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
-        if settings.https:
-            headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        for name, value in always:  # nobody else writes these
+            headers.add(name, value)
         if response.mimetype == "text/html":
             headers["Content-Language"] = i18n.language()
             headers.add("Vary", "Accept-Language, Cookie")
