@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -88,6 +89,7 @@ def main() -> int:
     install({"mariadbd": "mariadb-server"})
     if options.plain:
         Browser.encodings = "identity"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end as well
     folder = Path(tempfile.mkdtemp(prefix="bookstore-bench-"))
     try:
         return asyncio.run(_bench(options, folder))
