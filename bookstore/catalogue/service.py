@@ -72,16 +72,11 @@ class Catalogue:
             self._languages_until = self.clock() + MINUTE
         return Listing(*found, self._languages)
 
-    async def book(self, book_id: int) -> Book | None:
-        """Return a book that is on sale or sold out; a withdrawn one is nobody's business."""
-        book = await repository.book(self.database, book_id)
-        return book if book is not None and book.listed else None
-
-    async def other_copies(self, book: Book) -> list[Copy]:
-        """Return other offers of the same book, the cheapest first."""
-        if book.isbn13 is None:
-            return []
-        return await repository.other_copies(self.database, book, _OTHER_COPIES)
+    async def book(self, book_id: int) -> tuple[Book, list[Copy]] | None:
+        """Return a book that is on sale or sold out, and the cheapest other offers of it. A
+        withdrawn one is nobody's business."""
+        found = await repository.book_and_copies(self.database, book_id, _OTHER_COPIES)
+        return found if found is not None and found[0].listed else None
 
     async def known(self, isbn13: str) -> Known | None:
         """Return what the catalogue knows of an ISBN."""

@@ -46,6 +46,8 @@ EVENTS = Counter(
     "bookstore_page_cache", "Page cache: hits, misses, evictions", ["event"], registry=REGISTRY
 )
 BYTES = Gauge("bookstore_page_cache_bytes", "Bytes that the page cache holds", registry=REGISTRY)
+# A compressor costs more to make than to use. All answers are compressed on the event loop.
+_WELL, _QUICKLY = zstandard.ZstdCompressor(level=9), zstandard.ZstdCompressor(level=1)
 _hit, _miss, _evicted = (EVENTS.labels(name) for name in ("hit", "miss", "eviction"))
 
 
@@ -288,7 +290,10 @@ class PageCache:
             status, body, encoding = 304, b"", b"identity"
         else:
             encoding = _best_encoding(headers) if entry.compressible else b"identity"
-            body = self._encoded(entry, encoding)
+            if counted:  # many a page is asked for once
+                body = _encode(entry.body, encoding, once=False)
+            else:
+                body = self._encoded(entry, encoding)
         if not entry.personal and entry.status == 200:
             out.append((b"etag", entry.etag))
         if entry.compressible:
@@ -340,10 +345,9 @@ def _best_encoding(headers: dict[bytes, bytes]) -> bytes:
 
 
 def _encode(body: bytes, encoding: bytes, *, once: bool) -> bytes:
-    """Compress: well what is kept, though many a page is asked for once; quickly what is sent
-    once."""
+    """Compress: well what is kept, quickly what is sent once."""
     if encoding == b"zstd":
-        return zstandard.compress(body, 3 if once else 1)
+        return (_WELL if once else _QUICKLY).compress(body)
     if encoding == b"br":
         return bytes(brotli.compress(body, quality=4 if once else 1))
     if encoding == b"gzip":

@@ -6,6 +6,7 @@ without variables and addresses without numbers, becomes part of the compiled te
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from bookstore.web.sessions import looks_signed_in
 
 _PACKAGE = Path(__file__).parent.parent
 STATIC_DIR = _PACKAGE / "static"
+_VARIABLE = re.compile(r"%\((\w+)\)s")
 
 
 def templates_dir() -> Path:
@@ -47,6 +49,7 @@ class Templates(Environment):
             extensions=["jinja2.ext.i18n"],
         )
         translations = i18n.translations(language)
+        self.translated: Callable[[str], str] = translations.gettext
         self.install_gettext_callables(  # type: ignore[attr-defined]
             translations.gettext, translations.ngettext, newstyle=True
         )
@@ -86,11 +89,38 @@ class Templates(Environment):
 
 
 class _Constants(NodeTransformer):
-    """Put the value of a call in its place where its arguments are written out."""
+    """Put the value of a call in its place where its arguments are written out, and the pieces of
+    a translated text around its variables."""
 
-    def __init__(self, environment: Environment, constant: dict[str, Callable[..., Any]]) -> None:
+    def __init__(self, environment: "Templates", constant: dict[str, Callable[..., Any]]) -> None:
         self._environment = environment
         self._constant = constant
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:
+        self.generic_visit(node)
+        node.nodes = [piece for child in node.nodes for piece in self._pieces(child)]
+        return node
+
+    def _pieces(self, node: nodes.Expr) -> list[nodes.Expr]:
+        """Return `_("by %(name)s", name=x)` as its text and `x`, each written by itself."""
+        if not (
+            isinstance(node, nodes.Call)
+            and isinstance(node.node, nodes.Name)
+            and node.node.name == "_"
+            and len(node.args) == 1
+            and isinstance(node.args[0], nodes.Const)
+            and not (node.dyn_args or node.dyn_kwargs)
+        ):
+            return [node]
+        given = {pair.key: pair.value for pair in node.kwargs}
+        pieces: list[nodes.Expr] = []
+        text = self._environment.translated(node.args[0].value)
+        for number, part in enumerate(_VARIABLE.split(text)):
+            if number % 2:
+                pieces.append(given[part])
+            elif part:
+                pieces.append(nodes.TemplateData(part.replace("%%", "%"), lineno=node.lineno))
+        return pieces
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:
         self.generic_visit(node)

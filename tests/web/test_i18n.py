@@ -9,6 +9,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+from bookstore.web.templating import Templates
 from tests.support.reader import Reader
 
 ROOT = Path(__file__).parents[2]
@@ -100,3 +101,12 @@ def _translated(message: Message | None) -> bool:
 
 def _variables(text: str) -> set[str]:
     return set(re.findall(r"%\((\w+)\)", text))
+
+
+def test_a_translated_text_escapes_its_variables_wherever_it_stands() -> None:
+    source = """
+        {{- _("Served by %(replica)s", replica=name) }}|
+        {%- set kept = _("Served by %(replica)s", replica=name) %}{{ kept }}|
+        {%- if name %}{{ _("100 %% of %(a)s and %(a)s", a=name) }}{% endif %}"""
+    written = Templates("es").from_string(source).render(name="<b>")
+    assert written == "|".join(2 * ["Servido por &lt;b&gt;"] + ["100 % of &lt;b&gt; and &lt;b&gt;"])

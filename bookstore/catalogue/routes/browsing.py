@@ -61,11 +61,12 @@ async def index() -> Response:
 
 @blueprint.get(f"/books/<{ID}:book_id>")
 async def book(book_id: int) -> Response:
-    found = await the_catalogue().book(book_id)
-    if found is None:
+    offers = await the_catalogue().book(book_id)
+    if offers is None:
         raise PageError(
             404, _("This book is no longer on sale: it was withdrawn, or it was never here.")
         )
+    found, others = offers
     response = public(
         page(
             "catalogue/book.html",
@@ -73,7 +74,7 @@ async def book(book_id: int) -> Response:
             large_cover=covers.large(found.cover) if found.cover else None,
             amount=i18n.plain_amount(found.price, found.currency),
             year=_year(found.year),
-            others=await the_catalogue().other_copies(found),
+            others=others,
             grades=grade_names(),
             meanings=grade_meanings(),
             categories=category_names(),
