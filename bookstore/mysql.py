@@ -125,6 +125,22 @@ class _Packets:
         self._at = 0
         self._number = 1
 
+    def here(self) -> bytes | None:
+        """Return the next packet if it has arrived as a whole and is nothing out of the ordinary,
+        without waiting."""
+        start = self._at + 4
+        head = int.from_bytes(self._buffer[self._at : start], "little")
+        length = head & _WHOLE
+        if (
+            length in {0, _WHOLE}
+            or head >> 24 != self._number
+            or len(self._buffer) < start + length
+        ):
+            return None
+        self._number = (self._number + 1) & 0xFF
+        self._at = start + length
+        return self._buffer[start : self._at]
+
     async def next(self) -> bytes:
         """Return the next packet; raise the error that it means."""
         while len(self._buffer) - self._at < 4:
@@ -174,11 +190,13 @@ async def _answer(raw: Any, packets: _Packets) -> Answer:
         raw.close()
         raise err.NotSupportedError("the server asks for a file of ours")
     count, _ = _number(first, 0)
-    names, converts = _columns(tuple([await packets.next() for _ in range(count)]))
+    names, converts = _columns(
+        tuple([packets.here() or await packets.next() for _ in range(count)])
+    )
     await packets.next()  # the end of the description
     rows: list[tuple[Any, ...]] = []
     while True:
-        packet = await packets.next()
+        packet = packets.here() or await packets.next()
         if packet[0] == _ERROR:
             err.raise_mysql_exception(packet)
         if packet[0] == _EOF and len(packet) < 9:
@@ -193,10 +211,10 @@ def _row(packet: bytes, converts: Sequence[Convert]) -> tuple[Any, ...]:
     for convert in converts:
         length = packet[at]
         at += 1
-        if length == _NULL:
-            values.append(None)
-            continue
-        if length > _NULL:
+        if length >= _NULL:
+            if length == _NULL:
+                values.append(None)
+                continue
             length, at = _number(packet, at - 1)
         end = at + length
         values.append(convert(packet[at:end]))

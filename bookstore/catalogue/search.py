@@ -36,6 +36,10 @@ class Cursor(NamedTuple):
     value: int | str
     id: int
 
+    def address(self) -> str:
+        """Return the cursor as an address has it."""
+        return f"{self.value}.{self.id}"
+
 
 @dataclass(frozen=True)
 class Search:
@@ -64,7 +68,7 @@ class Search:
             "max": _amount(wish.price_max),
             "seller": wish.seller,
             "sort": wish.sort if wish.sort != usual else None,
-            "after": f"{wish.after.value}.{wish.after.id}" if wish.after else None,
+            "after": wish.after.address() if wish.after else None,
         }
 
     @property

@@ -31,18 +31,21 @@ TEMPLATE = "catalogue/index.html"
 async def index() -> Response:
     wish = search.parse(request.args)
     found = await the_catalogue().search(wish)
+    asked = {**wish.address(), "after": None}
+    after = found.after
     context: dict[str, Any] = {
         "search": wish.text,
         "wish": wish,
+        "asked": asked,
         "cards": found.cards,
         "matches": found.matches,
         "counted": COUNTED,
-        "next_page": urls.home(**wish.address(after=found.after)) if found.after else None,
+        "next_page": urls.home(**{**asked, "after": after.address()}) if after else None,
         "parts": listing_parts(),
         "book_languages": tuple(code for code in found.languages if code not in wish.languages)
         + wish.languages,
         "categories": category_names(),
-        "canonical": urls.home(**wish.address(after=None)),
+        "canonical": urls.home(**asked),
         "seller_name": found.seller_name,
     }
     if not wants_fragment():
