@@ -48,6 +48,7 @@ class Person(FastHttpUser):
     """Somebody with a browser: keeps cookies, reads pages, takes time to think."""
 
     abstract = True
+    been_here = False  # the browser has kept the covers from another day
     wait_time = between(0.5, 2.5)
     network_timeout = PATIENCE
     connection_timeout = 10.0
@@ -79,7 +80,7 @@ class Person(FastHttpUser):
 
     def _look(self, page: Page) -> None:
         """Load the covers that a page shows and the browser has not kept yet."""
-        for path in page.pictures():
+        for path in () if self.been_here else page.pictures():
             if path not in self.pictures:
                 cover = self._request("GET", path, "/covers/[name]", behaviours.picture)
                 if cover.status == 200:
