@@ -154,6 +154,8 @@ DRILLS: dict[str, Drill] = {
     "host-returns": Drill(
         "A worker comes back after a loss, and the replicas are spread evenly again.",
         (Step(15, "crash", "busiest"), Step(35, "boot", "lost"), Step(70, "rebalance")),
+        prepare=(Step(0, "keep-two-more"),),
+        undo=(Step(0, "keep-the-fewest"),),
         seconds=130,
         even=True,
     ),

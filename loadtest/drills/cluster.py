@@ -135,12 +135,23 @@ class Cluster(Observer):
     def tune_autoscaler(self, _: str) -> None:
         """Scale by requests per second, and down soon, so that a drill shows both in minutes."""
         self._label(measure="requests", target=str(REQUESTS_EACH), **{"down.window": "40s"})
-        self._fewest()
+        self._scale(self.inventory.cluster.replicas[0])
+
+    def keep_two_more(self, _: str) -> None:
+        """Let the fewest replicas be two more, so that there is something to spread."""
+        count = self.inventory.cluster.replicas[0] + 2
+        self._label(min=str(count))
+        self._scale(count)
+
+    def keep_the_fewest(self, _: str) -> None:
+        """Let the fewest replicas be as many as the inventory says."""
+        self._label(min=str(self.inventory.cluster.replicas[0]))
+        self._scale(self.inventory.cluster.replicas[0])
 
     def reset_autoscaler(self, _: str) -> None:
         """Scale as swarm/app.yml says."""
         self._label(measure="in_flight", target="4", **{"down.window": "300s"})
-        self._fewest()
+        self._scale(self.inventory.cluster.replicas[0])
 
     def note_five_times_the_load(self, _: str) -> None:
         """Mark the moment; the load's shape does it."""
@@ -148,8 +159,7 @@ class Cluster(Observer):
     def note_the_load_ends(self, _: str) -> None:
         """Mark the moment; the load's shape does it."""
 
-    def _fewest(self) -> None:
-        count = self.inventory.cluster.replicas[0]
+    def _scale(self, count: int) -> None:
         self._manager().run(f"docker service scale --detach {SHOP}={count}", sudo=True)
 
     def _label(self, **labels: str) -> None:

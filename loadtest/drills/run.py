@@ -79,6 +79,8 @@ def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         state = cluster.service(cluster.snapshot(), drill.service).update_state
     finally:
         over.set()
+        if watch.is_alive():
+            watch.join(30)  # what is undone is no part of what is judged
         for step in drill.undo:
             with suppress(OperatorError, subprocess.SubprocessError):
                 cluster.act(step.action, cluster.target(step.target))
@@ -86,8 +88,9 @@ def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
     wrong = cluster.wait_until_well(150)
     if drill.outcome:
         state = cluster.service(cluster.snapshot(), drill.service).update_state
-    with suppress(OperatorError):
-        samples.append(cluster.sample())
+    if not drill.undo:
+        with suppress(OperatorError):
+            samples.append(cluster.sample())
     story = _tell(name, drill, cluster, folder, samples, marks, state)
     story.expectations.append(
         Expectation("the cluster is healthy afterwards", "", wrong or "yes", not wrong)
