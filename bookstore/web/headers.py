@@ -23,10 +23,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _ANY_HOST = {"/healthz", "/readyz", "/metrics"}
 
 
-def install(app: Quart, settings: Settings) -> None:
-    """Check every request and complete every answer."""
-    public_host = settings.public_origin.split("//")[1] if settings.public_origin else None
-
+def on_every_answer(settings: Settings) -> list[tuple[str, str]]:
+    """Return the headers that every answer has, and always alike."""
     always = [
         ("X-Served-By", settings.replica),
         ("Content-Security-Policy", POLICY),
@@ -38,6 +36,13 @@ def install(app: Quart, settings: Settings) -> None:
     ]
     if settings.https:
         always.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
+    return always
+
+
+def install(app: Quart, settings: Settings) -> None:
+    """Check every request and complete every answer."""
+    public_host = settings.public_origin.split("//")[1] if settings.public_origin else None
+    always = on_every_answer(settings)
 
     def host_is_ours() -> bool:
         host = request.host
@@ -62,9 +67,10 @@ def install(app: Quart, settings: Settings) -> None:
     @app.after_request
     async def after(response: Response) -> Response:
         headers = response.headers
-        headers["X-Request-ID"] = getattr(g, "request_id", "")
-        for name, value in always:  # nobody else writes these
-            headers.add(name, value)
+        if not request.scope.get(FLAG):  # to pages for everybody, the page cache adds them
+            headers["X-Request-ID"] = getattr(g, "request_id", "")
+            for name, value in always:  # nobody else writes these
+                headers.add(name, value)
         if response.mimetype == "text/html":
             headers["Content-Language"] = i18n.language()
             headers.add("Vary", "Accept-Language, Cookie")

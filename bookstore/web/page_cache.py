@@ -27,6 +27,7 @@ from quart import Response
 from bookstore.settings import Settings
 from bookstore.web import i18n
 from bookstore.web.csrf import token_of
+from bookstore.web.headers import on_every_answer
 from bookstore.web.health import REGISTRY, counters
 from bookstore.web.idempotency import new_key
 from bookstore.web.marks import CSRF_MARK, FLAG, KEY_MARK, rendering_for_everybody
@@ -39,7 +40,8 @@ type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST = 512 * 1024  # bytes of one page or file
-_HEADER = "X-Page-Cache"  # from the handler to us; never sent
+_HEADER = b"x-page-cache"  # from the handler to us; never sent
+_REPLACED = {b"content-length", b"x-request-id", b"etag", b"last-modified"}
 _COMPRESSIBLE = (b"text/", b"application/javascript", b"application/json", b"image/svg+xml")
 
 EVENTS = Counter(
@@ -80,7 +82,7 @@ class Versions:
 def cacheable(response: Response, *tags: str) -> Response:
     """Offer a page to the cache; it is kept until one of the tags changes."""
     if rendering_for_everybody():
-        response.headers[_HEADER] = ",".join(tags)
+        response.headers[_HEADER.decode()] = ",".join(tags)
     return response
 
 
@@ -127,6 +129,9 @@ class PageCache:
         self._settings = settings
         self._session_cookie = cookie_name(settings)
         self._csrf_key = csrf_key
+        self._always = [
+            (name.lower().encode(), value.encode()) for name, value in on_every_answer(settings)
+        ]
         self._versions = versions
         self._budget = budget
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
@@ -246,12 +251,12 @@ class PageCache:
         self, start: Message, body: bytes, scope: Scope, version: int, page: bool
     ) -> _Entry:
         tag = ""
-        kept = []
+        kept = [*self._always] if page else []
         for name, value in start["headers"]:
             lower = name.lower()
-            if lower == _HEADER.lower().encode():
+            if lower == _HEADER:
                 tag = value.decode()
-            elif lower not in {b"content-length", b"x-request-id", b"etag", b"last-modified"}:
+            elif lower not in _REPLACED:
                 kept.append((lower, value))
         cookies = [value for name, value in kept if name == b"set-cookie"]
         if not page and start["status"] == 200:
