@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,27 @@ def test_every_host_of_the_shop_is_in_its_network_before_it_has_a_replica() -> N
     assert set(shop["networks"]) <= set(member["networks"])
     where = [service["deploy"]["placement"]["constraints"] for service in (shop, member)]
     assert where[0] == where[1]
+
+
+def test_a_part_that_is_away_is_not_unknown_to_the_catalogue() -> None:
+    dynamic = yaml.safe_load((SWARM / "edge/traefik.yml").read_text())["http"]
+    labels: dict[str, str] = {}
+    for name, one in services("services").items():
+        labels |= as_mapping(one["deploy"]["labels"])
+        shadow = {"service": f"{name}@swarm", "fallback": "away@swarm"}
+        assert dynamic["services"][name]["failover"] == shadow
+        assert labels[f"traefik.http.routers.{name}.service"] == f"{name}@file"
+
+    def priority(router: str) -> int:
+        return int(labels[f"traefik.http.routers.{router}.priority"])
+
+    assert priority("catalogue") < priority("parts") < priority("accounts")
+    assert priority("parts") < priority("orders")
+    paths = re.compile(r"\^/\(([^)]*)\)")
+
+    def prefixes(router: str) -> set[str]:
+        found = paths.search(labels[f"traefik.http.routers.{router}.rule"])
+        assert found
+        return set(found[1].split("|"))
+
+    assert prefixes("parts") == prefixes("accounts") | prefixes("orders")
