@@ -251,6 +251,26 @@ async def test_the_book_page(reader: Reader, books: Database) -> None:
     assert sold_out.soup.select_one("form[action='/basket']") is None
 
 
+async def test_a_book_page_offers_the_other_copies_on_sale_cheapest_first(
+    reader: Reader, books: Database
+) -> None:
+    async def offer(price: int, isbn13: str | None = "9788408043645", copies: int = 1) -> int:
+        return await add_book(books, price=price, isbn13=isbn13, copies=copies)
+
+    shown, dear, cheap = [await offer(price) for price in (500, 900, 300)]
+    await offer(100, copies=0)  # sold out
+    await offer(200, isbn13="9780261103344")
+    unnumbered = await offer(100, isbn13=None)
+    await offer(100, isbn13=None)
+
+    async def others(book_id: int) -> list[str]:
+        page = await reader.get(f"/books/{book_id}")
+        return [str(link["href"]) for link in page.soup.select(".copies a")]
+
+    assert await others(shown) == [f"/books/{cheap}", f"/books/{dear}"]
+    assert await others(unnumbered) == []
+
+
 @pytest.mark.parametrize("path", ["/books/0", "/books/99999999", "/books/9999999999999999999999"])
 async def test_a_book_that_never_was(reader: Reader, path: str) -> None:
     assert (await reader.get(path)).status == 404
