@@ -17,7 +17,7 @@ from typing import NamedTuple
 from benchmarks.catalogue_fill import BASE, fill
 from bookstore.catalogue import listing, search
 from bookstore.catalogue.search import Cursor, Search
-from bookstore.database import Database
+from bookstore.data.database import Database
 from bookstore.migrations import migrate
 from bookstore.settings import load_settings
 from tests.support.mariadb import MariaDB, NotInstalled

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 from bs4 import BeautifulSoup
 
-from bookstore import services
-from bookstore.demo import prepare
+from bookstore.commands import services
+from bookstore.commands.demo import prepare
 from bookstore.settings import CONTEXTS, Settings
 from tests.support.server import free_port, serving
 from tests.support.topology import Services, wait_until_answered

@@ -1,3 +1,3 @@
-from bookstore.cli import main
+from bookstore.commands.main import main
 
 main()

@@ -14,7 +14,7 @@ from bookstore.accounts.service import Accounts
 from bookstore.catalogue.service import Catalogue
 from bookstore.clock import Clock, now
 from bookstore.contracts import CatalogueLink
-from bookstore.database import Database
+from bookstore.data.database import Database
 from bookstore.links import (
     DirectCatalogue,
     DirectSessions,
@@ -25,7 +25,7 @@ from bookstore.links import (
 from bookstore.orders.service import Orders
 from bookstore.settings import CONTEXTS, Settings
 from bookstore.web import errors, headers, health, idempotency, templating
-from bookstore.web.page_cache import PageCache, Versions
+from bookstore.web.cache.page_cache import PageCache, Versions
 from bookstore.web.server import Shop
 from bookstore.web.signing import Signer
 

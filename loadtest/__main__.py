@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest import ledger, recorder, report
-from loadtest.story import Expectation, Story, summarize
+from loadtest.evidence import ledger, recorder, report
+from loadtest.evidence.story import Expectation, Story, summarize
 
 HERE = Path(__file__).parent
+SCENARIO_FILES = HERE / "scenarios"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def drive(
 def locust_command(scenario: str, host: str, users: int, seconds: int, spawn: float) -> list[str]:
     """Give the command that runs a scenario without a page."""
     return [
-        *(sys.executable, "-m", "locust", "-f", str(HERE / f"{scenario}.py"), "--headless"),
+        *(sys.executable, "-m", "locust", "-f", str(SCENARIO_FILES / f"{scenario}.py")),
+        "--headless",
         *("--host", host.rstrip("/"), "-u", str(users), "-r", f"{spawn:g}", "-t", f"{seconds}s"),
         *("--stop-timeout", "15", "--only-summary", "--skip-log-setup"),
     ]
@@ -183,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="./run load",
         description="Put simulated readers, buyers and sellers on a shop, and report.",
         epilog="docs/testers-guide.md explains scenarios, shapes and reports. With Locust's own "
-        "page: .venv/bin/locust -f loadtest/shopping.py --host URL",
+        "page: .venv/bin/locust -f loadtest/scenarios/shopping.py --host URL",
     )
     names = "; ".join(f"{name}: {scenario.about}" for name, scenario in SCENARIOS.items())
     parser.add_argument("scenario", choices=SCENARIOS, metavar="SCENARIO", help=names)

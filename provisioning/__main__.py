@@ -2,6 +2,6 @@
 
 import sys
 
-from provisioning.cli import main
+from provisioning.cli.main import main
 
 sys.exit(main())

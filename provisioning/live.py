@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from provisioning.transport import Connection
+from provisioning.ssh.transport import Connection
 
 GONE = frozenset({"shutdown", "failed", "rejected", "orphaned", "remove", "complete"})
 BROKEN = frozenset({"failed", "rejected", "orphaned"})

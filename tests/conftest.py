@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bookstore.app import create_app
-from bookstore.database import Database
+from bookstore.data.database import Database
 from bookstore.migrations import migrate
 from bookstore.settings import Settings, load_settings
 from bookstore.web.server import Shop

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bookstore.database import Database
-from bookstore.queries import ConnectionLost, DatabaseUnavailable, Duplicate, Queries, settled
-from bookstore.sqlite import SQLiteConnection
+from bookstore.data.database import Database
+from bookstore.data.queries import ConnectionLost, DatabaseUnavailable, Duplicate, Queries, settled
+from bookstore.data.sqlite import SQLiteConnection
 from tests.support.mariadb import MariaDB
 
 
@@ -307,7 +307,7 @@ async def test_a_connection_that_opens_after_its_caller_left_is_closed(
             closed.append(self)
             super().close()
 
-    monkeypatch.setattr("bookstore.database.SQLiteConnection", Slow)
+    monkeypatch.setattr("bookstore.data.database.SQLiteConnection", Slow)
     database = Database(f"sqlite:///{tmp_path}/left.db", pool_size=1)
     await database.connect()
     with pytest.raises(TimeoutError):

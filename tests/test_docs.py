@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from bookstore import cli
+from bookstore.commands import main
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = "benchmarks bookstore docs loadtest provisioning swarm templates tests"
@@ -86,7 +86,7 @@ def test_every_command_of_the_shop_exists(
     command: str, options: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main([command, "--help"])
+        main.main([command, "--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
     assert [option for option in re.findall(r"--[a-z-]+", options) if option not in shown] == []
@@ -94,7 +94,7 @@ def test_every_command_of_the_shop_exists(
 
 def test_every_command_of_the_shop_is_in_its_readme(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli.main(["--help"])
+        main.main(["--help"])
     existing = set(re.findall(r"^    ([a-z]+)  ", capsys.readouterr().out, re.MULTILINE))
     assert {name for name, _options in COMMAND_ROW.findall(text_of("bookstore/README.md"))} == (
         existing

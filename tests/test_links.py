@@ -12,7 +12,7 @@ from bookstore.app import create_app, derived_key
 from bookstore.catalogue.service import Catalogue
 from bookstore.clock import now
 from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused, SiblingUnavailable
-from bookstore.database import Database
+from bookstore.data.database import Database
 from bookstore.links import DirectCatalogue, HttpCatalogue, HttpSessions, Sibling
 from bookstore.web.signing import Refused, Signer
 from tests.conftest import SECRET, settings_for

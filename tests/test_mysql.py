@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from bookstore.database import Database
-from bookstore.queries import Duplicate, Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Duplicate, Queries
 from tests.support.mariadb import MariaDB
 
 pytestmark = pytest.mark.mariadb

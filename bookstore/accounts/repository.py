@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from bookstore.accounts.domain import Profile, Session
 from bookstore.contracts import Person
-from bookstore.database import Database
-from bookstore.queries import Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 
 type Source = Database | Queries
 

@@ -7,8 +7,8 @@ from bookstore.accounts import domain, passwords, repository
 from bookstore.accounts.domain import Profile, Session
 from bookstore.clock import HOUR, MINUTE, Clock
 from bookstore.contracts import Person
-from bookstore.database import Database
-from bookstore.queries import Duplicate, Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Duplicate, Queries
 from bookstore.web.sessions import ABSOLUTE, IDLE, new_token, token_hash
 
 

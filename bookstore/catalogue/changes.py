@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bookstore.clock import MINUTE, SECOND, Clock
-from bookstore.database import Database
-from bookstore.queries import Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 
 POLL_SECONDS = 0.5
 _LOOK_BACK = 10 * SECOND

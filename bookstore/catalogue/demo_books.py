@@ -6,8 +6,8 @@ from typing import NamedTuple
 from bookstore.catalogue import repository
 from bookstore.catalogue.domain import Seller, Terms
 from bookstore.clock import HOUR, Clock
-from bookstore.database import Database
-from bookstore.queries import Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 
 
 class DemoBook(NamedTuple):

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from bookstore.catalogue import changes
 from bookstore.contracts import HoldLine
-from bookstore.database import Database
-from bookstore.queries import Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 
 type Source = Database | Queries
 

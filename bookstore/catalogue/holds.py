@@ -10,8 +10,8 @@ from bookstore.catalogue.changes import Changes
 from bookstore.catalogue.domain import merged_lines, shortfall
 from bookstore.clock import DAY, HOUR, Clock
 from bookstore.contracts import HoldLine, HoldRefused
-from bookstore.database import Database
-from bookstore.queries import Duplicate, Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Duplicate, Queries
 
 SWEEP_SECONDS = 3.0
 _SWEEP_AT_ONCE = 200

@@ -12,8 +12,8 @@ from bookstore.catalogue import changes, csv_rows, import_rows, repository
 from bookstore.catalogue.domain import Seller
 from bookstore.catalogue.import_rows import Candidate
 from bookstore.clock import Clock
-from bookstore.database import Database
-from bookstore.queries import Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 
 # Rows are added from the last to the first within so many, so that a dump's first rows, usually
 # its best known books, are the newest of the shop.

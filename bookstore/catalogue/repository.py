@@ -7,8 +7,8 @@ from bookstore.catalogue import changes, words
 from bookstore.catalogue.domain import GRADE_BY_CODE, Seller, Terms
 from bookstore.catalogue.isbn import isbn10_of
 from bookstore.contracts import Quote
-from bookstore.database import Database
-from bookstore.queries import Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 
 type Source = Database | Queries
 

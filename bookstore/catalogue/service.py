@@ -13,8 +13,8 @@ from bookstore.catalogue.repository import Book, Copy, Known
 from bookstore.catalogue.search import Cursor, Search
 from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import Person, Quote
-from bookstore.database import Database
-from bookstore.queries import Duplicate, Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Duplicate, Queries
 from bookstore.settings import Settings
 
 OWN_PAGE = 50

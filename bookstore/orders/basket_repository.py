@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bookstore.database import Database
-from bookstore.queries import Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 
 type Source = Database | Queries
 

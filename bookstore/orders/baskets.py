@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from bookstore.clock import DAY, Clock
 from bookstore.contracts import CatalogueLink, Quote
-from bookstore.database import Database
+from bookstore.data.database import Database
+from bookstore.data.queries import Also, Duplicate, Queries
 from bookstore.orders import basket_repository as repository
 from bookstore.orders import domain
 from bookstore.orders.basket_repository import Basket, Owner
 from bookstore.orders.domain import Problem, Review
-from bookstore.queries import Also, Duplicate, Queries
 
 _KEPT = 30 * DAY  # as long as the cookie may live
 

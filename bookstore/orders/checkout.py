@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused
-from bookstore.database import Database
+from bookstore.data.database import Database
+from bookstore.data.queries import Also, Duplicate, Queries, settled
 from bookstore.orders import basket_repository as basket_rows
 from bookstore.orders import domain, metrics, repository, saga
 from bookstore.orders import payment_repository as money
@@ -23,7 +24,6 @@ from bookstore.orders.domain import (
     Shipment,
 )
 from bookstore.orders.payments import Intent, IntentState
-from bookstore.queries import Also, Duplicate, Queries, settled
 
 
 class NotOrderable(Exception):

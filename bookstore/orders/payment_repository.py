@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bookstore.database import Database
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 from bookstore.orders.domain import Order, Refund
 from bookstore.orders.payments import Event, Intent, IntentState
-from bookstore.queries import Queries
 
 type Source = Database | Queries
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bookstore.database import Database
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 from bookstore.orders.domain import Address, Order, OrderLine, OrderState, Shipment
-from bookstore.queries import Queries
 
 type Source = Database | Queries
 

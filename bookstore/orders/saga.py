@@ -10,12 +10,12 @@ import structlog
 
 from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import CatalogueLink
-from bookstore.database import Database
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 from bookstore.orders import payment_repository as money
 from bookstore.orders import payments, repository
 from bookstore.orders.domain import Order, OrderState, Reason
 from bookstore.orders.payments import IntentState
-from bookstore.queries import Queries
 
 SWEEP_SECONDS = 3.0
 ABANDONED = MINUTE  # a checkout that is still holding copies after this long has died

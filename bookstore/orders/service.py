@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from bookstore.clock import Clock
 from bookstore.contracts import CatalogueLink
-from bookstore.database import Database
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 from bookstore.orders import payment_repository as money
 from bookstore.orders import repository, saga
 from bookstore.orders.baskets import Baskets
@@ -16,7 +17,6 @@ from bookstore.orders.progress import OrderView, ParcelView, PaymentView, parcel
 from bookstore.orders.repository import Earnings
 from bookstore.orders.saga import Saga
 from bookstore.orders.settlement import DELIVERY_SECONDS, Settlement, UnknownOrder
-from bookstore.queries import Queries
 from bookstore.settings import Settings
 
 PAGE = 20  # orders or sales on one page

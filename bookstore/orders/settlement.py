@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from bookstore.clock import DAY, Clock
-from bookstore.database import Database
+from bookstore.data.database import Database
+from bookstore.data.queries import Also, Duplicate, Queries
 from bookstore.orders import metrics, payments, repository
 from bookstore.orders import payment_repository as money
 from bookstore.orders.domain import Order, OrderState, may_pay
 from bookstore.orders.payments import Card, Intent, IntentState
 from bookstore.orders.saga import Saga
-from bookstore.queries import Also, Duplicate, Queries
 
 DELIVERY_SECONDS = 2.0  # how often the simulated gateway looks for webhooks to deliver
 _AT_ONCE = 200

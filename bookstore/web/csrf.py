@@ -9,9 +9,9 @@ from quart import current_app, request
 
 from bookstore.settings import Settings
 from bookstore.web import urls
+from bookstore.web.cache.placeholders import CSRF_MARK, rendering_for_everybody
 from bookstore.web.errors import PageError
 from bookstore.web.i18n import gettext as _
-from bookstore.web.marks import CSRF_MARK, rendering_for_everybody
 from bookstore.web.sessions import session_token, token_for_forms
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}

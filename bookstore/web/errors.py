@@ -5,7 +5,7 @@ from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
 from bookstore.contracts import SiblingUnavailable
-from bookstore.queries import DatabaseUnavailable
+from bookstore.data.queries import DatabaseUnavailable
 from bookstore.web.i18n import gettext as _
 
 log = structlog.get_logger()

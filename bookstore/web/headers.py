@@ -8,9 +8,9 @@ from quart import Quart, Response, g, request
 
 from bookstore.settings import Settings
 from bookstore.web import i18n
+from bookstore.web.cache.placeholders import FLAG
 from bookstore.web.csrf import check_request
 from bookstore.web.errors import PageError
-from bookstore.web.marks import FLAG
 from bookstore.web.sessions import set_session_cookie
 
 POLICY = (

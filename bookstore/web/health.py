@@ -16,8 +16,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from quart import Blueprint, Quart, Response, current_app, g, request
 
-from bookstore.database import Database
-from bookstore.queries import DatabaseUnavailable
+from bookstore.data.database import Database
+from bookstore.data.queries import DatabaseUnavailable
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 from quart import Response, current_app, g, make_response, request
 
 from bookstore.clock import DAY, SECOND, now
-from bookstore.database import Database
-from bookstore.queries import DatabaseUnavailable, Duplicate, Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import DatabaseUnavailable, Duplicate, Queries
+from bookstore.web.cache.placeholders import KEY_MARK, rendering_for_everybody
 from bookstore.web.errors import PageError
 from bookstore.web.i18n import gettext as _
-from bookstore.web.marks import KEY_MARK, rendering_for_everybody
 from bookstore.web.sessions import session_token, token_hash
 
 KEEP = 2 * DAY

@@ -10,17 +10,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest import ledger
 from loadtest.drills import table
 from loadtest.drills.catalogue import DRILLS
 from loadtest.drills.cluster import Cluster
 from loadtest.drills.run import NotHereError, Verdict, carry_out
 from loadtest.drills.table import Row
+from loadtest.evidence import ledger
 from provisioning.errors import OperatorError
-from provisioning.fleet import Fleet
 from provisioning.inventory import Inventory, check_files, load
-from provisioning.redaction import Redactor
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
+from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.redaction import Redactor
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "drills"
 NOT_HERE = "not possible here"

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from loadtest.drills.catalogue import REQUESTS_EACH
 from loadtest.drills.observer import EDGE, SHOP, Observer
-from provisioning import care
+from provisioning.care import drain
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import guests, lifecycle
 from provisioning.rehearsal.layout import CLOUD
@@ -59,11 +59,11 @@ class Cluster(Observer):
     def drain(self, host: str) -> None:
         """Empty a host as an operator does."""
         self.lost.append(host)
-        care.drain(self.inventory, self.fleet, self._host(host), _quiet)
+        drain.drain(self.inventory, self.fleet, self._host(host), _quiet)
 
     def activate(self, host: str) -> None:
         """Take a host back."""
-        care.activate(self.inventory, self.fleet, self._host(host), _quiet)
+        drain.activate(self.inventory, self.fleet, self._host(host), _quiet)
         self.lost.remove(host)
 
     def spare_from_edge(self, host: str) -> None:
@@ -78,12 +78,12 @@ class Cluster(Observer):
             self._label_edge(self.spared.pop(), "true")
 
     def _label_edge(self, host: str, value: str) -> None:
-        node = care.node_of(self.inventory, self._manager(), self._host(host))
+        node = drain.node_of(self.inventory, self._manager(), self._host(host))
         self._manager().run(f"docker node update --label-add edge={value} {node.id}", sudo=True)
 
     def rebalance(self, _: str) -> None:
         """Spread the replicas evenly, as an operator does."""
-        care.rebalance(self.inventory, self.fleet, _quiet)
+        drain.rebalance(self.inventory, self.fleet, _quiet)
 
     def roll(self, _: str) -> None:
         """Replace every replica."""
@@ -179,7 +179,7 @@ class Cluster(Observer):
             with suppress(OperatorError):
                 lifecycle.partition(name, apart=False)
             with suppress(OperatorError):
-                care.activate(self.inventory, self.fleet, self._host(name), _quiet)
+                drain.activate(self.inventory, self.fleet, self._host(name), _quiet)
             self.lost.remove(name)
 
     def act(self, action: str, host: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loadtest.drills.catalogue import REQUESTS_EACH, Drill
-from loadtest.story import Expectation, Mark, Sample
+from loadtest.evidence.story import Expectation, Mark, Sample
 
 Entry = Mapping[str, Any]
 SLOW = 1000.0  # ms: a request that took longer met the fault

@@ -7,13 +7,13 @@ import time
 from collections import Counter
 
 from loadtest.drills.entrance import entrance
-from loadtest.story import Sample
-from provisioning import care
+from loadtest.evidence.story import Sample
+from provisioning.care import drain
 from provisioning.errors import OperatorError
-from provisioning.facts import seat
-from provisioning.fleet import Fleet
 from provisioning.inventory import Host, Inventory
-from provisioning.transport import Connection
+from provisioning.setup.facts import seat
+from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.transport import Connection
 from swarm.autoscaler import swarm_api
 from swarm.autoscaler.loop import ROLLING
 from swarm.autoscaler.swarm_api import Service, Snapshot, Task
@@ -87,7 +87,7 @@ class Observer:
         try:
             snapshot = self.snapshot()
             shop = self.service(snapshot)
-            members = care.nodes(self._manager())
+            members = drain.nodes(self._manager())
         except OperatorError as error:
             return str(error)
         down = [n.attributes["node.hostname"] for n in snapshot.nodes if not n.usable]
@@ -156,7 +156,7 @@ class Observer:
 
     def _leader(self) -> str:
         """Find the manager that leads the others."""
-        return next(n.hostname for n in care.nodes(self._manager()) if n.leader)
+        return next(n.hostname for n in drain.nodes(self._manager()) if n.leader)
 
     def _manager(self) -> Connection:
         return seat(self.inventory, self.fleet)

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from loadtest import ledger, recorder, report
 from loadtest.__main__ import differences, environment, locust_command
 from loadtest.drills import judge
 from loadtest.drills.catalogue import Drill, Step
 from loadtest.drills.cluster import Cluster
 from loadtest.drills.tunnel import forwarded
-from loadtest.story import Expectation, Mark, Sample, Story, summarize
+from loadtest.evidence import ledger, recorder, report
+from loadtest.evidence.story import Expectation, Mark, Sample, Story, summarize
 from provisioning.errors import OperatorError
-from provisioning.facts import seat
 from provisioning.inventory import Inventory
+from provisioning.setup.facts import seat
 
 LOOK = 1.0  # seconds between samples
 BETWEEN = 180.0  # seconds that a cluster may take to recover from what was done to it before

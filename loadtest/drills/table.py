@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.story import Story
+from loadtest.evidence.story import Story
 
 BEGIN, END = "<!-- drills: begin -->", "<!-- drills: end -->"
 HEAD = (

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import paramiko
 
-from provisioning.transport import Connection
+from provisioning.ssh.transport import Connection
 
 
 @contextmanager

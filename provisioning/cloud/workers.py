@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from provisioning.cloud import host_keys
 from provisioning.cloud.aws import Aws, advise, code_of, explained
 from provisioning.errors import OperatorError
-from provisioning.hosts.provider import Group, Machine
+from provisioning.growth.provider import Group, Machine
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef, InstanceTypeDef

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from provisioning.hosts.provider import Group, Machine
+from provisioning.growth.provider import Group, Machine
 from provisioning.rehearsal import lifecycle
 from provisioning.rehearsal.cluster_file import host_key
 from provisioning.rehearsal.layout import Host, guest_folder

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from provisioning.errors import OperatorError
-from provisioning.facts import seat
-from provisioning.fleet import Fleet
 from provisioning.inventory import Inventory
-from provisioning.transport import Connection
+from provisioning.setup.facts import seat
+from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.transport import Connection
 from swarm.autoscaler import labels
 from swarm.autoscaler.loop import ROLLING
 

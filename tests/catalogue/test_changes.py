@@ -14,7 +14,7 @@ from bookstore.app import create_app
 from bookstore.catalogue.service import Catalogue
 from bookstore.clock import now
 from bookstore.contracts import HoldLine
-from bookstore.database import Database
+from bookstore.data.database import Database
 from bookstore.web.server import Shop
 from tests.conftest import settings_for
 from tests.support.books import add_book

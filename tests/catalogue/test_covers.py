@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 from werkzeug.datastructures import FileStorage
 
-from bookstore.database import Database
+from bookstore.data.database import Database
 from bookstore.settings import Settings
 from bookstore.web.server import Shop
 from tests.support.reader import Page, Reader

@@ -9,9 +9,9 @@ import pytest
 from benchmarks.catalogue_fill import fill
 from bookstore.catalogue import listing
 from bookstore.catalogue.search import PAGE, Cursor, Search
-from bookstore.database import Database
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 from bookstore.migrations import migrate
-from bookstore.queries import Queries
 from tests.conftest import settings_for
 from tests.support.mariadb import MariaDB
 

@@ -11,7 +11,7 @@ from bookstore.catalogue.changes import Changes
 from bookstore.catalogue.holds import Holds
 from bookstore.clock import DAY
 from bookstore.contracts import HoldLine, HoldRefused
-from bookstore.database import Database
+from bookstore.data.database import Database
 from tests.support.books import add_book
 
 LATER = 10_000

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import pytest
 
-from bookstore import cli
 from bookstore.catalogue import csv_rows, listing
 from bookstore.catalogue.domain import Seller
 from bookstore.catalogue.importer import ImportRefused, Report, Skipped, import_file
 from bookstore.catalogue.search import Search
 from bookstore.clock import now
-from bookstore.database import Database
+from bookstore.commands import main
+from bookstore.data.database import Database
 from tests.conftest import DATA, SECRET
 
 SELLERS = [Seller(1000, "The archive"), Seller(1001, "The attic")]
@@ -269,7 +269,7 @@ class Command:
     def __call__(self, *arguments: object) -> Said:
         """Run `bookstore import` and return its status and what it said."""
         with pytest.raises(SystemExit) as end:
-            cli.main(["import", *map(str, arguments)])
+            main.main(["import", *map(str, arguments)])
         assert isinstance(end.value.code, int)
         return Said(end.value.code, *self._capsys.readouterr())
 

@@ -10,8 +10,8 @@ from quart import has_request_context
 
 from bookstore.catalogue import listing
 from bookstore.catalogue.search import PAGE
-from bookstore.database import Database
-from bookstore.queries import Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 from bookstore.web.server import Shop
 from tests.support.books import add_book
 from tests.support.reader import Page, Reader

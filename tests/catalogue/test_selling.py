@@ -8,7 +8,7 @@ import pytest
 from bookstore.catalogue.service import Catalogue
 from bookstore.clock import HOUR, now
 from bookstore.contracts import HoldLine
-from bookstore.database import Database
+from bookstore.data.database import Database
 from bookstore.web.server import Shop
 from tests.support.books import add_book
 from tests.support.reader import Page, Reader

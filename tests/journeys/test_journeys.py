@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from bookstore.demo import PASSWORD, PEOPLE
+from bookstore.commands.demo import PASSWORD, PEOPLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 _numbers = itertools.count(1)

@@ -7,7 +7,7 @@ import pytest
 from loadtest.drills import judge
 from loadtest.drills.catalogue import DRILLS, Drill
 from loadtest.drills.cluster import Cluster
-from loadtest.story import Expectation, Mark, Sample
+from loadtest.evidence.story import Expectation, Mark, Sample
 
 
 def request(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.ledger import (
+from loadtest.evidence.ledger import (
     BookRow,
     LedgerError,
     LineRow,

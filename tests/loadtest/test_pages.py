@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import recorder, report
 from loadtest.__main__ import LoadError, check_host, database_urls, main
-from loadtest.ledger import Audit, Finding
-from loadtest.pages import Page, amount
-from loadtest.story import Expectation, Mark, Sample, Story, summarize
+from loadtest.evidence import recorder, report
+from loadtest.evidence.ledger import Audit, Finding
+from loadtest.evidence.story import Expectation, Mark, Sample, Story, summarize
+from loadtest.people.pages import Page, amount
 
 TEXT = """
 <a class="x" href="/books/1">One</a> <a href="/books/1">again</a>

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import recorder
 from loadtest.__main__ import main
+from loadtest.evidence import recorder
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,7 +93,8 @@ def test_locusts_own_page_starts_people(shop: tuple[str, str], tmp_path: Path) -
         probe.bind(("127.0.0.1", 0))
         page = f"http://127.0.0.1:{probe.getsockname()[1]}"
     command = [
-        *(sys.executable, "-m", "locust", "-f", "loadtest/shopping.py", "--host", shop[0]),
+        *(sys.executable, "-m", "locust", "-f", "loadtest/scenarios/shopping.py"),
+        *("--host", shop[0]),
         *("--web-host", "127.0.0.1", "--web-port", page.rpartition(":")[2]),
     ]
     with (tmp_path / "locust.log").open("w") as log:

@@ -12,8 +12,8 @@ from loadtest.drills.__main__ import status
 from loadtest.drills.catalogue import DRILLS
 from loadtest.drills.run import NotHereError, fits
 from loadtest.drills.table import BEGIN, END, Row
-from loadtest.ledger import Audit
-from loadtest.story import Expectation, Story
+from loadtest.evidence.ledger import Audit
+from loadtest.evidence.story import Expectation, Story
 from provisioning.inventory import Inventory
 
 PASSED = Row("drain", "passed", ("900", "0", "0", "0, 0, 0", "–", "24.3 s", "0.0 s"))

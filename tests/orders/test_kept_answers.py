@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bookstore.contracts import Quote
+from bookstore.data.queries import Queries
 from bookstore.orders.service import Orders
-from bookstore.queries import Queries
 from bookstore.web.server import Shop
 from tests.orders.support import ADDRESS, CARD, add, databases, on_sale, order, safe
 from tests.support.reader import Page, Reader

@@ -16,7 +16,7 @@ from bookstore.accounts import repository as people
 from bookstore.accounts.service import Accounts
 from bookstore.clock import now
 from bookstore.contracts import Person
-from bookstore.database import Database
+from bookstore.data.database import Database
 from bookstore.settings import Settings
 from tests.conftest import SECRET
 from tests.orders.support import ADDRESS

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from quart import has_request_context
 
-from bookstore import mysql
+from bookstore.data import mysql
 from bookstore.web.server import Shop
 from tests.orders.support import ADDRESS, CARD, databases, on_sale, safe
 from tests.support.reader import Reader

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.fleet import Fleet
 from provisioning.inventory import Host, Jump
-from provisioning.redaction import Redactor
+from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.redaction import Redactor
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 

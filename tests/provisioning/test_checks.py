@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from provisioning.certificate import Certificate
-from provisioning.checks import Examination, Finding, examine
-from provisioning.facts import Facts
-from provisioning.probes import Wire
+from provisioning.doctor.checks import Examination, Finding, examine
+from provisioning.doctor.probes import Wire
+from provisioning.release.certificate import Certificate
+from provisioning.setup.facts import Facts
 
 from .factories import HOSTS, inventory, service, task
 from .test_plan import joined

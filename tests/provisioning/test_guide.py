@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.cli import _parser
+from provisioning.cli.main import _parser
 from provisioning.inventory import Cluster, Host, NodeGroup, Ssh
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "operators-guide.md").read_text()

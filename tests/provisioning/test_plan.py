@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from provisioning.facts import (
+from provisioning.inventory import Inventory
+from provisioning.setup.facts import (
     Facts,
     HostFacts,
     Listener,
@@ -19,8 +20,7 @@ from provisioning.facts import (
     parse_host,
     parse_swarm,
 )
-from provisioning.inventory import Inventory
-from provisioning.plan import NFS_OPTIONS, STAGES, Object, Run, make_plan
+from provisioning.setup.plan import NFS_OPTIONS, STAGES, Object, Run, make_plan
 
 from .factories import HOSTS, inventory
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from provisioning import migration
+from provisioning.care.rebalance import moves, uneven
 from provisioning.errors import OperatorError
-from provisioning.gate import failures, judge
-from provisioning.history import Release, find, garbage
-from provisioning.images import explain, pinned
-from provisioning.migration import command
-from provisioning.rebalance import moves, uneven
-from provisioning.redaction import Redactor
-from provisioning.stacks import Stack, dump, keep_scale, pin, render, variables
-from provisioning.views import Change, compare, of_stack
+from provisioning.release import migration
+from provisioning.release.differences import Change, compare, of_stack
+from provisioning.release.gate import failures, judge
+from provisioning.release.history import Release, find, garbage
+from provisioning.release.images import explain, pinned
+from provisioning.release.migration import command
+from provisioning.release.stacks import Stack, dump, keep_scale, pin, render, variables
+from provisioning.ssh.redaction import Redactor
 
 from .factories import inventory, service, task
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from provisioning.inventory import Inventory, NodeGroup
-from provisioning.stacks import as_mapping, render, variables
+from provisioning.release.stacks import as_mapping, render, variables
 
 from .factories import inventory
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from provisioning.errors import OperatorError
-from provisioning.fleet import Fleet
-from provisioning.redaction import Redactor
-from provisioning.transport import CommandFailed, HostError
+from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.redaction import Redactor
+from provisioning.ssh.transport import CommandFailed, HostError
 
 from .conftest import Sshd, make_key
 

@@ -12,8 +12,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from bookstore.app import create_app
-from bookstore.database import Database
-from bookstore.services import ROUTES
+from bookstore.commands.services import ROUTES
+from bookstore.data.database import Database
 from bookstore.settings import CONTEXTS
 from tests.conftest import settings_for
 from tests.support.books import add_book

@@ -6,7 +6,7 @@ from typing import Any
 from bookstore.catalogue import repository
 from bookstore.catalogue.domain import Seller, Terms
 from bookstore.clock import now
-from bookstore.database import Database
+from bookstore.data.database import Database
 
 _numbers = itertools.count(1)
 TERMS = Terms(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from bookstore import services
+from bookstore.commands import services
 from bookstore.migrations import migrate
 from bookstore.settings import CONTEXTS, Settings
 from tests.conftest import settings_for

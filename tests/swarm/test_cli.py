@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from provisioning.errors import OperatorError
-from provisioning.transport import Connection, Result
+from provisioning.ssh.transport import Connection, Result
 from swarm.autoscaler import cli
 from tests.swarm.engine import Engine
 

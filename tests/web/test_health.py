@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bookstore.app import create_app
-from bookstore.database import Database
+from bookstore.data.database import Database
 from bookstore.migrations import migrate
 from bookstore.settings import Settings
 from bookstore.web.server import Shop

@@ -10,8 +10,8 @@ import brotli
 import pytest
 import zstandard
 
-from bookstore.web.marks import CSRF_MARK, FLAG, KEY_MARK
-from bookstore.web.page_cache import PageCache, Versions
+from bookstore.web.cache.page_cache import PageCache, Versions
+from bookstore.web.cache.placeholders import CSRF_MARK, FLAG, KEY_MARK
 from tests.conftest import settings_for
 
 KEY = b"the key of the tests"

@@ -3,6 +3,7 @@
 from quart import Response, request
 
 from bookstore.contracts import Quote
+from bookstore.data.queries import Queries
 from bookstore.orders.basket_repository import Owner
 from bookstore.orders.baskets import NotForSale
 from bookstore.orders.domain import MAX_QUANTITY, MAX_TITLES, BasketFull, Problem
@@ -15,7 +16,6 @@ from bookstore.orders.routes.common import (
     blueprint,
     the_orders,
 )
-from bookstore.queries import Queries
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import ngettext

@@ -3,6 +3,7 @@
 from quart import Response, request
 from wtforms.fields.choices import SelectChoice
 
+from bookstore.data.queries import Queries
 from bookstore.orders.checkout import KeyReused, NotOrderable, TermsChanged
 from bookstore.orders.domain import CARRIERS, MAX_QUANTITY, Address, Order, Review
 from bookstore.orders.forms import CheckoutForm
@@ -15,7 +16,6 @@ from bookstore.orders.routes.common import (
     blueprint,
     the_orders,
 )
-from bookstore.queries import Queries
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import money

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 from quart import Response, request
 
+from bookstore.data.queries import Queries
 from bookstore.orders.forms import PaymentForm
 from bookstore.orders.payments import TEST_CARDS, BadWebhook, Intent, IntentState, NotPayable
 from bookstore.orders.progress import PaymentView
 from bookstore.orders.routes import texts
 from bookstore.orders.routes.common import ID, blueprint, the_orders
 from bookstore.orders.settlement import UnknownOrder
-from bookstore.queries import Queries
 from bookstore.web import urls
 from bookstore.web.errors import not_found
 from bookstore.web.idempotency import idempotent, keep_answer

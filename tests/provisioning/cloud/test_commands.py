@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from provisioning.cli import main
+from provisioning.cli.main import main
 from provisioning.cloud import inventory_file
 from provisioning.cloud.aws import Aws
 from provisioning.errors import OperatorError

@@ -13,7 +13,7 @@ import yaml
 
 from provisioning.cloud import templates
 from provisioning.inventory import STORAGE_MOUNT, load
-from provisioning.plan import NFS_OPTIONS, SHOP_UID, engine_settings
+from provisioning.setup.plan import NFS_OPTIONS, SHOP_UID, engine_settings
 
 EXAMPLE = Path("provisioning/examples/ec2.toml")
 GIVEN = {

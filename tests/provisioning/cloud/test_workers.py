@@ -15,13 +15,13 @@ from provisioning.cloud import host_keys
 from provisioning.cloud.aws import Aws
 from provisioning.cloud.workers import Ec2Workers, token_name
 from provisioning.errors import OperatorError
-from provisioning.fleet import Fleet
-from provisioning.hosts import loop
-from provisioning.hosts.loop import Scaler
-from provisioning.hosts.policy import Rules
-from provisioning.hosts.provider import Group, Machine
-from provisioning.hosts.view import View
-from provisioning.redaction import Redactor
+from provisioning.growth import loop
+from provisioning.growth.loop import Scaler
+from provisioning.growth.policy import Rules
+from provisioning.growth.provider import Group, Machine
+from provisioning.growth.view import View
+from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.redaction import Redactor
 from tests.provisioning.cloud.conftest import AMI
 from tests.provisioning.factories import inventory
 

@@ -1,0 +1,1 @@
+"""The shop's command line: one module a command."""

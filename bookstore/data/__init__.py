@@ -1,0 +1,1 @@
+"""Databases of either engine: connections, transactions, statements."""

@@ -1,0 +1,1 @@
+"""What a run leaves behind: its record, the ledger, plots and the report."""

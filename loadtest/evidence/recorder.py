@@ -1,0 +1,81 @@
+"""What the simulated readers leave behind: every request, and every promise of the shop.
+
+Each process appends to files of its own in the run's folder, so nothing is shared and nothing is
+lost when one is killed. Without a run (plain `locust -f …`) nothing is written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from loadtest.people.connections import Connections
+
+FOLDER = "LOADTEST_RUN"  # the environment variable that names the run's folder
+
+_files: dict[tuple[int, str], TextIO] = {}
+
+
+def write(kind: str, /, **entry: object) -> None:
+    """Append an entry to the run's `requests` or `ledger`."""
+    folder = os.environ.get(FOLDER)
+    if not folder:
+        return
+    key = (os.getpid(), kind)
+    file = _files.get(key)
+    if file is None:
+        path = Path(folder) / f"{kind}.{key[0]}.jsonl"
+        file = _files[key] = path.open("a", buffering=1)
+    file.write(json.dumps({"t": round(time.time(), 4), **entry}, separators=(",", ":")) + "\n")
+
+
+def read(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """Read the entries of all processes, oldest first; a line cut off by a kill is left out."""
+    entries = []
+    for path in sorted(folder.glob(f"{kind}.*.jsonl")):
+        entries += list(_lines(path))
+    return sorted(entries, key=lambda entry: float(entry["t"]))
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open() as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
+
+
+def describe(response: Any, connections: Connections) -> None:
+    """Hand on to `record_request` what carried the request that was just answered, or not."""
+    seen = {"opened": round(connections.opened, 4), "sent": connections.sent}
+    response.request_meta["context"] = {**response.request_meta["context"], **seen}
+
+
+def record_request(
+    request_type: str,
+    name: str,
+    response_time: float,
+    response: Any,
+    exception: Exception | None,
+    start_time: float,
+    context: Mapping[str, Any],
+    **_: object,
+) -> None:
+    """Note a request: Locust's `request` event calls this."""
+    headers = getattr(response, "headers", None) or {}
+    write(
+        "requests",
+        at=round(start_time, 4),
+        ms=round(response_time, 1),
+        name=f"{request_type} {name}",
+        status=getattr(response, "status_code", 0) or 0,
+        replica=headers.get("x-served-by") or "",
+        error=None if exception is None else str(exception)[:300],
+        opened=context.get("opened", 0),  # its connection, at first
+        sent=context.get("sent", 1),
+    )

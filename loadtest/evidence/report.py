@@ -1,0 +1,158 @@
+"""One HTML file that stands alone: verdict, expectations, plots over time, the ledger."""
+
+from __future__ import annotations
+
+import html
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loadtest.evidence import plots
+from loadtest.evidence.ledger import Audit
+from loadtest.evidence.plots import BAD, GOOD
+from loadtest.evidence.story import Entry, Expectation, Story, summarize
+
+
+def write(path: Path, story: Story) -> None:
+    """Write a report."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(story), encoding="utf-8")
+
+
+def render(story: Story) -> str:
+    """Make the page."""
+    verdict, colour = ("passed", GOOD) if story.passed else ("FAILED", BAD)
+    failures = [r for r in story.requests if r["error"] is not None]
+    parts = [
+        _HEAD.format(title=html.escape(story.title), colour=colour),
+        f"<h1>{html.escape(story.title)} <span class=verdict>{verdict}</span></h1>",
+        f"<p>{html.escape(story.about)}</p>",
+        *(f"<p class=note>{html.escape(note)}</p>" for note in story.notes),
+        _expectations(story.expectations),
+        "<h2>Over time</h2>",
+        plots.draw(story),
+        _marks(story),
+        "<h2>By page</h2>",
+        _by_page(story.requests),
+        "<h2>Requests that failed</h2>",
+        _failures(failures, story.begin),
+        _broken(story),
+        "<h2>The ledger</h2>",
+        _ledger(story.audit),
+        f"<footer>Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC</footer></main></html>",
+    ]
+    return "\n".join(parts)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    cells = "".join(f"<th>{html.escape(text)}" for text in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(cell))}" for cell in row) for row in rows
+    )
+    return f"<div class=wide><table><thead><tr>{cells}<tbody>{body}</table></div>"
+
+
+def _expectations(expectations: Sequence[Expectation]) -> str:
+    rows = "".join(
+        f"<tr class={'info' if e.met is None else 'good' if e.met else 'bad'}>"
+        f"<td>{'' if e.met is None else '✓' if e.met else '✗'}<td>{html.escape(e.what)}"
+        f"<td>{html.escape(e.wanted)}<td>{html.escape(e.seen)}"
+        for e in expectations
+    )
+    head = "<tr><th><th>Expectation<th>Wanted<th>Seen"
+    return f"<table class=expectations><thead>{head}<tbody>{rows}</table>"
+
+
+def _marks(story: Story) -> str:
+    if not story.marks:
+        return ""
+    begin = story.begin
+    return _table(
+        ("second", "what happened"), ((f"{m.at - begin:.1f}", m.text) for m in story.marks)
+    )
+
+
+def _by_page(requests: Sequence[Entry]) -> str:
+    pages: dict[str, list[Entry]] = defaultdict(list)
+    for request in requests:
+        pages[str(request["name"])].append(request)
+    rows = []
+    for name in sorted(pages):
+        figures = summarize(pages[name])
+        rows.append(
+            (name, figures.count, figures.failed, *(f"{ms:.0f}" for ms in (
+                figures.p50, figures.p95, figures.p99, figures.slowest)))
+        )  # fmt: skip
+    return _table(("page", "requests", "failed", "p50 ms", "p95", "p99", "slowest"), rows)
+
+
+def _failures(failures: Sequence[Entry], begin: float) -> str:
+    if not failures:
+        return "<p>None.</p>"
+    rows = [
+        (
+            f"{float(r['at']) - begin:.1f}",
+            r["name"],
+            r["status"],
+            f"{float(r['ms']):.0f}",
+            r["error"],
+        )
+        for r in failures[:500]
+    ]
+    more = f"<p>… and {len(failures) - 500} more.</p>" if len(failures) > 500 else ""
+    return _table(("second", "request", "status", "ms", "what was wrong"), rows) + more
+
+
+def _broken(story: Story) -> str:
+    """List what was in flight on a lost edge."""
+    if story.broken is None:
+        return ""
+    begin = story.begin
+    rows = (
+        (
+            f"{float(r['at']) - begin:.2f}",
+            r["name"],
+            f"{float(r['ms']):.0f}",
+            f"{float(r['at']) - float(r['opened']):.1f}",
+            r["sent"],
+            r["error"] or "answered when sent again",
+        )
+        for r in story.broken
+    )
+    head = ("second", "request", "ms", "connection's age, s", "sent", "what came of it")
+    return "<h2>In flight on the lost edge</h2>" + (
+        _table(head, rows) if story.broken else "<p>Nothing.</p>"
+    )
+
+
+def _ledger(audit: Audit | None) -> str:
+    if audit is None:
+        return "<p>Not compared: no database was named (--database).</p>"
+    counts = _table(("what", "number"), audit.counts.items())
+    if not audit.findings:
+        return (
+            f"<p class=good>Everything that was promised is there, once, and adds up.</p>{counts}"
+        )
+    rows = ((finding.kind, finding.what) for finding in audit.findings)
+    return _table(("kind", "difference"), rows) + counts
+
+
+_HEAD = """<!doctype html>
+<html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light; --verdict: {colour} }}
+body {{ font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fbfaf7; margin: 0 }}
+main {{ max-width: 1080px; margin: auto; padding: 1.5rem }}
+h1 {{ font-family: Georgia, serif }} h2 {{ font-family: Georgia, serif; margin-top: 2rem }}
+.verdict {{ background: var(--verdict); color: #fff; font: 600 1rem system-ui; padding: .2rem .7rem;
+  border-radius: 1rem; vertical-align: middle }}
+table {{ border-collapse: collapse; width: 100%; font-size: 14px }}
+th, td {{ text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #e4e0d8 }}
+th {{ font-weight: 600; color: #666 }} .wide {{ overflow-x: auto }}
+.good td:first-child, p.good {{ color: #2e7d4f }} .bad td {{ color: #b3352b; font-weight: 600 }}
+.note {{ background: #fff3d6; padding: .5rem .8rem; border-radius: .3rem }}
+svg {{ max-width: 100%; height: auto }} footer {{ margin-top: 2rem; color: #888 }}
+</style>
+<main>"""

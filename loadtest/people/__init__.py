@@ -1,0 +1,1 @@
+"""Simulated people: what they see of the shop and what they do there."""

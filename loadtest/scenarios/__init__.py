@@ -1,0 +1,1 @@
+"""Locust files: which people come, and when."""

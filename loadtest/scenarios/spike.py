@@ -1,0 +1,25 @@
+"""Five times as many people from one moment to the next: for the autoscaler."""
+
+from __future__ import annotations
+
+from loadtest.people.users import Buyer, Reader
+from loadtest.scenarios.shapes import Stages
+
+__all__ = ["Browser", "Buyer", "Fivefold"]
+
+
+class Browser(Reader):
+    """Looks around, and not for the first time.
+
+    Making an account takes a while, and loading all covers at first is a spike of its own: both
+    would blur the step.
+    """
+
+    weight = 60
+    been_here = True
+
+
+class Fivefold(Stages):
+    """A fifth, all, and a fifth of the people again."""
+
+    stages = ((40, 0.2), (70, 1.0), (100, 0.2))

@@ -1,5 +1,0 @@
-"""An ordinary day: most look around, some buy, a few sell."""
-
-from loadtest.users import Buyer, Reader, Seller
-
-__all__ = ["Buyer", "Reader", "Seller"]

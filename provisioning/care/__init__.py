@@ -1,0 +1,1 @@
+"""Look after a running cluster: drain, rebalance, back up, status."""

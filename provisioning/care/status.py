@@ -1,0 +1,122 @@
+"""The cluster on one screen: hosts, services, tasks, release and certificate."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from provisioning import live
+from provisioning.errors import OperatorError
+from provisioning.inventory import Inventory
+from provisioning.release import history
+from provisioning.release.certificate import Certificate, served
+from provisioning.setup.facts import SWARM_COMMANDS, Node, ask, host_named, parse_nodes, seat
+from provisioning.setup.facts import Facts as _Facts
+from provisioning.ssh.fleet import Fleet
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What `status` shows."""
+
+    nodes: tuple[Node, ...]
+    services: tuple[live.Service, ...]
+    release: history.Release | None
+    certificate: Certificate | None
+
+
+def status(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> int:
+    """Print the overview; give 1 when something is missing."""
+    overview = read(inventory, fleet)
+    lines, healthy = show(inventory, overview, datetime.now(UTC))
+    if args.json:
+        print(json.dumps(as_json(overview, healthy), indent=2))
+    else:
+        print("\n".join(lines))
+    return 0 if healthy else 1
+
+
+def read(inventory: Inventory, fleet: Fleet) -> Overview:
+    """Ask a manager about everything, and an edge for its certificate."""
+    connection = seat(inventory, fleet)
+    releases = history.read(connection, inventory.cluster.name)
+    try:
+        certificate = served(inventory, fleet)
+    except OperatorError:
+        certificate = None
+    nodes = parse_nodes(ask(connection, {"nodes": SWARM_COMMANDS["nodes"]})["nodes"])
+    return Overview(nodes, live.read(connection), releases[-1] if releases else None, certificate)
+
+
+def show(inventory: Inventory, overview: Overview, now: datetime) -> tuple[list[str], bool]:
+    """Give the screen's lines, and whether all is as it should be. Pure."""
+    cluster = inventory.cluster
+    release = overview.release
+    healthy = True
+    lines = [f"Cluster {cluster.name}  https://{cluster.domain}"]
+    lines.append(
+        f"Release {release.number}, {release.at} by {release.who}: {release.image}"
+        if release
+        else "No release yet: ./run ops deploy"
+    )
+    lines.append(
+        overview.certificate.words(now)
+        if overview.certificate
+        else "Certificate: no edge serves one yet"
+    )
+    names = {
+        node.id: (host.name if host else node.hostname)
+        for node in overview.nodes
+        for host in [host_named(inventory, node, _Facts({}))]
+    }
+    tasks = [t for service in overview.services for t in service.running]
+    lines += ["", f"{'host':<16} {'role':<18} {'state':<16} {'engine':<10} tasks"]
+    for host in inventory.host:
+        node = next((n for n in overview.nodes if names[n.id] == host.name), None)
+        if node is None:
+            healthy = False
+            lines.append(f"{host.name:<16} {host.role:<18} not in the swarm")
+            continue
+        state = (
+            node.state if node.availability == "active" else f"{node.state}, {node.availability}"
+        )
+        healthy &= node.state == "ready"
+        role = f"{node.role}{', leader' if node.leader else ''}"
+        here = sum(t.node == node.id for t in tasks)
+        lines.append(f"{host.name:<16} {role:<18} {state:<16} {node.engine:<10} {here}")
+    strangers = [n for n in overview.nodes if names[n.id] not in {h.name for h in inventory.host}]
+    lines += [
+        f"{n.hostname:<16} {n.role:<18} {n.state}; no host of the inventory" for n in strangers
+    ]
+    lines += ["", f"{'service':<24} {'running':<9} {'on':<40} update"]
+    for service in overview.services:
+        if not service.stack:
+            continue
+        spots: dict[str, int] = {}
+        for task in service.running:
+            spots[names.get(task.node, "?")] = spots.get(names.get(task.node, "?"), 0) + 1
+        on = " ".join(f"{name}{f'×{n}' if n > 1 else ''}" for name, n in sorted(spots.items()))
+        healthy &= len(service.running) == service.desired
+        count = f"{len(service.running)}/{service.desired}"
+        lines.append(f"{service.name:<24} {count:<9} {on:<40} {service.update}".rstrip())
+    return lines, healthy
+
+
+def as_json(overview: Overview, healthy: bool) -> dict[str, object]:
+    """Give the overview for machines."""
+    release, certificate = overview.release, overview.certificate
+    return {
+        "healthy": healthy,
+        "release": release and {"number": release.number, "image": release.image, "at": release.at},
+        "certificate": certificate and {"until": certificate.until.isoformat()},
+        "hosts": [
+            {"id": n.id, "name": n.hostname, "role": n.role, "state": n.state, "leader": n.leader}
+            for n in overview.nodes
+        ],
+        "services": [
+            {"name": s.name, "running": len(s.running), "desired": s.desired, "update": s.update}
+            for s in overview.services
+        ],
+    }

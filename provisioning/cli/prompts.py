@@ -1,0 +1,26 @@
+"""Ask the operator, and tell how far a command is."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from provisioning.errors import OperatorError
+from provisioning.ssh.fleet import Fleet
+
+
+def confirm(args: argparse.Namespace, question: str) -> None:
+    """Ask before changing anything, unless told not to."""
+    if args.yes:
+        return
+    if not sys.stdin.isatty():
+        raise OperatorError("There is no terminal to ask on. Add --yes to go ahead.")
+    if input(f"\n{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise OperatorError("Nothing was changed.")
+
+
+def sayer(fleet: Fleet, args: argparse.Namespace) -> Callable[[str], None]:
+    """Print progress; on standard error when standard output is for JSON."""
+    stream = sys.stderr if args.json else sys.stdout
+    return lambda text: print(fleet.redact(text), file=stream, flush=True)

@@ -1,0 +1,300 @@
+"""Judge what the doctor saw. Pure: each check turns observations into findings with advice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from provisioning.doctor.probes import Wire
+from provisioning.inventory import Inventory
+from provisioning.live import Service
+from provisioning.release.certificate import Certificate
+from provisioning.setup.facts import VXLAN, Facts, host_named
+from provisioning.setup.plan import HEARTBEAT, NFS_OPTIONS
+from provisioning.setup.preflight import NEEDED_DISK, mounted, problems
+
+SKEW = 1.0  # seconds that clocks may differ
+SOON, URGENT = 21, 7  # days before a certificate's end
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to put right (bad) or to know about, and what to do."""
+
+    where: str
+    what: str
+    advice: str
+    bad: bool = True
+
+
+@dataclass(frozen=True)
+class Examination:
+    """All that was seen."""
+
+    facts: Facts
+    lost: Mapping[str, str] = field(default_factory=dict)  # host: why it could not be asked
+    services: tuple[Service, ...] = ()
+    wires: Mapping[str, Wire] = field(default_factory=dict)
+    doors: Mapping[str, Mapping[tuple[str, int], str]] = field(default_factory=dict)
+    overlay: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    certificates: Mapping[str, Certificate | str] = field(default_factory=dict)
+    database: Mapping[str, str] = field(default_factory=dict)
+
+
+Check = Callable[[Inventory, Examination, datetime], Iterator[Finding]]
+
+TITLES = {
+    "reach": "every host can be reached over SSH",
+    "hosts": "hosts: system, disk, engine, ports",
+    "clocks": "clocks agree",
+    "swarm": "swarm: members, quorum, heartbeat",
+    "versions": "engine and Traefik versions fit together",
+    "ports": "swarm ports are open both ways between all hosts",
+    "mtu": "full-size packets pass between all hosts",
+    "overlay": "tasks reach each other on every pair of hosts",
+    "storage": "shared storage is mounted everywhere with the right options",
+    "services": "services run as many tasks as they should",
+    "certificate": "certificate is served and has time left",
+    "database": "database answers every worker",
+}
+
+
+def examine(
+    inventory: Inventory, seen: Examination, now: datetime
+) -> Iterator[tuple[str, list[Finding]]]:
+    """Run all checks in order; give each one's findings."""
+    checks: dict[str, Check] = {
+        "reach": _reach,
+        "hosts": _hosts,
+        "clocks": _clocks,
+        "swarm": _swarm,
+        "versions": _versions,
+        "ports": _ports,
+        "mtu": _mtu,
+        "overlay": _overlay,
+        "storage": _storage,
+        "services": _services,
+        "certificate": _certificate,
+        "database": _database,
+    }
+    for key, check in checks.items():
+        yield key, list(check(inventory, seen, now))
+
+
+def _reach(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    for host, why in seen.lost.items():
+        yield Finding(
+            host, why.removeprefix(f"{host}: "), "Bring it back, or ./run ops replace it."
+        )
+
+
+def _hosts(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    for problem in problems(inventory, seen.facts):
+        host, _, rest = problem.partition(": ")
+        what, _, advice = rest.rpartition(". ")
+        yield Finding(host, what or rest, advice or rest)
+    for name, found in seen.facts.hosts.items():
+        if found.engine is None:
+            yield Finding(name, "Docker Engine does not run", "Run ./run ops apply.")
+        for path, free in found.free.items():
+            if NEEDED_DISK <= free < 2 * NEEDED_DISK:
+                left = f"{free / 2**30:.1f} GiB left on {path}"
+                yield Finding(name, left, "Run docker system prune there soon.", bad=False)
+
+
+def _clocks(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    ahead = sorted(f.clock for f in seen.facts.hosts.values())
+    if not ahead:
+        return
+    middle = ahead[len(ahead) // 2]
+    for name, found in seen.facts.hosts.items():
+        off = found.clock - middle
+        if abs(off) > SKEW + found.uncertainty:
+            side = "ahead of" if off > 0 else "behind"
+            what = f"its clock is {abs(off):.1f} s {side} the others"
+            yield Finding(name, what, "Install chrony there, and allow it NTP (port 123/udp) out.")
+
+
+def _swarm(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    swarm = seen.facts.swarm
+    if swarm is None:
+        yield Finding(
+            "swarm", "no manager knows it", "Run ./run ops apply, or see ./run ops restore."
+        )
+        return
+    if swarm.heartbeat != HEARTBEAT:
+        what = f"the heartbeat is {swarm.heartbeat / 1e9:g} s, not {HEARTBEAT / 1e9:g} s"
+        yield Finding("swarm", f"{what}: lost hosts are noticed late", "Run ./run ops apply.")
+    for node in swarm.nodes:
+        host = host_named(inventory, node, seen.facts)
+        if host is None:
+            advice = f"Run docker node rm --force {node.id} on a manager if it is gone for good."
+            yield Finding(node.hostname, f"is {node.state}, and no host of the inventory", advice)
+        elif node.state != "ready":
+            advice = "Boot it, or replace it: ./run ops replace " + host.name
+            yield Finding(host.name, f"is {node.state} in the swarm", advice)
+        elif node.availability != "active":
+            what = f"is set to {node.availability} and runs nothing new"
+            yield Finding(host.name, what, f"./run ops activate {host.name}", bad=False)
+    managers = [n for n in swarm.nodes if n.role == "manager"]
+    reachable = sum(n.reachability == "reachable" for n in managers)
+    spare = reachable - (len(managers) // 2 + 1)
+    if len(managers) > 1 and reachable < len(managers):
+        what = f"{reachable} of {len(managers)} managers take part; {spare} more may be lost"
+        yield Finding("swarm", what, "Bring the missing manager back or replace it.")
+    elif len(managers) == 1:
+        what = "there is one manager: while it is down nothing is repaired"
+        advice = "For production make it three, and keep ./run ops backup."
+        yield Finding("swarm", what, advice, bad=False)
+
+
+def _versions(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    engines = {name: found.engine for name, found in seen.facts.hosts.items() if found.engine}
+    if len(set(engines.values())) > 1:
+        what = ", ".join(f"{n} {v}" for n, v in sorted(engines.items()))
+        yield Finding("engines", f"they differ: {what}", "Upgrade the older ones.", bad=False)
+    newest = max((_version(v) for v in engines.values()), default=())
+    for service in seen.services:
+        found = re.search(r"traefik:v?(\d+(?:\.\d+)+)", service.image)
+        if found and newest >= (29,) and _version(found[1]) < (3, 6, 1):
+            what = f"Traefik {found[1]} cannot talk to Docker Engine 29 and newer"
+            yield Finding(service.name, what, "Use Traefik 3.6.1 or newer in swarm/edge.yml.")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text.partition("-")[0].partition("+")[0]))
+
+
+def _ports(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    for source, doors in seen.doors.items():
+        for (target, port), said in doors.items():
+            if said != "open":
+                yield Finding(
+                    f"{source} -> {target}", f"port {port}/tcp is {said}", _open(port, "tcp")
+                )
+    addresses = {h.name: h.swarm_address for h in inventory.host}
+    for target, wire in seen.wires.items():
+        for source in seen.wires:
+            for port in (7946, 4789):
+                if source != target and (addresses[source], port, "s") not in wire.seen:
+                    what = f"packets to port {port}/udp do not arrive"
+                    yield Finding(f"{source} -> {target}", what, _open(port, "udp"))
+
+
+def _open(port: int, protocol: str) -> str:
+    return f"Open {port}/{protocol} between all hosts in the firewall or security group."
+
+
+def _mtu(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    addresses = {h.name: h.swarm_address for h in inventory.host}
+    for target, wire in seen.wires.items():
+        for source, other in seen.wires.items():
+            address = addresses[source]
+            arrives = (address, 4789, "s") in wire.seen
+            if source != target and arrives and (address, 4789, "l") not in wire.seen:
+                size = other.mtu.get(addresses[target], 0)
+                yield Finding(
+                    f"{source} -> {target}",
+                    f"packets of {size} bytes, the interface's MTU, do not arrive",
+                    f"Lower the MTU of {source}'s interface to what the network carries.",
+                )
+    smallest = min((f.mtu for f in seen.facts.hosts.values()), default=1500)
+    name = f"{inventory.cluster.name}_public"
+    overlay = seen.facts.swarm.networks.get(name, 0) if seen.facts.swarm else 0
+    if overlay > smallest - VXLAN:
+        yield Finding(
+            name,
+            f"its MTU is {overlay}, but hosts carry {smallest} bytes, {VXLAN} of them VXLAN's own",
+            "Take the stacks down, run docker network rm on it, then ./run ops apply and deploy.",
+        )
+
+
+def _overlay(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    dead: dict[str, set[str]] = {}
+    for source, answers in seen.overlay.items():
+        for target, said in answers.items():
+            if said not in ("open", "refused"):  # a refusal is an answer too
+                dead.setdefault(source, set()).add(target)
+                dead.setdefault(target, set()).add(source)
+    # A host that is dead to most others is the culprit; name it once, not with every partner.
+    while dead:
+        worst = max(sorted(dead), key=lambda name: len(dead[name]))
+        partners = sorted(dead.pop(worst))
+        yield Finding(
+            worst,
+            f"its overlay network is dead: no answer between its tasks and those on "
+            f"{', '.join(partners)}, though the swarm calls it ready",
+            f"Restart its engine: ./run ops restart {worst}",
+        )
+        for partner in partners:
+            dead[partner].discard(worst)
+            if not dead[partner]:
+                del dead[partner]
+    if seen.services:
+        for host in seen.facts.hosts.keys() - seen.overlay.keys():
+            yield Finding(
+                host,
+                "no task could be started there to test from",
+                "See ./run ops status.",
+                bad=False,
+            )
+
+
+def _storage(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    path = inventory.cluster.storage_path
+    for name, found in seen.facts.hosts.items():
+        if not mounted(inventory, found):
+            what = f"{inventory.cluster.nfs_source} is not mounted at {path}"
+            yield Finding(name, what, "Run ./run ops apply.")
+        elif found.storage_marker is None:
+            yield Finding(name, f"{path} is not the shared folder", "Run ./run ops apply.")
+        elif inventory.cluster.nfs_source and found.storage:
+            wanted = {o for o in NFS_OPTIONS.split(",") if o in ("hard", "noresvport")}
+            missing = wanted - found.storage.options
+            if missing:
+                what = f"{path} is mounted without {', '.join(sorted(missing))}"
+                yield Finding(name, what, "Run ./run ops apply, then boot the host anew.")
+
+
+def _services(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    for service in seen.services:
+        if not service.stack:
+            continue
+        runs = len(service.running)
+        if service.update in ("paused", "rollback_paused"):
+            what = f"its update stopped half-way ({service.message})"
+            yield Finding(service.name, what, "./run ops rollback, or deploy a good image.")
+        elif runs < service.desired:
+            errors = [t.error for t in service.tasks if t.error]
+            why = f" ({errors[-1]})" if errors else ""
+            what = f"{runs} of {service.desired} tasks run{why}"
+            yield Finding(service.name, what, f"./run ops logs {service.name}")
+
+
+def _certificate(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    domain = inventory.cluster.domain
+    for host, found in seen.certificates.items():
+        if isinstance(found, str):
+            if seen.services:
+                what = found.removeprefix(f"{host}: ")
+                yield Finding(host, what, "./run ops logs edge_traefik")
+            continue
+        left = found.days(now)
+        if domain not in found.names:
+            what = f"the edge serves a certificate of {found.issuer}, which is not for {domain}"
+            advice = (
+                f"Check that {domain} leads to the edges on port 80; ./run ops logs edge_traefik"
+            )
+            yield Finding(host, what, advice)
+        elif left < SOON:
+            what = f"the certificate runs out in {left} days" if left >= 0 else "it has run out"
+            yield Finding(host, what, "./run ops renew", bad=left < URGENT)
+
+
+def _database(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    for host, said in seen.database.items():
+        if said:
+            advice = "Check that it runs, and that its firewall or security group lets the host in."
+            yield Finding(host, f"the database {said}", advice)

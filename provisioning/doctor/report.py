@@ -1,0 +1,195 @@
+"""Examine the cluster from every host and say, for each finding, what to do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from provisioning import live
+from provisioning.doctor import probes
+from provisioning.doctor.checks import TITLES, Examination, examine
+from provisioning.errors import OperatorError
+from provisioning.inventory import Host, Inventory
+from provisioning.release import certificate
+from provisioning.release.deploy import read_secrets
+from provisioning.setup.facts import Facts, HostFacts, read_host, read_swarm
+from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.transport import Connection
+
+PROBE_PATIENCE = 60.0  # seconds for a probe to run on every host
+
+
+def report(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> int:
+    """Print what was examined and found; give 1 when something is wrong."""
+    say = (lambda text: None) if args.json else (lambda text: print(text, flush=True))
+    seen = look(inventory, fleet, say)
+    findings = [f for _, found in examine(inventory, seen, datetime.now(UTC)) for f in found]
+    if args.json:
+        print(fleet.redact(json.dumps([asdict(f) for f in findings], indent=2)))
+        return 1 if any(f.bad for f in findings) else 0
+    for key, found in examine(inventory, seen, datetime.now(UTC)):
+        print(
+            f"{'ok ' if not found else '!! ' if any(f.bad for f in found) else '?  '} {TITLES[key]}"
+        )
+        for finding in found:
+            print(fleet.redact(f"      {finding.where}: {finding.what}"))
+            print(fleet.redact(f"        -> {finding.advice}"))
+    bad = sum(f.bad for f in findings)
+    hints = len(findings) - bad
+    if not findings:
+        print("\nAll is well.")
+    else:
+        print(f"\n{bad} to put right, {hints} to know about.")
+    return 1 if bad else 0
+
+
+def look(inventory: Inventory, fleet: Fleet, say: Callable[[str], None]) -> Examination:
+    """Collect everything the checks judge. A host that does not answer is a finding, no failure."""
+    url = read_secrets(inventory, fleet)["database_url"].decode("utf-8", "replace")
+    say("Reading the hosts' facts …")
+    answers = fleet.each(inventory.host, lambda c: read_host(inventory, c))
+    hosts = {n: a for n, a in answers.items() if isinstance(a, HostFacts)}
+    lost = {n: str(a) for n, a in answers.items() if isinstance(a, OperatorError)}
+    up = [h for h in inventory.host if h.name in hosts]
+    swarm, manager = None, None
+    services: tuple[live.Service, ...] = ()
+    for host in up:
+        if hosts[host.name].membership.manager and swarm is None:
+            swarm = read_swarm(fleet.to(host), fleet)
+            if swarm:
+                manager = fleet.to(host)
+                services = live.read(manager)
+    say("Testing the ways between the hosts (5 s) …")
+    wires = _good(fleet.each(up, lambda c: probes.wire(c, _address(up, c), _others(up, c))))
+    doors = _good(fleet.each(up, lambda c: _doors(up, c)))
+    overlay: dict[str, dict[str, str]] = {}
+    if swarm and manager and services:
+        say("Testing the overlay network, task to task …")
+        overlay = _overlay(inventory, fleet, manager, Facts(hosts, swarm), up)
+    say("Asking for the certificate and the database …\n")
+    edges = [h for h in up if h.is_edge]
+    certificates = fleet.each(edges, lambda c: certificate.of(c, inventory.cluster.domain))
+    workers = [h for h in up if h.role == "worker"] or up
+    return Examination(
+        facts=Facts(hosts, swarm),
+        lost=lost,
+        services=services,
+        wires=wires,
+        doors=doors,
+        overlay=overlay,
+        certificates={
+            n: c if isinstance(c, certificate.Certificate) else str(c)
+            for n, c in certificates.items()
+        },
+        database=_good(fleet.each(workers, lambda c: probes.greeting(c, url))),
+    )
+
+
+def _good[T](answers: Mapping[str, T | OperatorError]) -> dict[str, T]:
+    return {n: a for n, a in answers.items() if not isinstance(a, OperatorError)}
+
+
+def _address(up: list[Host], connection: Connection) -> str:
+    return next(h.swarm_address for h in up if h.name == connection.name)
+
+
+def _others(up: list[Host], connection: Connection) -> list[str]:
+    return [h.swarm_address for h in up if h.name != connection.name]
+
+
+def _doors(up: list[Host], connection: Connection) -> dict[tuple[str, int], str]:
+    """Knock at the swarm's TCP ports of all other hosts."""
+    targets = [
+        (host, port)
+        for host in up
+        if host.name != connection.name
+        for port in ((7946, 2377) if host.role == "manager" else (7946,))
+    ]
+    said = probes.knock(connection, [(h.swarm_address, port) for h, port in targets])
+    return {(h.name, port): answer for (h, port), answer in zip(targets, said, strict=True)}
+
+
+def _overlay(
+    inventory: Inventory, fleet: Fleet, manager: Connection, facts: Facts, up: list[Host]
+) -> dict[str, dict[str, str]]:
+    """From a task on each host, knock at the tasks of all others on the shop's network.
+
+    Gives, by host, what each other host's tasks answered. Where a host has no task of ours on that
+    network, a probe runs there for as long as this takes.
+    """
+    network = f"{inventory.cluster.name}_public"
+    names = {n.id: h.name for h in up for n in [facts.node_of(h.name)] if n}
+    name = f"{inventory.cluster.name}-doctor"
+    places = _places(live.read(manager), network, names)
+    try:
+        if set(names.values()) - places.keys():
+            places = _probe(inventory, manager, name, network, names) or places
+        # One task on each host is enough: the way to it is the same for all of them.
+        targets = {host: tasks[0][1] for host, tasks in places.items()}
+
+        def test(connection: Connection) -> dict[str, str]:
+            if connection.name not in places:
+                return {}
+            others = [h for h in targets if h != connection.name]
+            container = places[connection.name][0][0]
+            said = probes.knock(
+                connection, [(targets[h], 9) for h in others], container=container, tries=3
+            )
+            return dict(zip(others, said, strict=True))
+
+        return _good(fleet.each([h for h in up if h.name in places], test))
+    finally:
+        manager.run(f"docker service rm {name} >/dev/null 2>&1", sudo=True, check=False)
+
+
+def _places(
+    services: tuple[live.Service, ...], network: str, names: Mapping[str, str]
+) -> dict[str, list[tuple[str, str]]]:
+    """Give, by host, container and address of each running task on the network."""
+    places: dict[str, list[tuple[str, str]]] = {}
+    for service in services:
+        for task in service.running:
+            address = dict(task.addresses).get(network)
+            if address and task.container and task.node in names:
+                places.setdefault(names[task.node], []).append((task.container, address))
+    return places
+
+
+def _probe(
+    inventory: Inventory,
+    manager: Connection,
+    name: str,
+    network: str,
+    names: Mapping[str, str],
+) -> dict[str, list[tuple[str, str]]] | None:
+    """Run a task on every host that does nothing; give where they are once they run."""
+    image = next(
+        (
+            s.image
+            for s in live.read(manager)
+            if "bookstore.migrate" in (s.spec.get("Labels") or {})
+        ),
+        None,
+    )
+    if image is None:
+        return None
+    manager.run(
+        f"docker service create --detach --quiet --name {name} --mode global --no-healthcheck "
+        f"--network {network} --no-resolve-image --with-registry-auth --restart-condition none "
+        f"--stop-grace-period 1s --entrypoint sleep {image} 600",
+        sudo=True,
+        shown="start a probe on every host",
+    )
+    deadline = time.monotonic() + PROBE_PATIENCE
+    while True:
+        services = live.read(manager)
+        probe = tuple(s for s in services if s.name == name)
+        places = _places(probe, network, names)
+        if len(places) == len(names) or time.monotonic() > deadline:
+            # Tasks that were there before come first: they tell what the shop's requests meet.
+            return _places((*(s for s in services if s.name != name), *probe), network, names)
+        time.sleep(1)

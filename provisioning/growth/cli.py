@@ -1,0 +1,78 @@
+"""`./run ops scale-hosts`: let workers come and go with the load."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import time
+from datetime import UTC, datetime
+
+from provisioning.growth.loop import Scaler
+from provisioning.growth.policy import Rules
+from provisioning.growth.provider import provider_of
+from provisioning.inventory import Inventory
+from provisioning.ssh.fleet import Fleet
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the command's options; the times are those of Kubernetes' cluster-autoscaler."""
+    usual = Rules(0, 1)
+    command.add_argument("--once", action="store_true", help="look and act once, then end")
+    command.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    for option, kind, default, help_ in (
+        ("--interval", _seconds, 10.0, "seconds from one look to the next"),
+        ("--idle-below", _share, usual.idle_below, "share reserved below which a host is idle"),
+        ("--idle-for", _seconds, usual.idle_for, "seconds after which an idle host goes"),
+        ("--after-growth", _seconds, usual.after_growth, "seconds without any going after growth"),
+        ("--boot-time", _seconds, usual.boot_time, "seconds after which a new host is given up"),
+    ):
+        command.add_argument(
+            option, type=kind, default=default, help=f"{help_} (default: {default:g})"
+        )
+
+
+def scale_hosts(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> int:
+    """Run round after round until stopped, or one."""
+    provider = provider_of(inventory)
+    assert inventory.node_group is not None  # provider_of has seen to it
+    fewest, most = inventory.node_group.size
+    rules = Rules(
+        fewest,
+        most,
+        idle_below=args.idle_below,
+        idle_for=args.idle_for,
+        after_growth=args.after_growth,
+        boot_time=args.boot_time,
+    )
+
+    def say(text: str) -> None:
+        print(f"{datetime.now(UTC):%H:%M:%S}  {fleet.redact(text)}", flush=True)
+
+    say(f"{fewest} to {most} workers, made by {inventory.node_group.provider}.")
+    for stop in (signal.SIGINT, signal.SIGTERM):  # a service manager's stop is like Ctrl-C
+        signal.signal(stop, signal.default_int_handler)
+    scaler = Scaler(inventory, fleet, provider, rules, say, time.monotonic, args.dry_run)
+    while True:
+        changed = scaler.round()
+        if args.once:
+            return int(scaler.failed)
+        if not changed:
+            time.sleep(args.interval)
+
+
+def _seconds(text: str) -> float:
+    return _number(text, 0, 86400, "seconds, from 0 to 86400")
+
+
+def _share(text: str) -> float:
+    return _number(text, 0, 1, "a share from 0 to 1, such as 0.5")
+
+
+def _number(text: str, low: float, high: float, wanted: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text} must be {wanted}")
+    return value

@@ -1,0 +1,1 @@
+"""Releases: render, compare, migrate, deploy, wait, and keep the history."""

@@ -1,0 +1,1 @@
+"""Turn bare hosts into a swarm: facts, plan, apply."""

@@ -1,0 +1,301 @@
+"""Compare facts with the inventory and say what has to change. Pure: it touches no host."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from provisioning.inventory import Host, Inventory
+from provisioning.setup.facts import MARKER, VXLAN, Facts, Node
+from provisioning.setup.preflight import mounted, notes, problems
+
+STAGES = ("engine", "swarm", "members", "labels", "storage", "objects")
+HEARTBEAT = 2_000_000_000  # nanoseconds; a dead host is noticed after three of them
+SHOP_UID = 10001  # the user the shop's image runs as; it owns the covers
+NFS_OPTIONS = (
+    "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,_netdev,"
+    "x-systemd.before=docker.service"
+)
+APT = (
+    "export DEBIAN_FRONTEND=noninteractive; dpkg --configure -a && "
+    "apt-get -o DPkg::Lock::Timeout=300 -q update && "
+    "apt-get -o DPkg::Lock::Timeout=300 -q -y install"
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A shell command to run as root."""
+
+    command: str
+    stdin: bytes = field(default=b"", repr=False)
+    timeout: float = 60
+
+
+@dataclass(frozen=True)
+class Write:
+    """A file to put in place whole."""
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One change, in the operator's words, and the steps that make it.
+
+    Steps are empty while they cannot be known, such as joining a swarm that is yet to be made.
+    """
+
+    stage: str
+    host: str
+    words: str
+    steps: tuple[Run | Write, ...] = ()
+    alone: bool = False  # while no other host is being changed
+    at: str = ""  # the host where the steps run, if another: nodes are changed at a manager
+
+
+@dataclass(frozen=True)
+class Object:
+    """A network, secret or config that the swarm should hold."""
+
+    kind: str  # network, secret, config
+    name: str
+    content: bytes = field(default=b"", repr=False)
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to change; with problems, nothing may."""
+
+    operations: tuple[Operation, ...]
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def make_plan(inventory: Inventory, facts: Facts, objects: tuple[Object, ...] = ()) -> Plan:
+    """Say what separates the hosts from the inventory, and what stands in the way."""
+    stages: tuple[Callable[[], Iterator[Operation]], ...] = (
+        lambda: _engine(inventory, facts),
+        lambda: _swarm(inventory, facts),
+        lambda: _members(inventory, facts),
+        lambda: _labels(inventory, facts),
+        lambda: _storage(inventory, facts),
+        lambda: _objects(inventory, facts, objects),
+    )
+    return Plan(
+        tuple(operation for stage in stages for operation in stage()),
+        tuple(problems(inventory, facts)),
+        tuple(notes(inventory, facts)),
+    )
+
+
+def engine_settings(inventory: Inventory) -> dict[str, Any]:
+    """Give what the engine's daemon.json must hold; other keys there are left alone."""
+    settings: dict[str, Any] = {
+        "log-driver": "local",
+        "log-opts": {"max-size": "20m", "max-file": "3"},
+    }
+    if inventory.cluster.insecure_registries:
+        settings["insecure-registries"] = list(inventory.cluster.insecure_registries)
+    return settings
+
+
+def node_labels(inventory: Inventory, host: Host) -> dict[str, str]:
+    """Give the labels a host's node must carry; placement rules of the stacks use them."""
+    shop = host.role == "worker" or not inventory.workers
+    return {
+        "host": host.name,
+        **({"edge": "true"} if host.is_edge else {}),
+        **({"shop": "true"} if shop else {}),
+        **({"zone": host.zone} if host.zone else {}),
+    }
+
+
+def seat_of(inventory: Inventory, facts: Facts) -> str:
+    """Name the host at which the swarm is changed: the first that manages it, or is to."""
+    managing = [h for h in inventory.host if facts.hosts[h.name].membership.manager]
+    return (managing or list(inventory.managers))[0].name
+
+
+def _engine(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
+    ours = engine_settings(inventory)
+    for host in inventory.host:
+        found = facts.hosts[host.name]
+        wanted = {**(found.settings or {}), **ours}
+        write = Write("/etc/docker/daemon.json", json.dumps(wanted, indent=2).encode() + b"\n")
+        start = Run("systemctl enable --now docker && docker info >/dev/null", timeout=90)
+        if not found.installed:
+            packages = "docker.io $(apt-cache show docker-cli >/dev/null 2>&1 && echo docker-cli)"
+            install = Run(f"{APT} {packages}", timeout=600)
+            yield Operation("engine", host.name, "install Docker Engine", (write, install, start))
+        elif found.settings != wanted:
+            changed = sorted(k for k in ours if (found.settings or {}).get(k) != ours[k])
+            yield Operation(
+                "engine",
+                host.name,
+                f"set the engine's {', '.join(changed)} and restart it, with all its containers",
+                (write, Run("systemctl restart docker && docker info >/dev/null", timeout=120)),
+                alone=True,
+            )
+        elif found.engine is None:
+            yield Operation("engine", host.name, "start Docker Engine", (start,))
+
+
+def _swarm(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
+    seconds = HEARTBEAT // 1_000_000_000
+    first = inventory.named(seat_of(inventory, facts))
+    if facts.swarm is None:
+        pool = inventory.cluster.overlay_pool
+        yield Operation(
+            "swarm",
+            first.name,
+            f"start the swarm (heartbeat {seconds} s, overlay networks from {pool})",
+            (
+                Run(
+                    f"docker swarm init --advertise-addr {first.swarm_address} "
+                    f"--default-addr-pool {pool} --default-addr-pool-mask-length 24 "
+                    f"--dispatcher-heartbeat {seconds}s"
+                ),
+            ),
+        )
+    elif facts.swarm.heartbeat != HEARTBEAT:
+        yield Operation(
+            "swarm",
+            first.name,
+            f"set the heartbeat to {seconds} s (it is {facts.swarm.heartbeat / 1e9:g} s)",
+            (Run(f"docker swarm update --dispatcher-heartbeat {seconds}s"),),
+        )
+
+
+def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
+    seat = seat_of(inventory, facts)
+    for host in inventory.host:
+        if facts.swarm is None:
+            if host.name != seat:
+                yield Operation("members", host.name, f"join the swarm as {host.role}")
+            continue
+        for old in _ghosts(host, facts):
+            demote = f"docker node demote {old.id} && " if old.role == "manager" else ""
+            yield Operation(
+                "members",
+                host.name,
+                f"forget the dead {old.role} {old.hostname} ({old.address}), whose place it takes",
+                (Run(f"{demote}docker node rm --force {old.id}"),),
+                alone=True,
+                at=seat,
+            )
+        node = facts.node_of(host.name)
+        if node is None:
+            token = facts.swarm.tokens.get(host.role, "")
+            yield Operation(
+                "members",
+                host.name,
+                f"join the swarm as {host.role}",
+                (
+                    Run(
+                        f"docker swarm join --advertise-addr {host.swarm_address} --token {token} "
+                        f"{inventory.named(seat).swarm_address}:2377",
+                        timeout=90,
+                    ),
+                ),
+                alone=host.role == "manager",
+            )
+        elif node.role != host.role:
+            verb = "promote" if host.role == "manager" else "demote"
+            run = Run(f"docker node {verb} {node.id}")
+            words = f"{verb} to {host.role}"
+            yield Operation("members", host.name, words, (run,), alone=True, at=seat)
+
+
+def _ghosts(host: Host, facts: Facts) -> list[Node]:
+    """Give the dead nodes whose place this host has taken."""
+    own = facts.hosts[host.name].membership.node
+    return [
+        node
+        for node in (facts.swarm.nodes if facts.swarm else ())
+        if node.id != own
+        and node.state == "down"
+        and (node.address == host.swarm_address or node.labels.get("host") == host.name)
+    ]
+
+
+def _labels(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
+    seat = seat_of(inventory, facts)
+    for host in inventory.host:
+        wanted = node_labels(inventory, host)
+        node = facts.node_of(host.name)
+        found = node.labels if node else {}
+        add = {k: v for k, v in wanted.items() if found.get(k) != v}
+        drop = [k for k in ("edge", "shop", "zone") if k in found and k not in wanted]
+        if not add and not drop:
+            continue
+        said = [f"{k}={v}" for k, v in add.items()] + [f"no {k}" for k in drop]
+        flags = [f"--label-add {shlex.quote(f'{k}={v}')}" for k, v in add.items()]
+        flags += [f"--label-rm {k}" for k in drop]
+        steps = (Run(f"docker node update {' '.join(flags)} {node.id}"),) if node else ()
+        words = f"label {', '.join(said)}"
+        yield Operation("labels", host.name, words, steps, at=seat)
+
+
+def _storage(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
+    source, path = inventory.cluster.nfs_source, inventory.cluster.storage_path
+    for host in inventory.host:
+        found = facts.hosts[host.name]
+        if source is None:
+            break
+        if not found.nfs:
+            run = Run(f"{APT} nfs-common", timeout=300)
+            yield Operation("storage", host.name, "install the NFS client", (run,))
+        line = f"{source} {path} nfs4 {NFS_OPTIONS} 0 0"
+        if found.fstab.split() != line.split() or not mounted(inventory, found):
+            edit = (
+                f"mkdir -p {path} && sed -i '\\|^[^#].* {path} |d' /etc/fstab && "
+                f"echo {shlex.quote(line)} >> /etc/fstab && systemctl daemon-reload && "
+                f"{{ mountpoint -q {path} || mount {path}; }}"
+            )
+            words = f"mount {source} at {path}"
+            yield Operation("storage", host.name, words, (Run(edit, timeout=90),))
+    if not any(f.storage_marker and f.storage_ready for f in facts.hosts.values()):
+        name = inventory.cluster.name
+        media = f"{path}/media"
+        yield Operation(
+            "storage",
+            inventory.host[0].name,
+            f"prepare the shared storage {path} for covers and certificates",
+            (
+                Run(
+                    f"install -d -m 755 {path} && "
+                    f"install -d -m 750 -o {SHOP_UID} -g {SHOP_UID} {media} && "
+                    f"install -d -m 700 {path}/acme && "
+                    f"echo {name} > {path}/{MARKER}"
+                ),
+            ),
+        )
+
+
+def _objects(
+    inventory: Inventory, facts: Facts, objects: tuple[Object, ...]
+) -> Iterator[Operation]:
+    seat = seat_of(inventory, facts)
+    swarm = facts.swarm
+    held = {
+        "network": frozenset(swarm.networks if swarm else ()),
+        "secret": swarm.secrets if swarm else frozenset(),
+        "config": swarm.configs if swarm else frozenset(),
+    }
+    smallest = min(found.mtu for found in facts.hosts.values())
+    mtu = f"--opt com.docker.network.driver.mtu={smallest - VXLAN} " if smallest < 1500 else ""
+    for item in objects:
+        if item.name in held[item.kind]:
+            continue
+        options = " ".join((f"--label bookstore.cluster={inventory.cluster.name}", *item.options))
+        driver = f"--driver overlay {mtu}" if item.kind == "network" else ""
+        dash = "" if item.kind == "network" else " -"
+        command = f"docker {item.kind} create {driver}{options} {item.name}{dash}"
+        words = f"create the {item.kind} {item.name}"
+        yield Operation("objects", seat, words, (Run(command, item.content),))

@@ -1,0 +1,196 @@
+"""Connections to all hosts of the inventory: opened in parallel but never too many at once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+import paramiko
+
+from provisioning.errors import OperatorError
+from provisioning.inventory import Endpoint, Host, Jump
+from provisioning.ssh.redaction import Redactor
+from provisioning.ssh.transport import CONNECT_TIMEOUT, Connection, HostError
+
+CONNECT_TRIES = 4
+PARALLEL_CONNECTS = 6  # sshd starts to refuse at about ten unauthenticated connections
+PARALLEL_HOSTS = 16
+
+# What goes wrong is raised as a sentence; the tracebacks that paramiko logs besides say no more.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class Fleet:
+    """Connections to all hosts, opened when first needed and kept."""
+
+    def __init__(self, jumps: Iterable[Jump], redact: Redactor) -> None:
+        self.redact = redact
+        self._jumps = {jump.name: jump for jump in jumps}
+        self._open: dict[str, Connection] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+        self._handshakes = threading.BoundedSemaphore(PARALLEL_CONNECTS)
+
+    def __enter__(self) -> Self:
+        """Give the fleet itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close every connection."""
+        self.close()
+
+    def to(self, host: Endpoint) -> Connection:
+        """Give the open connection to a host, opening it if need be."""
+        with self._guard:
+            lock = self._locks.setdefault(host.name, threading.Lock())
+        with lock:
+            connection = self._open.get(host.name)
+            if connection is None or not connection.is_open:
+                connection = self._open[host.name] = self._connect(host)
+            return connection
+
+    def each[T](
+        self, hosts: Iterable[Host], work: Callable[[Connection], T]
+    ) -> Mapping[str, T | OperatorError]:
+        """Do the same on many hosts at once; a host that fails leaves the others alone."""
+
+        def attempt(host: Host) -> T | OperatorError:
+            try:
+                return work(self.to(host))
+            except OperatorError as error:
+                return error
+
+        hosts = list(hosts)
+        with ThreadPoolExecutor(PARALLEL_HOSTS) as pool:
+            return dict(zip([h.name for h in hosts], pool.map(attempt, hosts), strict=True))
+
+    def all[T](self, hosts: Iterable[Host], work: Callable[[Connection], T]) -> dict[str, T]:
+        """Do the same on many hosts at once and need every answer; name all hosts that failed."""
+        answers = self.each(hosts, work)
+        failures = [str(a) for a in answers.values() if isinstance(a, OperatorError)]
+        if failures:
+            raise OperatorError("\n".join(failures))
+        return {name: a for name, a in answers.items() if not isinstance(a, OperatorError)}
+
+    def forget(self, host: Endpoint) -> None:
+        """Close the connection to a host that goes away: another may come under its name."""
+        if connection := self._open.pop(host.name, None):
+            connection.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in self._open.values():
+            connection.close()
+        self._open.clear()
+
+    def _connect(self, host: Endpoint) -> Connection:
+        jump = self._jumps[host.jump] if isinstance(host, Host) and host.jump else None
+        for attempt in range(1, CONNECT_TRIES + 1):
+            try:
+                bastion = self.to(jump) if jump else None
+                with self._handshakes:
+                    sock = bastion.channel_to(host) if bastion else None
+                    return Connection(host, _client(host, sock), self.redact)
+            except (EOFError, OSError, paramiko.SSHException) as error:
+                # Only what time may heal is tried again: sshd hung up because it had too many
+                # callers, or it has just been restarted.
+                if attempt == CONNECT_TRIES or not _passing(error):
+                    raise HostError(host.name, _explain(host, error, jump)) from None
+            time.sleep(random.uniform(0.5, 1.5) * 0.25 * 2**attempt)  # noqa: S311 - jitter
+        raise AssertionError("unreachable")
+
+
+def _client(host: Endpoint, sock: paramiko.Channel | None) -> paramiko.SSHClient:
+    client = paramiko.SSHClient()  # refuses every host key but the pinned one
+    kind, _, blob = host.host_key.partition(" ")
+    known = host.address if host.port == 22 else f"[{host.address}]:{host.port}"
+    client.get_host_keys().add(known, kind, paramiko.Ed25519Key(data=base64.b64decode(blob)))
+    try:
+        client.connect(
+            host.address,
+            port=host.port,
+            username=host.user,
+            key_filename=str(host.key_file),
+            look_for_keys=False,
+            timeout=CONNECT_TIMEOUT,
+            banner_timeout=CONNECT_TIMEOUT,
+            auth_timeout=CONNECT_TIMEOUT,
+            sock=sock,
+        )
+    except BaseException:
+        client.close()
+        raise
+    transport = client.get_transport()
+    if transport is not None:
+        transport.set_keepalive(10)
+    return client
+
+
+def fingerprint(key: paramiko.PKey) -> str:
+    """Give a key's SHA256 fingerprint as ssh-keygen -l prints it."""
+    digest = hashlib.sha256(key.asbytes()).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def _passing(error: Exception) -> bool:
+    if isinstance(
+        error,
+        paramiko.AuthenticationException | paramiko.BadHostKeyException | FileNotFoundError,
+    ):
+        return False
+    if isinstance(
+        error, EOFError | ConnectionError | paramiko.ssh_exception.NoValidConnectionsError
+    ):
+        return True
+    return isinstance(error, paramiko.SSHException) and "known_hosts" not in str(error)
+
+
+def _explain(host: Endpoint, error: Exception, jump: Jump | None) -> str:
+    """Say in a sentence why a host could not be reached and what to do."""
+    where = f"{host.address} port {host.port}" + (f" (through {jump.name})" if jump else "")
+    match error:
+        case paramiko.BadHostKeyException():
+            return (
+                f"{where} shows the host key {fingerprint(error.key)}, not the pinned "
+                f"{fingerprint(error.expected_key)}. Somebody may be listening in, or the host was "
+                "set up anew: compare with its console log, and only then change host_key in the "
+                "inventory."
+            )
+        case paramiko.PasswordRequiredException():
+            return f"the SSH key {host.key_file} has a passphrase: add it with ssh-add first."
+        case paramiko.AuthenticationException():
+            return (
+                f"{where} refuses the key {host.key_file} for the user {host.user}. Check the "
+                "user, and that ~/.ssh/authorized_keys there holds the public key, not expired."
+            )
+        case socket.gaierror():
+            return f"the address {host.address} is unknown to DNS. Correct it in the inventory."
+        case FileNotFoundError():
+            return f"the SSH key {host.key_file} does not exist."
+        case TimeoutError():
+            return (
+                f"{where} does not answer. Check that the host is up and that its firewall or "
+                "security group lets you in."
+            )
+        case paramiko.SSHException() if "known_hosts" in str(error):
+            return f"{where} has no ed25519 host key, so the pinned one cannot be checked."
+        case _:
+            why = str(error) or type(error).__name__
+            return (
+                f"{where} cannot be reached over SSH ({why}). Check that the host is up and sshd "
+                "runs there."
+            )
