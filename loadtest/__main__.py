@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import time
 import urllib.parse
@@ -12,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.evidence import ledger, recorder, report
-from loadtest.evidence.story import Expectation, Story, summarize
-
-HERE = Path(__file__).parent
-SCENARIO_FILES = HERE / "scenarios"
+from loadtest import summary
+from loadtest.errors import LoadError
+from loadtest.evidence import report
+from loadtest.evidence.ledger.database import CONTEXTS, LedgerError
+from loadtest.locust_process import Load, start
 
 
 @dataclass(frozen=True)
@@ -39,16 +37,12 @@ SCENARIOS: Mapping[str, Scenario] = {
 }
 
 
-class LoadError(Exception):
-    """The load could not be put on: one sentence."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a scenario; 0 when nothing failed and nothing differs, 1 otherwise, 2 misused."""
     args = _parser().parse_args(argv)
     try:
         return _run(args)
-    except (LoadError, ledger.LedgerError) as error:
+    except (LoadError, LedgerError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -61,52 +55,20 @@ def _run(args: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=False)
     users, seconds = args.users or scenario.users, args.seconds or scenario.seconds
     print(f"{scenario.about}\nUp to {users} people for {seconds} s on {args.host} …", flush=True)
-    status = drive(folder, args.scenario, args.host, users, seconds, scenario.spawn, args)
+    load = Load(
+        *(args.scenario, args.host, users, seconds, scenario.spawn),
+        processes=args.processes,
+        authority=args.ca,
+        resolve=",".join(args.resolve),
+    )
+    status = start(load, folder).wait()
     if status not in (0, 1):  # 1: some requests failed, which the report tells better
         raise LoadError(f"Locust ended with status {status}; its log is {folder / 'locust.log'}.")
-    story = tell(folder, args.scenario, scenario.about, urls)
+    result = summary.assess(folder, args.scenario, scenario.about, urls)
     path = folder / "report.html"
-    report.write(path, story)
-    print(summary(story, path))
-    return 0 if story.passed else 1
-
-
-def drive(
-    folder: Path,
-    scenario: str,
-    host: str,
-    users: int,
-    seconds: int,
-    spawn: float,
-    args: argparse.Namespace,
-) -> int:
-    """Run Locust without its page; give its exit status."""
-    with (folder / "locust.log").open("w") as log:
-        command = locust_command(scenario, host, users, seconds, spawn)
-        if args.processes != 1:
-            command += ["--processes", str(args.processes)]
-        env = environment(folder, args.ca, ",".join(args.resolve))
-        return subprocess.run(command, env=env, stdout=log, stderr=log, check=False).returncode
-
-
-def locust_command(scenario: str, host: str, users: int, seconds: int, spawn: float) -> list[str]:
-    """Give the command that runs a scenario without a page."""
-    return [
-        *(sys.executable, "-m", "locust", "-f", str(SCENARIO_FILES / f"{scenario}.py")),
-        "--headless",
-        *("--host", host.rstrip("/"), "-u", str(users), "-r", f"{spawn:g}", "-t", f"{seconds}s"),
-        *("--stop-timeout", "15", "--only-summary", "--skip-log-setup"),
-    ]
-
-
-def environment(folder: Path, ca: Path | None, resolve: str = "") -> dict[str, str]:
-    """Give the environment in which the simulated readers run."""
-    made = os.environ | {
-        recorder.FOLDER: str(folder.resolve()),
-        "LOADTEST_RESOLVE": resolve,
-        "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")]),
-    }
-    return made | {"SSL_CERT_FILE": str(ca.resolve())} if ca else made
+    report.write(path, result)
+    print(summary.text(result, path))
+    return 0 if result.passed else 1
 
 
 def check_host(host: str) -> None:
@@ -121,63 +83,14 @@ def database_urls(given: Sequence[str]) -> dict[str, str]:
     urls: dict[str, str] = {}
     for text in given:
         context, equals, url = text.partition("=")
-        if equals and context in ledger.CONTEXTS:
+        if equals and context in CONTEXTS:
             urls[context] = url
         else:
-            urls = dict.fromkeys(ledger.CONTEXTS, text) | urls
-    if urls and set(urls) != set(ledger.CONTEXTS):
-        missing = ", ".join(c for c in ledger.CONTEXTS if c not in urls)
+            urls = dict.fromkeys(CONTEXTS, text) | urls
+    if urls and set(urls) != set(CONTEXTS):
+        missing = ", ".join(c for c in CONTEXTS if c not in urls)
         raise LoadError(f"--database names no database for {missing}.")
     return urls
-
-
-def tell(folder: Path, title: str, about: str, urls: Mapping[str, str]) -> Story:
-    """Make the story of a run that is over."""
-    requests = recorder.read(folder, "requests")
-    if not requests:
-        raise LoadError(
-            f"Nobody has asked the shop for anything; Locust's log is {folder / 'locust.log'}."
-        )
-    story = Story(title, about, requests)
-    figures = summarize(requests)
-    story.expectations.append(
-        Expectation("requests that failed", "0", str(figures.failed), figures.failed == 0)
-    )
-    if urls:
-        story.audit = ledger.settle(recorder.read(folder, "ledger"), urls)
-        story.expectations += differences(story.audit)
-    rate = f"{figures.rate:.1f} ({figures.count} in all)"
-    times = ", ".join(f"{ms:.0f} ms" for ms in (figures.p50, figures.p95, figures.p99))
-    story.expectations.append(Expectation("requests per second", "", rate, None))
-    story.expectations.append(Expectation("p50, p95, p99", "", times, None))
-    return story
-
-
-def differences(audit: ledger.Audit) -> list[Expectation]:
-    """Say how many promises were not kept, kind by kind."""
-    kinds = audit.by_kind
-    other = sum(kinds[kind] for kind in ("unasked", "money", "stock"))
-    rows = (
-        ("orders, payments, accounts or books lost", kinds["lost"]),
-        ("orders or books duplicated", kinds["duplicated"]),
-        ("copies sold twice", kinds["oversold"]),
-        ("other differences in the ledger", other),
-    )
-    return [Expectation(what, "0", str(count), count == 0) for what, count in rows]
-
-
-def summary(story: Story, path: Path) -> str:
-    """Say in the terminal how it ended."""
-    lines = [""]
-    for e in story.expectations:
-        sign = " " if e.met is None else "✓" if e.met else "✗"
-        lines.append(f" {sign} {e.what:<44} {e.seen}")
-    if story.audit is None:
-        lines.append("   The ledger was not compared: no database was named (--database).")
-    else:
-        lines += [f"   {finding.kind}: {finding.what}" for finding in story.audit.findings[:20]]
-    lines.append(f"\n{'Passed' if story.passed else 'FAILED'}. Report: {path}")
-    return "\n".join(lines)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,9 +13,9 @@ from pathlib import Path
 from loadtest.drills import table
 from loadtest.drills.catalogue import DRILLS
 from loadtest.drills.cluster import Cluster
-from loadtest.drills.run import NotHereError, Verdict, carry_out
+from loadtest.drills.run import NotHereError, Verdict, run_drill
 from loadtest.drills.table import Row
-from loadtest.evidence import ledger
+from loadtest.evidence.ledger.database import LedgerError
 from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory, check_files, load
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
@@ -50,17 +50,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         cluster = Cluster(inventory, fleet, rehearsed=path.resolve() == REHEARSED.resolve())
         for name in names:
             try:
-                verdict = carry_out(name, DRILLS[name], cluster, folder / name, _say)
+                verdict = run_drill(name, DRILLS[name], cluster, folder / name, _say)
             except NotHereError as error:
                 rows.append(Row(name, f"{NOT_HERE}: {error}"))
                 _say(f"{name}: {rows[-1].verdict}.")
                 continue
-            except (OperatorError, ledger.LedgerError, subprocess.SubprocessError) as error:
+            except (OperatorError, LedgerError, subprocess.SubprocessError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 rows.append(Row(name, f"not run: {error}"))
                 continue
             print(show(verdict), flush=True)
-            rows.append(table.row(name, verdict.story))
+            rows.append(table.row(name, verdict.result))
             if args.publish:
                 _publish(verdict.path, rows[-1], inventory)
     if len(names) > 1:
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def status(rows: Sequence[Row], *, strict: bool) -> int:
-    """Give the exit status; a drill for which the cluster is too small counts if `strict`."""
+    """Return the exit status; a drill for which the cluster is too small counts if `strict`."""
     verdicts = [row.verdict for row in rows]
     if any(v.startswith("not run") or (strict and v.startswith(NOT_HERE)) for v in verdicts):
         return 2
@@ -89,13 +89,13 @@ def _publish(report: Path, row: Row, inventory: Inventory) -> None:
 def show(verdict: Verdict) -> str:
     """Say in the terminal how a drill ended."""
     lines = []
-    for e in verdict.story.expectations:
+    for e in verdict.result.expectations:
         sign = " " if e.met is None else "✓" if e.met else "✗"
         wanted = f"  (wanted: {e.wanted})" if e.met is False and e.wanted else ""
         lines.append(f"  {sign} {e.what:<46} {e.seen}{wanted}")
-    if verdict.story.audit:
-        lines += [f"      {f.kind}: {f.what}" for f in verdict.story.audit.findings[:10]]
-    how = "passed" if verdict.story.passed else "FAILED"
+    if verdict.result.audit:
+        lines += [f"      {f.kind}: {f.what}" for f in verdict.result.audit.findings[:10]]
+    how = "passed" if verdict.result.passed else "FAILED"
     return "\n".join([*lines, f"  {verdict.name} {how}: {verdict.path}"])
 
 

@@ -41,7 +41,7 @@ class Cluster(Observer):
             self.crash(name)
 
     def boot_all(self, _: str) -> None:
-        """Give all lost hosts their power back."""
+        """Return all lost hosts their power back."""
         for name in list(self.lost):
             self.boot(name)
 
@@ -220,4 +220,4 @@ def _in_cloud(command: str) -> None:
 
 
 def _quiet(_: str) -> None:
-    """Take an operator's message, and show nothing: the drill tells the story."""
+    """Take an operator's message, and show nothing: the report tells what happened."""

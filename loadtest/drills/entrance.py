@@ -26,12 +26,12 @@ class Entrance:
 
     @property
     def url(self) -> str:
-        """Give the address for a browser."""
+        """Return the address for a browser."""
         return f"https://{self.domain}"
 
     @property
     def resolve(self) -> str:
-        """Give the address as `--resolve` takes it."""
+        """Return the address as `--resolve` takes it."""
         return f"{self.domain}={self.address}" if self.address else ""
 
     def unheard(self, replicas: Collection[str]) -> str:

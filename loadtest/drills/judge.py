@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loadtest.drills.catalogue import REQUESTS_EACH, Drill
-from loadtest.evidence.story import Expectation, Mark, Sample
+from loadtest.evidence.result import Event, Expectation, Sample
 
 Entry = Mapping[str, Any]
 SLOW = 1000.0  # ms: a request that took longer met the fault
@@ -20,31 +20,31 @@ def expectations(
     drill: Drill,
     requests: Sequence[Entry],
     samples: Sequence[Sample],
-    marks: Sequence[Mark],
+    events: Sequence[Event],
     update_state: str,
     minimum: int,
 ) -> list[Expectation]:
     """Judge everything but the ledger."""
     made = failures(drill, requests)
-    if drill.cut is not None and marks:
-        made += in_flight(drill.cut, requests, marks[0])
-    if drill.outage is not None and marks:
-        made.append(outage(drill.outage, requests, samples, marks[0].at))
+    if drill.cut is not None and events:
+        made += in_flight(drill.cut, requests, events[0])
+    if drill.outage is not None and events:
+        made.append(outage(drill.outage, requests, samples, events[0].at))
     if drill.only_503:
         made.append(proper_pages(requests))
     if drill.outcome:
         met = update_state == drill.outcome
         made.append(Expectation("the rollout ends as", drill.outcome, update_state or "none", met))
-    if marks and not drill.spike:
-        made += times(drill, requests, samples, marks[0].at)
+    if events and not drill.spike:
+        made += times(drill, requests, samples, events[0].at)
     if drill.answers is not None:
-        made.append(answers_again(drill.answers, requests, marks[-1].at))
+        made.append(answers_again(drill.answers, requests, events[-1].at))
     if drill.never_fewer:
-        made.append(never_fewer(samples, marks, minimum))
+        made.append(never_fewer(samples, events, minimum))
     if drill.even:
         made.append(evenly_spread(samples))
     if drill.spike:
-        made += scaling(requests, samples, marks, minimum)
+        made += scaling(requests, samples, events, minimum)
     return made
 
 
@@ -111,7 +111,7 @@ def answers_again(limit: float, requests: Sequence[Entry], over: float) -> Expec
     return Expectation(what, f"{limit:g} s", f"{max(last, 0):.1f} s", last <= limit)
 
 
-def broken_in_flight(requests: Sequence[Entry], fault: Mark) -> list[Entry]:
+def broken_in_flight(requests: Sequence[Entry], fault: Event) -> list[Entry]:
     """List what was in flight on a lost edge: no answer came over a connection from before.
 
     A request that was answered when it was sent again, over another connection, is one of them.
@@ -126,7 +126,7 @@ def broken_in_flight(requests: Sequence[Entry], fault: Mark) -> list[Entry]:
     ]
 
 
-def in_flight(limit: float, requests: Sequence[Entry], fault: Mark) -> list[Expectation]:
+def in_flight(limit: float, requests: Sequence[Entry], fault: Event) -> list[Expectation]:
     """Only what was in flight on the lost edge breaks, and it does not wait for long."""
     broken = broken_in_flight(requests, fault)
     again = sum(r["error"] is None for r in broken)
@@ -168,9 +168,9 @@ def evenly_spread(samples: Sequence[Sample]) -> Expectation:
     return Expectation("replicas evenly spread at the end", "by one", seen, uneven <= 1)
 
 
-def never_fewer(samples: Sequence[Sample], marks: Sequence[Mark], minimum: int) -> Expectation:
+def never_fewer(samples: Sequence[Sample], events: Sequence[Event], minimum: int) -> Expectation:
     """No replica is taken away while the fault lasts, and there are some that could be."""
-    during = [s.configured for s in samples if marks[0].at <= s.at <= marks[-1].at]
+    during = [s.configured for s in samples if events[0].at <= s.at <= events[-1].at]
     fell = sum(b < a for a, b in itertools.pairwise(during))
     seen = f"{min(during, default=0)} to {max(during, default=0)}"
     wanted = f"never fewer, more than {minimum}"
@@ -179,10 +179,10 @@ def never_fewer(samples: Sequence[Sample], marks: Sequence[Mark], minimum: int) 
 
 
 def scaling(
-    requests: Sequence[Entry], samples: Sequence[Sample], marks: Sequence[Mark], minimum: int
+    requests: Sequence[Entry], samples: Sequence[Sample], events: Sequence[Event], minimum: int
 ) -> list[Expectation]:
     """Judge how the replicas followed five times the load."""
-    step, end = marks[0].at, marks[1].at
+    step, end = events[0].at, events[1].at
     before = [s.configured for s in samples if s.at < step]
     base = before[-1] if before else minimum
     first = next((s.at - step for s in samples if s.at >= step and s.configured > base), None)

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 
 from loadtest.drills.entrance import entrance
-from loadtest.evidence.story import Sample
+from loadtest.evidence.result import Sample
 from provisioning.care import drain
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host, Inventory
@@ -106,7 +106,7 @@ class Observer:
         )
 
     def _filled(self, snapshot: Snapshot) -> list[tuple[str, int, int]]:
-        """Give the replicas of each service that run, and how many should."""
+        """Return the replicas of each service that run, and how many should."""
         running = Counter(t.service for t in snapshot.tasks if t.state == "running")
         edges = sum(n.attributes.get("node.labels.edge") == "true" for n in snapshot.nodes)
         wanted = {s.id: s.replicas for s in snapshot.services}
@@ -119,7 +119,7 @@ class Observer:
 
     @staticmethod
     def _name(task: Task, snapshot: Snapshot) -> str:
-        """Give the name under which a replica answers, as swarm/app.yml has it."""
+        """Return the name under which a replica answers, as swarm/app.yml has it."""
         node = next(n for n in snapshot.nodes if n.id == task.node)
         return f"{node.attributes['node.hostname']}-{task.slot}"
 

@@ -12,13 +12,16 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from loadtest.__main__ import differences, environment, locust_command
 from loadtest.drills import judge
 from loadtest.drills.catalogue import Drill, Step
 from loadtest.drills.cluster import Cluster
 from loadtest.drills.tunnel import forwarded
-from loadtest.evidence import ledger, recorder, report
-from loadtest.evidence.story import Expectation, Mark, Sample, Story, summarize
+from loadtest.evidence import recorder, report
+from loadtest.evidence.ledger.audit import settle
+from loadtest.evidence.ledger.database import CONTEXTS
+from loadtest.evidence.result import Event, Expectation, Result, Sample, summarize
+from loadtest.locust_process import Load, start
+from loadtest.summary import differences
 from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory
 from provisioning.setup.facts import seat
@@ -33,7 +36,7 @@ class Verdict:
     """How a drill ended."""
 
     name: str
-    story: Story
+    result: Result
     path: Path
 
 
@@ -41,7 +44,7 @@ class NotHereError(OperatorError):
     """The cluster is too small for a drill: one sentence."""
 
 
-def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say) -> Verdict:
+def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say) -> Verdict:
     """Run one drill; raise OperatorError, having changed nothing, when the cluster is not well.
 
     NotHereError where the cluster is too small for it.
@@ -56,7 +59,7 @@ def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         )
     folder.mkdir(parents=True, exist_ok=False)
     say(f"{name}: {drill.about}")
-    marks: list[Mark] = []
+    events: list[Event] = []
     samples: list[Sample] = []
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(cluster, samples, over), daemon=True)
@@ -70,7 +73,7 @@ def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         watch.start()
         with _load(drill, cluster, folder) as load:
             try:
-                _steps(drill.steps, cluster, marks, say, _first_request(folder, load))
+                _steps(drill.steps, cluster, events, say, _first_request(folder, load))
                 load.wait(drill.seconds + 60)
             finally:
                 if load.poll() is None:
@@ -91,13 +94,13 @@ def carry_out(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
     if not drill.undo:
         with suppress(OperatorError):
             samples.append(cluster.sample())
-    story = _tell(name, drill, cluster, folder, samples, marks, state)
-    story.expectations.append(
+    result = _assess(name, drill, cluster, folder, samples, events, state)
+    result.expectations.append(
         Expectation("the cluster is healthy afterwards", "", wrong or "yes", not wrong)
     )
     path = folder / f"{name}.html"
-    report.write(path, story)
-    return Verdict(name, story, path)
+    report.write(path, result)
+    return Verdict(name, result, path)
 
 
 def fits(drill: Drill, inventory: Inventory) -> None:
@@ -112,10 +115,12 @@ def fits(drill: Drill, inventory: Inventory) -> None:
 
 def _load(drill: Drill, cluster: Cluster, folder: Path) -> subprocess.Popen[bytes]:
     door = cluster.entrance
-    command = locust_command(drill.scenario, door.url, drill.users, drill.seconds, drill.users)
-    env = environment(folder, door.authority, door.resolve)
-    with (folder / "locust.log").open("w") as log:
-        return subprocess.Popen(command, env=env, stdout=log, stderr=log)
+    load = Load(
+        *(drill.scenario, door.url, drill.users, drill.seconds, drill.users),
+        authority=door.authority,
+        resolve=door.resolve,
+    )
+    return start(load, folder)
 
 
 def _first_request(folder: Path, load: subprocess.Popen[bytes]) -> float:
@@ -130,14 +135,14 @@ def _first_request(folder: Path, load: subprocess.Popen[bytes]) -> float:
 
 
 def _steps(
-    steps: Sequence[Step], cluster: Cluster, marks: list[Mark], say: Say, begin: float
+    steps: Sequence[Step], cluster: Cluster, events: list[Event], say: Say, begin: float
 ) -> None:
     for step in steps:
         time.sleep(max(0.0, begin + step.at - time.time()))
         host = cluster.target(step.target)  # looking for it is no part of the fault
         at = time.time()
         text = cluster.act(step.action, host)
-        marks.append(Mark(at, text, time.time()))
+        events.append(Event(at, text, time.time()))
         say(f"  {at - begin:5.1f} s  {text}")
 
 
@@ -147,29 +152,29 @@ def _watch(cluster: Cluster, samples: list[Sample], over: threading.Event) -> No
             samples.append(cluster.sample())
 
 
-def _tell(
+def _assess(
     name: str,
     drill: Drill,
     cluster: Cluster,
     folder: Path,
     samples: Sequence[Sample],
-    marks: Sequence[Mark],
+    events: Sequence[Event],
     state: str,
-) -> Story:
+) -> Result:
     requests = recorder.read(folder, "requests")
     minimum = cluster.inventory.cluster.replicas[0]
-    story = Story(name, drill.about, requests, marks=marks, samples=samples)
-    if drill.cut is not None and marks:
-        story.broken = judge.broken_in_flight(requests, marks[0])
-    story.expectations += judge.expectations(drill, requests, samples, marks, state, minimum)
+    result = Result(name, drill.about, requests, events=events, samples=samples)
+    if drill.cut is not None and events:
+        result.broken = judge.broken_in_flight(requests, events[0])
+    result.expectations += judge.expectations(drill, requests, samples, events, state, minimum)
     url = sa.make_url(cluster.inventory.cluster.database_url_file.read_text().strip())
     connection = seat(cluster.inventory, cluster.fleet)
     with forwarded(connection, url.host or "", url.port or 3306) as port:
         local = url.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
-        urls = dict.fromkeys(ledger.CONTEXTS, local)
-        story.audit = ledger.settle(recorder.read(folder, "ledger"), urls)
-    story.expectations += differences(story.audit)
+        urls = dict.fromkeys(CONTEXTS, local)
+        result.audit = settle(recorder.read(folder, "ledger"), urls)
+    result.expectations += differences(result.audit)
     figures = summarize(requests)
-    story.expectations.append(Expectation("requests per second", "", f"{figures.rate:.1f}", None))
-    story.expectations.append(Expectation("drilled service", "", drill.service, None))
-    return story
+    result.expectations.append(Expectation("requests per second", "", f"{figures.rate:.1f}", None))
+    result.expectations.append(Expectation("drilled service", "", drill.service, None))
+    return result

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.evidence.story import Story
+from loadtest.evidence.result import Result
 
 BEGIN, END = "<!-- drills: begin -->", "<!-- drills: end -->"
 HEAD = (
@@ -30,28 +30,28 @@ class Row:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """Give the cells, one for each column."""
+        """Return the cells, one for each column."""
         missing = len(HEAD) - 2 - len(self.figures)
         return (self.name, self.verdict, *self.figures, *[NONE] * missing)
 
 
-def row(name: str, story: Story) -> Row:
+def row(name: str, result: Result) -> Row:
     """Sum up a drill that was carried out."""
-    failed = [str(r["error"]) for r in story.requests if r["error"] is not None]
+    failed = [str(r["error"]) for r in result.requests if r["error"] is not None]
     pages = sum("503 page" in error for error in failed)
-    kinds = story.audit.by_kind if story.audit else None
+    kinds = result.audit.by_kind if result.audit else None
     ledger = ", ".join(
         str(kinds[kind]) if kinds is not None else "?"
         for kind in ("lost", "duplicated", "oversold")
     )
-    times = (_seen(story, what) for what in ("detection", "rescheduled", "rerouted"))
-    verdict = "passed" if story.passed else "FAILED"
-    counts = (str(len(story.requests)), str(len(failed)), str(pages))
+    times = (_seen(result, what) for what in ("detection", "rescheduled", "rerouted"))
+    verdict = "passed" if result.passed else "FAILED"
+    counts = (str(len(result.requests)), str(len(failed)), str(pages))
     return Row(name, verdict, (*counts, ledger, *times))
 
 
-def _seen(story: Story, what: str) -> str:
-    return next((e.seen for e in story.expectations if e.what.startswith(what)), NONE)
+def _seen(result: Result, what: str) -> str:
+    return next((e.seen for e in result.expectations if e.what.startswith(what)), NONE)
 
 
 def text(rows: Sequence[Row]) -> str:

@@ -11,30 +11,30 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from loadtest.evidence.story import Entry, Sample, Story, percentile
+from loadtest.evidence.result import Entry, Result, Sample, percentile
 
 GOOD, BAD, WARN = "#2e7d4f", "#b3352b", "#b7791f"
 
 
-def draw(story: Story) -> str:
+def draw(result: Result) -> str:
     """Draw requests, times and replicas over the seconds of the run, as one SVG."""
-    begin = story.begin
-    heights = [2, 2, 1.6] if story.samples else [2, 2]
+    begin = result.begin
+    heights = [2, 2, 1.6] if result.samples else [2, 2]
     figure = Figure(figsize=(11, 2.3 * len(heights)), layout="constrained")
     axes = list(figure.subplots(len(heights), sharex=True, height_ratios=heights))
-    _plot_results(axes[0], story.requests, begin)
-    _plot_times(axes[1], story.requests, begin)
-    if story.samples:
-        _plot_replicas(axes[2], story.samples, begin)
+    _plot_results(axes[0], result.requests, begin)
+    _plot_times(axes[1], result.requests, begin)
+    if result.samples:
+        _plot_replicas(axes[2], result.samples, begin)
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", alpha=0.25)
-        for mark in story.marks:
-            axis.axvline(mark.at - begin, color=WARN, linewidth=1, linestyle="--")
-    for number, mark in enumerate(story.marks):
+        for event in result.events:
+            axis.axvline(event.at - begin, color=WARN, linewidth=1, linestyle="--")
+    for number, event in enumerate(result.events):
         axes[0].annotate(
-            mark.text,
-            (mark.at - begin, 1),
+            event.text,
+            (event.at - begin, 1),
             xycoords=("data", "axes fraction"),
             xytext=(3, -8 - 10 * (number % 3)),
             textcoords="offset points",

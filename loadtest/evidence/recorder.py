@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from loadtest.people.connections import Connections
-
 FOLDER = "LOADTEST_RUN"  # the environment variable that names the run's folder
 
 _files: dict[tuple[int, str], TextIO] = {}
@@ -48,12 +46,6 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
             except ValueError:
                 continue
-
-
-def describe(response: Any, connections: Connections) -> None:
-    """Hand on to `record_request` what carried the request that was just answered, or not."""
-    seen = {"opened": round(connections.opened, 4), "sent": connections.sent}
-    response.request_meta["context"] = {**response.request_meta["context"], **seen}
 
 
 def record_request(

@@ -9,37 +9,37 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loadtest.evidence import plots
-from loadtest.evidence.ledger import Audit
+from loadtest.evidence.ledger.model import Audit
 from loadtest.evidence.plots import BAD, GOOD
-from loadtest.evidence.story import Entry, Expectation, Story, summarize
+from loadtest.evidence.result import Entry, Expectation, Result, summarize
 
 
-def write(path: Path, story: Story) -> None:
+def write(path: Path, result: Result) -> None:
     """Write a report."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(story), encoding="utf-8")
+    path.write_text(render(result), encoding="utf-8")
 
 
-def render(story: Story) -> str:
+def render(result: Result) -> str:
     """Make the page."""
-    verdict, colour = ("passed", GOOD) if story.passed else ("FAILED", BAD)
-    failures = [r for r in story.requests if r["error"] is not None]
+    verdict, colour = ("passed", GOOD) if result.passed else ("FAILED", BAD)
+    failures = [r for r in result.requests if r["error"] is not None]
     parts = [
-        _HEAD.format(title=html.escape(story.title), colour=colour),
-        f"<h1>{html.escape(story.title)} <span class=verdict>{verdict}</span></h1>",
-        f"<p>{html.escape(story.about)}</p>",
-        *(f"<p class=note>{html.escape(note)}</p>" for note in story.notes),
-        _expectations(story.expectations),
+        _HEAD.format(title=html.escape(result.title), colour=colour),
+        f"<h1>{html.escape(result.title)} <span class=verdict>{verdict}</span></h1>",
+        f"<p>{html.escape(result.about)}</p>",
+        *(f"<p class=note>{html.escape(note)}</p>" for note in result.notes),
+        _expectations(result.expectations),
         "<h2>Over time</h2>",
-        plots.draw(story),
-        _marks(story),
+        plots.draw(result),
+        _events(result),
         "<h2>By page</h2>",
-        _by_page(story.requests),
+        _by_page(result.requests),
         "<h2>Requests that failed</h2>",
-        _failures(failures, story.begin),
-        _broken(story),
+        _failures(failures, result.begin),
+        _broken(result),
         "<h2>The ledger</h2>",
-        _ledger(story.audit),
+        _ledger(result.audit),
         f"<footer>Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC</footer></main></html>",
     ]
     return "\n".join(parts)
@@ -64,12 +64,12 @@ def _expectations(expectations: Sequence[Expectation]) -> str:
     return f"<table class=expectations><thead>{head}<tbody>{rows}</table>"
 
 
-def _marks(story: Story) -> str:
-    if not story.marks:
+def _events(result: Result) -> str:
+    if not result.events:
         return ""
-    begin = story.begin
+    begin = result.begin
     return _table(
-        ("second", "what happened"), ((f"{m.at - begin:.1f}", m.text) for m in story.marks)
+        ("second", "what happened"), ((f"{m.at - begin:.1f}", m.text) for m in result.events)
     )
 
 
@@ -104,11 +104,11 @@ def _failures(failures: Sequence[Entry], begin: float) -> str:
     return _table(("second", "request", "status", "ms", "what was wrong"), rows) + more
 
 
-def _broken(story: Story) -> str:
+def _broken(result: Result) -> str:
     """List what was in flight on a lost edge."""
-    if story.broken is None:
+    if result.broken is None:
         return ""
-    begin = story.begin
+    begin = result.begin
     rows = (
         (
             f"{float(r['at']) - begin:.2f}",
@@ -118,11 +118,11 @@ def _broken(story: Story) -> str:
             r["sent"],
             r["error"] or "answered when sent again",
         )
-        for r in story.broken
+        for r in result.broken
     )
     head = ("second", "request", "ms", "connection's age, s", "sent", "what came of it")
     return "<h2>In flight on the lost edge</h2>" + (
-        _table(head, rows) if story.broken else "<p>Nothing.</p>"
+        _table(head, rows) if result.broken else "<p>Nothing.</p>"
     )
 
 

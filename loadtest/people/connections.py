@@ -22,7 +22,7 @@ class Connections(HTTPClientPool):
         self._latest = 0.0
 
     def get_client(self, url: Any) -> HTTPClient:
-        """Give the client for an address: a request begins."""
+        """Return the client for an address: a request begins."""
         known = len(self.clients)
         client = super().get_client(url)
         if len(self.clients) > known:

@@ -41,7 +41,7 @@ class Page:
 
     @property
     def location(self) -> str:
-        """Give where the answer sends the browser; "" when it does not."""
+        """Return where the answer sends the browser; "" when it does not."""
         return self.headers.get("location", "")
 
     def links(self, pattern: str) -> list[str]:

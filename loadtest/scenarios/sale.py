@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from locust import between
 
-from loadtest.people import behaviours
-from loadtest.people.users import Buyer, Person, Reader
+from loadtest.people.behaviours.account import sign_up
+from loadtest.people.behaviours.buying import buy
+from loadtest.people.checks import BOOK, book_page, listing
+from loadtest.people.person import Person
+from loadtest.people.users import Buyer, Reader
 from loadtest.scenarios.shapes import Spike
 
 WANTED = 4  # books that everybody is after
@@ -21,13 +24,13 @@ class Hunter(Person):
 
     def hunt(self) -> None:
         """Buy one of the few, if there is a copy left."""
-        if not behaviours.sign_up(self):
+        if not sign_up(self):
             return
-        page = self.open("/", "/", behaviours.listing)
-        wanted = page.links(behaviours.BOOK)[:WANTED]
+        page = self.open("/", "/", listing)
+        wanted = page.links(BOOK)[:WANTED]
         if wanted:
-            book = self.open(self.random.choice(wanted), "/books/[id]", behaviours.book_page)
-            behaviours.buy(self, book)
+            book = self.open(self.random.choice(wanted), "/books/[id]", book_page)
+            buy(self, book)
 
     tasks = [hunt]
 

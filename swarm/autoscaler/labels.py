@@ -47,7 +47,7 @@ class Scaling:
 
 
 def read(labels: Mapping[str, str]) -> Scaling | None:
-    """Give what the labels ask for, None without any; raise LabelError with a sentence."""
+    """Return what the labels ask for, None without any; raise LabelError with a sentence."""
     given = {k.removeprefix(PREFIX): v.strip() for k, v in labels.items() if k.startswith(PREFIX)}
     if not given:
         return None

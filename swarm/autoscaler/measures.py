@@ -100,7 +100,7 @@ def propose(
     band: Band,
     observed: int | None = None,
 ) -> Proposal:
-    """Give the replicas that one measure asks for; raise Unmeasurable when it cannot say."""
+    """Return the replicas that one measure asks for; raise Unmeasurable when it cannot say."""
     match measure:
         case Failed():
             raise Unmeasurable(f"{measure.name}: {measure.why}")
@@ -182,7 +182,7 @@ def _per_replica(
 
 
 def _ratio(measure: PerReplica | Utilization, usage: Mapping[str, Fraction]) -> Fraction:
-    """Give usage over target for the replicas in `usage`."""
+    """Return usage over target for the replicas in `usage`."""
     total = sum(usage.values(), Fraction(0))
     if isinstance(measure, PerReplica):
         return total / len(usage) / exact(measure.target)
@@ -201,7 +201,7 @@ def _requested(measure: Utilization, usage: Mapping[str, Fraction]) -> Fraction:
 
 
 def _full(measure: PerReplica | Utilization, name: str) -> Fraction:
-    """Give the usage to assume for a silent replica while shrinking."""
+    """Return the usage to assume for a silent replica while shrinking."""
     if isinstance(measure, PerReplica):
         return exact(measure.target)
     if name not in measure.requests:

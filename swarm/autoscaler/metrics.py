@@ -79,7 +79,7 @@ class Meter:
             self._readings.popleft()
 
     def traffic(self, now: float) -> Traffic | None:
-        """Give the rates over the window; None with too few readings, or none that is fresh."""
+        """Return the rates over the window; None with too few readings, or none that is fresh."""
         if len(self._readings) < 2 or now - self._readings[-1].at > self._window:
             return None
         first, last = self._readings[0], self._readings[-1]

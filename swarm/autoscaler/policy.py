@@ -113,7 +113,7 @@ def decide(
     now: Number = 0,
     observed: int | None = None,
 ) -> Decision:
-    """Give the number of replicas a service should have now.
+    """Return the number of replicas a service should have now.
 
     `current` is the number that is configured, `observed` the number that exists (default: the
     same), `replicas` what is known of each, `now` seconds on any monotonic clock, the same as in
@@ -199,7 +199,7 @@ def _limit(
 def _furthest(
     current: int, rules: Rules, history: History, now: Number, direction: Literal[1, -1]
 ) -> int:
-    """Give the count that the rates allow, seen from the count at the start of each period."""
+    """Return the count that the rates allow, seen from the count at the start of each period."""
     if rules.select == "Disabled" or not rules.rates:
         return current
     allowed = []

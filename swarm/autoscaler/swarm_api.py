@@ -39,12 +39,12 @@ class Service:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Give the service's own labels (not those of its containers)."""
+        """Return the service's own labels (not those of its containers)."""
         return self.spec.get("Labels") or {}
 
     @property
     def replicas(self) -> int | None:
-        """Give the configured number of replicas; None for a service that has none to set."""
+        """Return the configured number of replicas; None for a service that has none to set."""
         mode = self.spec.get("Mode", {}).get("Replicated")
         return None if mode is None else int(mode.get("Replicas", 1))
 

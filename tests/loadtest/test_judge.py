@@ -7,7 +7,7 @@ import pytest
 from loadtest.drills import judge
 from loadtest.drills.catalogue import DRILLS, Drill
 from loadtest.drills.cluster import Cluster
-from loadtest.evidence.story import Expectation, Mark, Sample
+from loadtest.evidence.result import Event, Expectation, Sample
 
 
 def request(
@@ -88,9 +88,9 @@ def test_the_shop_must_answer_soon_after_the_fault(last: float, met: bool) -> No
     ],
 )
 def test_how_the_replicas_followed(counts: tuple[int, ...], unmet: list[str]) -> None:
-    marks = [Mark(8, "up"), Mark(24, "down")]
+    events = [Event(8, "up"), Event(24, "down")]
     requests = [request(8 + i / 50) for i in range(800)]  # 50 a second: enough for 6
-    made = judge.scaling(requests, samples(*counts, step=4), marks, minimum=2)
+    made = judge.scaling(requests, samples(*counts, step=4), events, minimum=2)
     assert [e.what for e in made if not e.met] == [
         e.what for e in made if any(e.what.startswith(name) for name in unmet)
     ]
@@ -102,11 +102,11 @@ def test_how_the_replicas_followed(counts: tuple[int, ...], unmet: list[str]) ->
     [((3, 3, 4, 4), True), ((3, 4, 3, 3), False), ((2, 2, 2, 2), False)],
 )
 def test_no_replica_may_go_while_the_metrics_are_away(counts: tuple[int, ...], met: bool) -> None:
-    marks = [Mark(0, "hide metrics"), Mark(3, "show metrics")]
-    assert judge.never_fewer(samples(*counts), marks, minimum=2).met is met
+    events = [Event(0, "hide metrics"), Event(3, "show metrics")]
+    assert judge.never_fewer(samples(*counts), events, minimum=2).met is met
 
 
-FAULT = Mark(20, "crash", 20.5)
+FAULT = Event(20, "crash", 20.5)
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from loadtest.evidence.ledger import (
+from loadtest.evidence.ledger.audit import audit
+from loadtest.evidence.ledger.database import LedgerError, read
+from loadtest.evidence.ledger.model import (
     BookRow,
-    LedgerError,
     LineRow,
     OrderRow,
     RefundRow,
     ShipmentRow,
     State,
-    audit,
-    read,
 )
 
 ANA = "ana@load.example.org"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.__main__ import LoadError, check_host, database_urls, main
+from loadtest.__main__ import check_host, database_urls, main
+from loadtest.errors import LoadError
 from loadtest.evidence import recorder, report
-from loadtest.evidence.ledger import Audit, Finding
-from loadtest.evidence.story import Expectation, Mark, Sample, Story, summarize
+from loadtest.evidence.ledger.model import Audit, Finding
+from loadtest.evidence.result import Event, Expectation, Result, Sample, summarize
 from loadtest.people.pages import Page, amount
 
 TEXT = """
@@ -70,22 +71,22 @@ def request(at: float, ms: float = 20, error: str | None = None) -> dict[str, ob
     return {"at": at, "ms": ms, "name": "GET /", "status": 200, "error": error, "replica": "a-1"}
 
 
-def story(*expectations: Expectation) -> Story:
+def result(*expectations: Expectation) -> Result:
     requests = [request(100 + i / 10, ms=10 + i) for i in range(100)]
     requests.append(request(105, error="status 500 <b>"))
-    return Story(
+    return Result(
         "worker-loss",
         "A worker loses its power.",
         requests,
         list(expectations),
-        [Mark(103, "crash worker1")],
+        [Event(103, "crash worker1")],
         [Sample(100, {"worker1": 1}, 2), Sample(104, {"worker2": 2}, 2, ["worker1"])],
         Audit({"orders": 3}, [Finding("lost", "Order 3 was confirmed and does not exist.")]),
     )
 
 
 def test_a_report_stands_alone_and_tells_all() -> None:
-    page = report.render(story(Expectation("requests that failed", "0", "1", False)))
+    page = report.render(result(Expectation("requests that failed", "0", "1", False)))
     assert "FAILED" in page
     assert "<svg" in page
     assert "crash worker1" in page
@@ -96,7 +97,7 @@ def test_a_report_stands_alone_and_tells_all() -> None:
 
 
 def test_a_report_lists_what_was_in_flight_on_a_lost_edge_one_by_one() -> None:
-    told = story()
+    told = result()
     assert "In flight on the lost edge" not in report.render(told)
     told.broken = [
         {**request(102.5, ms=1700), "opened": 101, "sent": 2},
@@ -111,8 +112,8 @@ def test_a_report_lists_what_was_in_flight_on_a_lost_edge_one_by_one() -> None:
 
 
 def test_information_does_not_decide_the_verdict() -> None:
-    assert story(Expectation("p95", "", "9 ms", None), Expectation("x", "0", "0", True)).passed
-    assert not story(Expectation("x", "0", "1", False)).passed
+    assert result(Expectation("p95", "", "9 ms", None), Expectation("x", "0", "0", True)).passed
+    assert not result(Expectation("x", "0", "1", False)).passed
 
 
 def test_figures_over_all_requests() -> None:

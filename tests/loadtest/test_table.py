@@ -12,8 +12,8 @@ from loadtest.drills.__main__ import status
 from loadtest.drills.catalogue import DRILLS
 from loadtest.drills.run import NotHereError, fits
 from loadtest.drills.table import BEGIN, END, Row
-from loadtest.evidence.ledger import Audit
-from loadtest.evidence.story import Expectation, Story
+from loadtest.evidence.ledger.model import Audit
+from loadtest.evidence.result import Expectation, Result
 from provisioning.inventory import Inventory
 
 PASSED = Row("drain", "passed", ("900", "0", "0", "0, 0, 0", "–", "24.3 s", "0.0 s"))
@@ -22,7 +22,7 @@ NOT_RUN = Row("manager-loss", "not possible here: it needs three managers")
 ORDER = list(DRILLS)
 
 
-def story(*expectations: Expectation) -> Story:
+def result(*expectations: Expectation) -> Result:
     requests: list[dict[str, object]] = [
         {"error": None},
         {"error": "a 503 page"},
@@ -30,18 +30,18 @@ def story(*expectations: Expectation) -> Story:
     ]
     audit = Audit()
     audit.add("lost", "Order 1 does not exist.")
-    return Story("drain", "", requests, list(expectations), audit=audit)
+    return Result("drain", "", requests, list(expectations), audit=audit)
 
 
 def test_a_row_sums_a_drill_up() -> None:
-    told = story(
+    told = result(
         Expectation("detection", "", "6.0 s", None),
         Expectation("rerouted (last slow or failed request began)", "2 s", "3.0 s", False),
     )
     assert table.row("drain", told).cells == (
         *("drain", "FAILED", "3", "2", "1", "1, 0, 0", "6.0 s", "–", "3.0 s"),
     )
-    assert table.row("drain", story()).verdict == "passed"
+    assert table.row("drain", result()).verdict == "passed"
 
 
 def test_the_printed_table_has_a_line_for_each_drill_with_its_columns_aligned() -> None:

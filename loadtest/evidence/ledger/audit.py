@@ -5,108 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-import sqlalchemy as sa
+from loadtest.evidence.ledger.database import read
+from loadtest.evidence.ledger.model import Audit, OrderRow, ShipmentRow, State
 
 Entry = Mapping[str, Any]
-CONTEXTS = ("accounts", "catalogue", "orders")
 PAID_BADGES = ("Paid", "Shipped", "Delivered", "On its way")
-
-
-class LedgerError(Exception):
-    """The comparison could not be made: one sentence."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One difference; `kind` is lost, duplicated, oversold, unasked, money or stock."""
-
-    kind: str
-    what: str
-
-
-class OrderRow(NamedTuple):
-    """An order and its payment, as the database has them; amounts in minor units."""
-
-    id: int
-    email: str
-    key: str
-    state: str
-    reason: str | None
-    goods: int
-    shipping: int
-    paid_at: int | None
-    confirmed_at: int | None
-    released_at: int | None
-    intent_state: str | None
-    intent_amount: int | None
-
-
-class LineRow(NamedTuple):
-    """A book in an order."""
-
-    order_id: int
-    book_id: int
-    price: int
-    quantity: int
-
-
-class BookRow(NamedTuple):
-    """A book's copies: what is left, and what holds say."""
-
-    id: int
-    title: str
-    stock: int
-    total: int
-    held: int
-    sold: int
-    seller_email: str
-
-
-class ShipmentRow(NamedTuple):
-    """A parcel's share of the money."""
-
-    order_id: int
-    goods: int
-    shipping: int
-
-
-class RefundRow(NamedTuple):
-    """Money given back, or owed."""
-
-    order_id: int
-    amount: int
-
-
-@dataclass(frozen=True)
-class State:
-    """What a shop's database says, as far as the ledger asks."""
-
-    orders: Sequence[OrderRow]
-    lines: Sequence[LineRow]
-    books: Sequence[BookRow]
-    shipments: Sequence[ShipmentRow]
-    refunds: Sequence[RefundRow]
-    people: frozenset[str]
-
-
-@dataclass
-class Audit:
-    """The outcome: how much was compared, and what differs."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-
-    def add(self, kind: str, what: str) -> None:
-        """Note a difference."""
-        self.findings.append(Finding(kind, what))
-
-    @property
-    def by_kind(self) -> Counter[str]:
-        """Count the findings of each kind."""
-        return Counter(finding.kind for finding in self.findings)
 
 
 def audit(entries: Iterable[Entry], state: State) -> Audit:
@@ -272,67 +177,3 @@ def settle(entries: Iterable[Entry], urls: Mapping[str, str], patience: float = 
         if not made.findings or time.monotonic() > deadline:
             return made
         time.sleep(2)
-
-
-def read(urls: Mapping[str, str]) -> State:
-    """Read the database; `urls` names one for each context."""
-    try:
-        with _rows(urls["accounts"]) as accounts:
-            people: dict[int, str] = {
-                row[0]: row[1] for row in _all(accounts, "SELECT id, email FROM people")
-            }
-        with _rows(urls["orders"]) as orders:
-            state = State(
-                _orders_of(orders, people),
-                [LineRow(*r) for r in _all(orders, _LINES)],
-                [],
-                [ShipmentRow(*r) for r in _all(orders, _SHIPMENTS)],
-                [RefundRow(*r) for r in _all(orders, _REFUNDS)],
-                frozenset(people.values()),
-            )
-        with _rows(urls["catalogue"]) as catalogue:
-            books = [
-                BookRow(row[0], row[1], row[2], row[3], int(row[4]), int(row[5]),
-                        people.get(row[6], ""))
-                for row in _all(catalogue, _BOOKS)
-            ]  # fmt: skip
-    except sa.exc.SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise LedgerError(f"The shop's database cannot be read: {reason}") from None
-    return State(state.orders, state.lines, books, state.shipments, state.refunds, state.people)
-
-
-def _orders_of(connection: sa.Connection, people: Mapping[int, str]) -> list[OrderRow]:
-    return [OrderRow(row[0], people.get(row[1], ""), *row[2:]) for row in _all(connection, _ORDERS)]
-
-
-def _rows(url: str) -> sa.Connection:
-    """Connect; a URL as the shop has it is good enough."""
-    made = sa.make_url(url)
-    if made.get_backend_name() == "mysql":
-        query = {key: value for key, value in made.query.items() if key == "charset"}
-        made = made.set(drivername="mysql+pymysql", query=query)
-    elif made.get_backend_name() != "sqlite":
-        raise LedgerError(f"{made.drivername}:// is no database of the shop: mysql:// or sqlite://")
-    return sa.create_engine(made, poolclass=sa.NullPool).connect()
-
-
-def _all(connection: sa.Connection, statement: str) -> Sequence[Any]:
-    return connection.execute(sa.text(statement)).all()
-
-
-_ORDERS = (
-    "SELECT o.id, o.buyer_id, o.checkout_key, o.state, o.reason, o.goods, o.shipping, o.paid_at,"
-    " o.confirmed_at, o.released_at, i.state, i.amount"
-    " FROM orders o LEFT JOIN payment_intents i ON i.order_id = o.id"
-)
-_LINES = "SELECT order_id, book_id, price, quantity FROM order_lines"
-_SHIPMENTS = "SELECT order_id, goods, shipping FROM shipments"
-_REFUNDS = "SELECT order_id, amount FROM refunds"
-_BOOKS = (
-    "SELECT b.id, b.title, b.stock, b.copies_total,"
-    " COALESCE(SUM(CASE WHEN h.state = 'held' THEN h.quantity END), 0),"
-    " COALESCE(SUM(CASE WHEN h.state = 'sold' THEN h.quantity END), 0), b.seller_id"
-    " FROM books b LEFT JOIN holds h ON h.book_id = b.id"
-    " GROUP BY b.id, b.title, b.stock, b.copies_total, b.seller_id"
-)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtest.evidence.ledger import Audit
+from loadtest.evidence.ledger.model import Audit
 
 Entry = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ class Expectation:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Event:
     """A moment worth a line in the plots, in seconds since the epoch; when it was done with."""
 
     at: float
@@ -42,14 +42,14 @@ class Sample:
 
 
 @dataclass
-class Story:
+class Result:
     """Everything a report tells."""
 
     title: str
     about: str
     requests: Sequence[Entry]
     expectations: list[Expectation] = field(default_factory=list)
-    marks: Sequence[Mark] = ()
+    events: Sequence[Event] = ()
     samples: Sequence[Sample] = ()
     audit: Audit | None = None
     notes: Sequence[str] = ()
@@ -57,7 +57,7 @@ class Story:
 
     @property
     def begin(self) -> float:
-        """Give the moment that the report counts from."""
+        """Return the moment that the report counts from."""
         moments = [float(r["at"]) for r in self.requests] + [s.at for s in self.samples]
         return min(moments, default=0.0)
 
@@ -81,7 +81,7 @@ class Summary:
 
     @property
     def rate(self) -> float:
-        """Give the requests per second."""
+        """Return the requests per second."""
         return self.count / self.seconds if self.seconds else 0.0
 
 
@@ -98,5 +98,5 @@ def summarize(requests: Sequence[Entry]) -> Summary:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Give the value that a share of the ordered values does not exceed."""
+    """Return the value that a share of the ordered values does not exceed."""
     return ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else 0.0

@@ -1,0 +1,1 @@
+"""What the shop promised against what its database holds."""

@@ -1,0 +1,53 @@
+"""Run Locust: its command and its environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.evidence import recorder
+
+HERE = Path(__file__).parent
+SCENARIO_FILES = HERE / "scenarios"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is put on a shop: who, how many, for how long, and how the shop is reached."""
+
+    scenario: str
+    host: str
+    users: int
+    seconds: int
+    spawn: float  # people who come in a second
+    processes: int = 1  # -1: one for each core
+    authority: Path | None = None  # file of the authorities to trust
+    resolve: str = ""  # NAME=ADDRESS,NAME=ADDRESS
+
+    @property
+    def command(self) -> list[str]:
+        """Return the command that runs the scenario without a page."""
+        made = [
+            *(sys.executable, "-m", "locust", "-f", str(SCENARIO_FILES / f"{self.scenario}.py")),
+            *("--headless", "--host", self.host.rstrip("/")),
+            *("-u", str(self.users), "-r", f"{self.spawn:g}", "-t", f"{self.seconds}s"),
+            *("--stop-timeout", "15", "--only-summary", "--skip-log-setup"),
+        ]
+        return made if self.processes == 1 else [*made, "--processes", str(self.processes)]
+
+
+def start(load: Load, folder: Path) -> subprocess.Popen[bytes]:
+    """Start Locust, which records into a folder; its log is there as well."""
+    path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    env = os.environ | {
+        recorder.FOLDER: str(folder.resolve()),
+        "LOADTEST_RESOLVE": load.resolve,
+        "PYTHONPATH": path,
+    }
+    if load.authority:
+        env["SSL_CERT_FILE"] = str(load.authority.resolve())
+    with (folder / "locust.log").open("w") as log:
+        return subprocess.Popen(load.command, env=env, stdout=log, stderr=log)
