@@ -37,6 +37,9 @@ SECONDS = Histogram(
 )
 
 
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
 @cache
 def counters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
     """Return what counts and times the answers of one kind."""
@@ -136,7 +139,11 @@ def install(app: Quart, databases: dict[str, Database]) -> None:
     async def count(response: Response) -> Response:
         asked = request.url_rule
         requests, seconds = counters(
-            request.method, asked.rule if asked else "(none)", response.status_code
+            request.method
+            if request.method in METHODS
+            else "(other)",  # a stranger may invent some
+            asked.rule if asked else "(none)",
+            response.status_code,
         )
         requests.inc()
         started = getattr(g, "started", None)

@@ -61,3 +61,13 @@ async def test_tables_may_be_newer_than_the_code_and_not_older(
         assert (await ready(app))[0] == status
     for context, before in found.items():
         await database.execute(f"UPDATE {context}_version SET version_num = :v", {"v": before})
+
+
+async def test_invented_methods_are_counted_as_one(shop: Shop) -> None:
+    client = shop.test_client()
+    for number in range(20):
+        # Quart's protocol of a test client asks for a body that its client does not need.
+        await client.open("/healthz", method=f"BREW{number}")  # type: ignore[call-arg]
+    text = await (await client.get("/metrics")).get_data(as_text=True)
+    assert "BREW" not in text
+    assert 'method="(other)"' in text

@@ -237,6 +237,39 @@ async def test_memory_is_bounded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "spelled",
+    ["/static/a.css?n=1", "/static/a.css?m=2&n", "/static/./a.css", "/static/b/../a.css?n=3",
+     "/static//a.css", "/static/../static/a.css"],
+)  # fmt: skip
+async def test_a_file_is_kept_once_however_it_is_spelled(site: Site, spelled: str) -> None:
+    plain = await site.get("/static/a.css")
+    assert (await site.get(spelled)).text == plain.text
+    assert site.asked == 1
+
+
+async def test_a_lasting_address_is_told_from_a_plain_one(site: Site) -> None:
+    await site.get("/static/a.css?v=1")
+    await site.get("/static/a.css?v=2")
+    assert site.asked == 1
+    await site.get("/static/a.css")
+    assert site.asked == 2
+
+
+async def test_a_path_that_leaves_the_files_is_no_file(site: Site) -> None:
+    answers = [await site.get("/static/../account") for _each in range(2)]
+    assert site.asked == 2
+    assert "/static/../account" in answers[0].text
+
+
+async def test_what_a_stranger_chooses_counts_in_the_budget(tmp_path: Path) -> None:
+    """Many small parameters take more room than their letters."""
+    site = Site(tmp_path, budget=1_000_000)
+    for number in range(60):
+        await site.get(f"/?q={number}&" + "&".join(f"{part}=1" for part in range(150)))
+    assert len(site.cache._entries) < 50
+
+
+@pytest.mark.parametrize(
     ("method", "path"), [("POST", "/"), ("GET", "/orders"), ("GET", "/?lang=es")]
 )
 async def test_other_requests_pass_by(site: Site, method: str, path: str) -> None:

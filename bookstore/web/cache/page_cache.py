@@ -12,7 +12,9 @@ other replicas within a second.
 import asyncio
 import gzip
 import hashlib
+import posixpath
 import secrets
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -42,6 +44,7 @@ type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LARGEST = 512 * 1024  # bytes of one page or file
 _HEADER = b"x-page-cache"  # from the handler to us; never sent
 _REPLACED = {b"content-length", b"x-request-id", b"etag", b"last-modified"}
+_FILES = ("/static/", "/covers/")
 _COMPRESSIBLE = (b"text/", b"application/javascript", b"application/json", b"image/svg+xml")
 
 EVENTS = Counter(
@@ -94,6 +97,11 @@ class _Key(NamedTuple):
     fragment: bool
     signed_in: bool
 
+    def size(self) -> int:
+        """Return the bytes of what a stranger chose of it."""
+        texts = (self.host, self.path, *(text for pair in self.query for text in pair))
+        return sum(map(sys.getsizeof, texts)) + sum(map(sys.getsizeof, self.query))
+
 
 class _Entry:
     """One kept answer: its headers, its body in pieces around the marks, its encodings."""
@@ -111,11 +119,12 @@ class _Entry:
         self.compressible = kind.startswith(_COMPRESSIBLE) and len(body) > 400
         self.etag = b'W/"' + hashlib.sha256(body).hexdigest()[:20].encode() + b'"'
         self.encoded: dict[bytes, bytes] = {b"identity": body}
+        self.around = 4096 + sum(len(name) + len(value) for name, value in headers)
         self.count, self.seconds = counters("GET", route, status)
         self.not_modified, _seconds = counters("GET", route, 304)
 
     def size(self) -> int:
-        return sum(map(len, self.encoded.values())) + 1024
+        return sum(map(len, self.encoded.values())) + self.around
 
 
 class PageCache:
@@ -143,11 +152,16 @@ class PageCache:
             return await self._app(scope, receive, send)
         path: str = scope["path"]
         page = path == "/" or path.startswith("/books/")
-        if not page and not path.startswith(("/static/", "/covers/")):
-            return await self._app(scope, receive, send)
+        query = scope["query_string"]
+        if not page:
+            file = _straight(path) if path.startswith(_FILES) else ""
+            if not file.startswith(_FILES):
+                return await self._app(scope, receive, send)
+            # However a file is spelled, it is one; `v` tells that its address is a lasting one.
+            path, query = file, b"v" if query.startswith(b"v=") else b""
+            scope = {**scope, "path": path, "query_string": query}
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        query = scope["query_string"]
         if b"range" in headers or (page and b"lang=" in query) or len(query) > 1000:
             return await self._app(scope, receive, send)
         session, lang = self._cookies(headers.get(b"cookie", b""))
@@ -155,7 +169,7 @@ class PageCache:
         key = _Key(
             headers.get(b"host", b""),
             path,
-            tuple(sorted(parse_qsl(query.decode("latin-1")))),
+            tuple(sorted(parse_qsl(query.decode("latin-1"), keep_blank_values=not page))),
             i18n.negotiate(None, lang, headers.get(b"accept-language", b"").decode("latin-1")),
             page and _wants_fragment(headers),
             signed_in,
@@ -270,6 +284,7 @@ class PageCache:
             self._drop(key)
         self._entries[key] = entry
         entry.kept = True
+        entry.around += key.size()
         self._bytes += entry.size()
         while self._bytes > self._budget:
             self._drop(next(iter(self._entries)))
@@ -330,6 +345,11 @@ class PageCache:
         body = body.replace(CSRF_MARK.encode(), token_of(self._csrf_key, session).encode())
         first, *rest = body.split(KEY_MARK.encode())
         return first + b"".join(new_key().encode() + piece for piece in rest), cookie
+
+
+def _straight(path: str) -> str:
+    """Return a path without its dot segments and empty ones."""
+    return posixpath.normpath(path) if "/." in path or "//" in path else path
 
 
 def _wants_fragment(headers: dict[bytes, bytes]) -> bool:
