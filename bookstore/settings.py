@@ -16,6 +16,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from bookstore import money
+
 PREFIX = "BOOKSTORE_"
 CONTEXTS = ("accounts", "catalogue", "orders")
 
@@ -73,7 +75,7 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(8.0, ge=0, le=600)
     replica: str = Field(default_factory=socket.gethostname)
 
-    currency: str = Field("EUR", pattern="^[A-Z]{3}$")
+    currency: str = "EUR"
     hold_minutes: float = Field(15.0, gt=0)
     shipping_speed: float = Field(1.0, gt=0)
 
@@ -100,6 +102,16 @@ class Settings(BaseSettings):
         if unknown or not value:
             raise ValueError(f"it takes one or more of {', '.join(CONTEXTS)}, not {unknown}")
         return tuple(name for name in CONTEXTS if name in value)
+
+    @field_validator("currency")
+    @classmethod
+    def _in_use(cls, value: str) -> str:
+        if value not in money.currencies():
+            raise ValueError(
+                f"it takes the code (ISO 4217) of a currency in use, such as EUR, JPY or KWD, "
+                f"not {value!r}"
+            )
+        return value
 
     @field_validator("log_level")
     @classmethod

@@ -26,7 +26,7 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DATABASE_POOL_SIZE", "many", "integer"),
         ("DRAIN_SECONDS", "-1", "greater than or equal to 0"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
-        ("CURRENCY", "euro", "pattern"),
+        ("CURRENCY", "euro", "a currency in use"),
     ],
 )
 def test_a_wrong_setting_is_a_sentence_with_its_name(

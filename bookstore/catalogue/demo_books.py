@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bookstore import money
 from bookstore.catalogue import repository
 from bookstore.catalogue.domain import Seller, Terms
 from bookstore.clock import HOUR, Clock
@@ -106,7 +107,9 @@ Terra Alta | Javier Cercas | | 2019 | es | crime | as-new | 880 | 1 | Un crimen 
 )
 
 
-async def load_demo(database: Database, sellers: Sequence[tuple[int, str]], clock: Clock) -> int:
+async def load_demo(
+    database: Database, sellers: Sequence[tuple[int, str]], clock: Clock, *, currency: str
+) -> int:
     """Put the demo's books on sale, dealt out among the sellers; return how many were added.
     A second call adds none."""
     now = clock()
@@ -129,13 +132,13 @@ async def load_demo(database: Database, sellers: Sequence[tuple[int, str]], cloc
                 ex_library=number % 17 == 0,
                 defects="",
                 description=book.description,
-                price=book.price,
+                price=book.price * 10 ** max(money.digits(currency) - 2, 0),
             )
             values = repository.book_values(
                 terms,
                 seller=Seller(seller_id, seller_name),
                 copies=book.copies,
-                currency="EUR",
+                currency=currency,
                 now=now - number * HOUR,
                 import_key=key,
             )

@@ -1,10 +1,8 @@
 """The form in which a book is offered."""
 
 import re
-from decimal import Decimal
 from typing import Any
 
-from babel.numbers import get_currency_precision
 from werkzeug.datastructures import FileStorage
 from wtforms import (
     BooleanField,
@@ -23,6 +21,7 @@ from wtforms.validators import (
     ValidationError,
 )
 
+from bookstore import money
 from bookstore.catalogue import isbn
 from bookstore.catalogue.domain import (
     CATEGORIES,
@@ -32,38 +31,50 @@ from bookstore.catalogue.domain import (
     MAX_COPIES,
     MAX_DEFECTS,
     MAX_DESCRIPTION,
-    MAX_PRICE,
     MAX_TITLE,
     YEARS,
     Terms,
 )
 from bookstore.catalogue.repository import Book, Known
+from bookstore.web import i18n
 from bookstore.web.forms import IntegerField, ShopForm, plain_text, tidy
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import language_name, lazy_gettext
 
 
 class PriceField(StringField):  # type: ignore[misc]  # WTForms publishes no types
-    """An amount typed with a point or a comma; `data` is minor units."""
+    """An amount, however it is typed; `data` is minor units."""
 
-    digits = 2
+    currency = "EUR"
 
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
         if self.data is None:
             return ""
-        return str(Decimal(self.data).scaleb(-self.digits))
+        return money.typed(self.data, self.currency, i18n.locale())
 
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = None
         if not valuelist or not valuelist[0].strip():
             self.raw_data: list[str] = []  # blanks are nothing, which the validators refuse
             return
-        match = re.fullmatch(r"\s*([0-9]{1,7})(?:[.,]([0-9]{1,3}))?\s*€?\s*", valuelist[0])
-        if not match or len(match[2] or "") > self.digits:
-            raise ValueError(_("Write the price as an amount such as 12.50."))
-        self.data = int(match[1] + (match[2] or "").ljust(self.digits, "0"))
+        mark = money.decimal_mark(i18n.locale())
+        self.data = money.parse(valuelist[0], self.currency, mark=mark)
+        if self.data is None:
+            example = money.example(self.currency, i18n.locale())
+            raise ValueError(_("Write the price as an amount such as %(amount)s.", amount=example))
+
+
+class YearField(IntegerField):
+    """A year as pages write it ("44 BC") and people type it; those before Christ are negative."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            before = re.fullmatch(
+                r"(.*\d)\s*(?:B\.?\s?C\.?(?:\s?E\.?)?|a\.?\s?C\.?)\s*", valuelist[0]
+            )
+            super().process_formdata([f"-{before[1]}" if before else valuelist[0]])
 
 
 def _valid_isbn(_form: ShopForm, field: Any) -> None:
@@ -73,9 +84,11 @@ def _valid_isbn(_form: ShopForm, field: Any) -> None:
         )
 
 
-def _positive(_form: ShopForm, field: Any) -> None:
-    if field.data is not None and not 0 < field.data <= MAX_PRICE:
-        raise ValidationError(_("The price must be more than 0 and at most 10,000."))
+def _possible_price(_form: ShopForm, field: Any) -> None:
+    highest = money.highest(field.currency)
+    if field.data is not None and not 0 < field.data <= highest:
+        most = i18n.money(highest, field.currency)
+        raise ValidationError(_("The price must be more than 0 and at most %(most)s.", most=most))
 
 
 class BookForm(ShopForm):
@@ -92,8 +105,8 @@ class BookForm(ShopForm):
         [DataRequired(), Length(max=MAX_AUTHOR), plain_text],
         filters=[tidy],
     )
-    year = IntegerField(
-        lazy_gettext("Year"), [Optional(), NumberRange(*YEARS)], render_kw={"inputmode": "numeric"}
+    year = YearField(
+        lazy_gettext("Year"), [Optional(), NumberRange(*YEARS)], render_kw={"inputmode": "text"}
     )
     language = SelectField(lazy_gettext("Language"), [Optional()])
     category = SelectField(lazy_gettext("Category"), [InputRequired()])
@@ -110,7 +123,7 @@ class BookForm(ShopForm):
     )
     price = PriceField(
         lazy_gettext("Price"),
-        [InputRequired(), _positive],
+        [InputRequired(), _possible_price],
         render_kw={"inputmode": "decimal", "autocomplete": "off"},
     )
     copies = IntegerField(
@@ -125,8 +138,8 @@ class BookForm(ShopForm):
     kept_cover = HiddenField()  # a cover that came with a form that was refused for other reasons
 
     def __init__(self, *args: Any, currency: str = "EUR", **kwargs: Any) -> None:
+        self._currency = currency
         super().__init__(*args, **kwargs)
-        self.price.digits = get_currency_precision(currency)
         names = sorted((language_name(code), code) for code in LANGUAGES)
         self.language.choices = [("", _("Unknown"))] + [(code, name) for name, code in names]
         self.category.choices = [("", _("Choose …"))] + [
@@ -135,6 +148,11 @@ class BookForm(ShopForm):
         self.condition.choices = [("", _("Choose …"))] + [
             (grade.code, _(grade.name)) for grade in GRADES
         ]
+
+    def process(self, *args: Any, **kwargs: Any) -> None:
+        """Read the fields, the price with the currency's digits."""
+        self["price"].currency = self._currency
+        super().process(*args, **kwargs)
 
     def terms(self) -> Terms:
         """Return what the seller says, after validation."""

@@ -1,13 +1,37 @@
 """ISBNs: read in every spelling, kept as thirteen digits."""
 
+import re
+import unicodedata
+
 from stdnum import isbn
 from stdnum.exceptions import ValidationError
 
+_LABEL = re.compile(
+    r"(?:URN ?: ?)?(?:E-?)?(?:ISBN|EAN)(?:[ (-]*1[03](?!\d))?[ ).:#=-]*", re.IGNORECASE
+)
+
+
+def clean(text: str) -> str:
+    """Return an ISBN's digits as people write them down, without what stands before, between and
+    around them: ISBN-13: 978-0-14-143958-7 -> 9780141439587."""
+    plain = unicodedata.normalize("NFKC", text)
+    joined = "".join(
+        " "
+        if character.isspace()
+        else "-"
+        if unicodedata.category(character) == "Pd"
+        else character
+        for character in plain
+        if unicodedata.category(character) != "Cf"
+    ).replace("\u2212", "-")
+    bare = joined.strip(" \"'=()[]<>.,;:")
+    return re.sub("[ -]", "", _LABEL.sub("", bare, count=1) if _LABEL.match(bare) else bare).upper()
+
 
 def isbn13_of(text: str) -> str | None:
-    """Return the thirteen digits of a valid ISBN-10 or ISBN-13 with or without hyphens, or None."""
+    """Return the thirteen digits of a valid ISBN-10 or ISBN-13 in any spelling, or None."""
     try:
-        return str(isbn.validate(text, convert=True))
+        return str(isbn.validate(clean(text), convert=True))
     except ValidationError:
         return None
 
@@ -19,7 +43,7 @@ def isbn10_of(isbn13: str) -> str | None:
 
 def repaired(text: str) -> str | None:
     """Return the ISBN that a spreadsheet mangled: leading zeros lost, or a decimal point added."""
-    digits = text.strip().removesuffix(".0").replace("-", "").replace(" ", "")
+    digits = clean(text.strip().removesuffix(".0"))
     if 7 <= len(digits) < 10:
         digits = digits.zfill(10)
     return isbn13_of(digits)

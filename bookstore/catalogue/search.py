@@ -8,12 +8,12 @@ from typing import Any, Literal, NamedTuple
 
 from werkzeug.datastructures import MultiDict
 
+from bookstore import money
 from bookstore.catalogue import isbn, words
 from bookstore.catalogue.domain import (
     CATEGORIES,
     GRADE_BY_CODE,
     LANGUAGES,
-    MAX_PRICE,
 )
 
 PAGE = 24
@@ -43,7 +43,7 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True)
 class Search:
-    """One wish. Prices are in minor units; an empty tuple of codes allows all."""
+    """One wish. Prices are in minor units of `currency`; an empty tuple of codes allows all."""
 
     text: str = ""
     conditions: tuple[str, ...] = ()
@@ -54,6 +54,7 @@ class Search:
     seller: int | None = None
     sort: str = "newest"
     after: Cursor | None = None
+    currency: str = "EUR"
 
     def address(self, **changes: Any) -> dict[str, Any]:
         """Return the query of the address that asks this, with the given fields changed."""
@@ -64,8 +65,8 @@ class Search:
             "condition": list(wish.conditions),
             "language": list(wish.languages),
             "category": list(wish.categories),
-            "min": _amount(wish.price_min),
-            "max": _amount(wish.price_max),
+            "min": _amount(wish.price_min, wish.currency),
+            "max": _amount(wish.price_max, wish.currency),
             "seller": wish.seller,
             "sort": wish.sort if wish.sort != usual else None,
             "after": wish.after.address() if wish.after else None,
@@ -83,13 +84,20 @@ def default_sort(text: str) -> str:
     return "relevance" if text else "newest"
 
 
-def parse(arguments: MultiDict[str, str]) -> Search:
-    """Read the wish out of an address; what is malformed is as if it were not there."""
+def parse(
+    arguments: MultiDict[str, str], currency: str = "EUR", *, mark: str | None = None
+) -> Search:
+    """Read the wish out of an address; what is malformed is as if it were not there. `mark` is the
+    decimal mark of the reader's language."""
     text = " ".join(arguments.get("q", "").split())[:MAX_TEXT]
     sort = arguments.get("sort", "")
     if sort not in SORTS or (sort == "relevance" and not text):
         sort = default_sort(text)
-    low, high = _minor_units(arguments.get("min", "")), _minor_units(arguments.get("max", ""))
+    low, high = (
+        None if amount is None else min(amount, money.highest(currency))
+        for name in ("min", "max")
+        for amount in [money.parse(arguments.get(name, ""), currency, mark=mark)]
+    )
     seller = arguments.get("seller", "")
     return Search(
         text=text,
@@ -101,6 +109,7 @@ def parse(arguments: MultiDict[str, str]) -> Search:
         seller=int(seller) if re.fullmatch(r"[0-9]{1,18}", seller) else None,
         sort=sort,
         after=_cursor(arguments.get("after", ""), sort),
+        currency=currency,
     )
 
 
@@ -110,18 +119,14 @@ def _known(given: Iterable[str], codes: Iterable[str]) -> tuple[str, ...]:
     return tuple(code for code in codes if code in wanted)
 
 
-def _minor_units(text: str) -> int | None:
-    match = re.fullmatch(r"\s*([0-9]{1,7})(?:[.,]([0-9]{1,2})[0-9]*)?\s*", text)
-    if not match:
+def _amount(amount: int | None, currency: str) -> str | None:
+    """Write an amount so that it is the same one to readers of every language."""
+    if amount is None:
         return None
-    return min(int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0")), MAX_PRICE)
-
-
-def _amount(minor_units: int | None) -> str | None:
-    if minor_units is None:
-        return None
-    whole, cents = divmod(minor_units, 100)
-    return f"{whole}.{cents:02}" if cents else str(whole)
+    whole, _, part = money.plain(amount, currency).partition(".")
+    if not part.strip("0"):
+        return whole
+    return f"{whole}.{part}0" if len(part) == 3 else f"{whole}.{part}"  # 1.500 may be thousands
 
 
 def _cursor(text: str, sort: str) -> Cursor | None:
@@ -156,8 +161,9 @@ def terms(text: str) -> Terms:
     found = isbn.isbn13_of(text)
     if found:
         return Terms("isbn", isbn13=found)
-    if re.fullmatch(r"[0-9][0-9 -]{2,}", text):  # part of an ISBN, or a year
-        text = re.sub("[ -]", "", text)
+    part = isbn.clean(text)  # of an ISBN, or a year; two years are two words
+    if re.fullmatch(r"[0-9]{3,}", part) and not re.fullmatch(r"[0-9]{4}\W+[0-9]{4}", text):
+        text = part
     split = words.split(text)[:_MAX_WORDS]
     if not split:
         return Terms("nothing")

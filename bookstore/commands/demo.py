@@ -90,7 +90,7 @@ async def _load(settings: Settings) -> int:
                 email=email, name=name, password=PASSWORD, form_key=f"demo {email}"
             )
             sellers.append((person.id, person.name))
-        await load_demo(catalogue_database, sellers, now)
+        await load_demo(catalogue_database, sellers, now, currency=settings.currency)
         return int(await catalogue_database.value("SELECT COUNT(*) FROM books WHERE listed = 1"))
     finally:
         await accounts_database.disconnect()

@@ -1,5 +1,7 @@
 """The forms of orders."""
 
+import re
+import unicodedata
 from functools import cache
 from typing import Any
 
@@ -22,6 +24,17 @@ from bookstore.web import i18n
 from bookstore.web.forms import IntegerField, ShopForm, plain_text, select_list, tidy
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import lazy_gettext
+
+
+def _plain(text: str) -> str:
+    """Return a text with the digits, dashes and blanks that a keyboard has."""
+    normal = unicodedata.normalize("NFKC", text)
+    return "".join("-" if unicodedata.category(c) == "Pd" else c for c in normal)
+
+
+def _joined(text: str | None) -> str:
+    """Return a number or a code without the blanks and dashes that it is grouped by."""
+    return re.sub(r"[\s-]", "", _plain(text or ""))
 
 
 def _quantity(least: int) -> IntegerField:
@@ -101,12 +114,13 @@ class PaymentForm(ShopForm):
     )
     expiry = StringField(
         lazy_gettext("Expiry date (MM/YY)"),
-        [InputRequired(), Regexp(r"^\s*(0[1-9]|1[0-2])\s*/\s*(\d{2}|\d{4})\s*$")],
+        [InputRequired()],
         render_kw={"autocomplete": "off", "inputmode": "numeric", "maxlength": "9"},
     )
     cvc = StringField(
         lazy_gettext("Security code (CVC)"),
-        [InputRequired(), Regexp(r"^\s*\d{3,4}\s*$")],
+        [InputRequired(), Regexp(r"^[0-9]{3,4}$")],
+        filters=[_joined],
         render_kw={"autocomplete": "off", "inputmode": "numeric", "maxlength": "4"},
     )
     card: Card | None = None
@@ -114,18 +128,18 @@ class PaymentForm(ShopForm):
 
     def validate_card_number(self, field: Any) -> None:
         """Accept test cards alone: a real card must never be typed in here."""
-        self.card = card_of(field.data or "")
+        self.card = card_of(_joined(field.data))
         if self.card is None:
             raise ValidationError(
                 _("Use one of the test cards below. Never type the number of a real card here.")
             )
 
     def validate_expiry(self, field: Any) -> None:
-        """Refuse a month that is over."""
-        if field.errors:
-            return
-        month, year = (int(part) for part in field.data.split("/"))
-        if (year if year > 99 else 2000 + year) * 12 + month < self.month_now:
+        """Refuse what is no month, or one that is over."""
+        month = month_of(field.data or "")
+        if month is None:
+            raise ValidationError(_("Write the month and the year, such as 12/30."))
+        if month < self.month_now:
             raise ValidationError(_("This date is over. Any month from now on will do."))
 
 
@@ -135,6 +149,23 @@ class ShipForm(ShopForm):
     tracking_code = StringField(
         lazy_gettext("Tracking code"),
         [Optional(), Regexp(r"^[A-Z0-9]{8,24}$")],
-        filters=[lambda code: (code or "").replace(" ", "").upper()],
+        filters=[lambda code: _joined(code).upper()],
         render_kw={"autocomplete": "off", "maxlength": "30"},
     )
+
+
+_YEAR_FIRST = re.compile(r"([0-9]{4})[/.-](0?[1-9]|1[0-2])")
+_MONTH_FIRST = re.compile(r"(0[1-9]|1[0-2]|[1-9](?=[/.-]))[/.-]?([0-9]{4}|[0-9]{2})")
+
+
+def month_of(text: str) -> int | None:
+    """Return the month that a card's expiry date names, as months since the year 0: 12/30, 1230,
+    12-2030, 2030-12 and their like are all December 2030."""
+    plain = re.sub(r"\s*[/.-]\s*|\s+", "/", _plain(text).strip())
+    if found := _YEAR_FIRST.fullmatch(plain):
+        year, month = found.groups()
+    elif found := _MONTH_FIRST.fullmatch(plain):
+        month, year = found.groups()
+    else:
+        return None
+    return (int(year) if len(year) == 4 else 2000 + int(year)) * 12 + int(month)

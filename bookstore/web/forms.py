@@ -5,6 +5,8 @@ WTForms takes 15 µs for each attribute that it writes. What is the same on ever
 field is kept here and only its value written anew.
 """
 
+import re
+import unicodedata
 from functools import cache, lru_cache
 from typing import Any
 
@@ -88,11 +90,28 @@ def _options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> str:
 
 
 class IntegerField(AnyIntegerField):  # type: ignore[misc]  # WTForms publishes no types
-    """A whole number. One of hundreds of digits, on which NumberRange fails, is none."""
+    """A whole number, however it is typed."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        too_long = valuelist and len(valuelist[0]) > 40
-        super().process_formdata(["no number"] if too_long else valuelist)
+        if valuelist:
+            number = whole_number(valuelist[0])
+            super().process_formdata(["no number" if number is None else str(number)])
+
+
+def whole_number(text: str) -> int | None:
+    """Return a whole number as the shop's pages write them (1,000; 1.000; −44) and people type
+    them, in any script's digits; None for what is none, or longer than any that means something."""
+    plain = unicodedata.normalize("NFKC", text).replace("\u2212", "-").strip()
+    if len(plain) > 20 or not re.fullmatch(
+        r"[+-]?(?:\d+|[1-9]\d{0,2}(?:([., '’])\d{3})(?:\1\d{3})*)", plain
+    ):
+        return None
+    return int(re.sub(r"[., '’]", "", plain))
+
+
+def row_id(text: str) -> int | None:
+    """Return the id of a row that an address names, or None when no row can have it."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def plain_text(_form: Form, field: Any) -> None:

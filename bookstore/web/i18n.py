@@ -4,7 +4,6 @@ are compiled in memory when the shop starts."""
 import io
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -13,11 +12,13 @@ from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.numbers import format_decimal
 from babel.support import LazyProxy
 from quart import Request, has_request_context, request
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
+
+from bookstore.money import written
 
 LANGUAGES = {"en": "English", "es": "Español"}
 COOKIE = "lang"
@@ -92,26 +93,12 @@ def lazy_gettext(message: str) -> LazyProxy:
 
 def money(amount: int, currency: str) -> str:
     """Write an amount in minor units as people of the language do: 1250, EUR -> €12.50."""
-    return _money(amount, currency, _locale())
-
-
-@lru_cache(maxsize=8192)  # a page of the listing writes two dozen, and it takes 30 µs each
-def _money(amount: int, currency: str, locale: str) -> str:
-    return str(format_currency(_decimal(amount, currency), currency, locale=locale))
-
-
-def plain_amount(amount: int, currency: str) -> str:
-    """Write an amount in minor units for machines: 1250, EUR -> 12.50."""
-    return str(_decimal(amount, currency))
-
-
-def _decimal(amount: int, currency: str) -> Decimal:
-    return Decimal(amount).scaleb(-get_currency_precision(currency))
+    return written(amount, currency, locale())
 
 
 def number(value: int) -> str:
     """Write a whole number with the language's separators."""
-    return _number(value, _locale())
+    return _number(value, locale())
 
 
 @lru_cache(maxsize=1024)
@@ -121,7 +108,7 @@ def _number(value: int, locale: str) -> str:
 
 def date(moment: int) -> str:
     """Write the day of a moment in milliseconds (UTC)."""
-    return _date(moment // 86_400_000, _locale())
+    return _date(moment // 86_400_000, locale())
 
 
 @lru_cache(maxsize=1024)
@@ -132,13 +119,13 @@ def _date(day: int, locale: str) -> str:
 def date_time(moment: int) -> str:
     """Write a moment in milliseconds with its time (UTC)."""
     moment_utc = datetime.fromtimestamp(moment / 1000, UTC)
-    return str(format_datetime(moment_utc, "medium", locale=_locale())) + " UTC"
+    return str(format_datetime(moment_utc, "medium", locale=locale())) + " UTC"
 
 
 def time(moment: int) -> str:
     """Write the time of day of a moment in milliseconds (UTC)."""
     moment_utc = datetime.fromtimestamp(moment / 1000, UTC)
-    return str(format_time(moment_utc, "short", locale=_locale())) + " UTC"
+    return str(format_time(moment_utc, "short", locale=locale())) + " UTC"
 
 
 def iso(moment: int) -> str:
@@ -157,7 +144,8 @@ def _language_name(code: str, language: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _locale() -> str:
+def locale() -> str:
+    """Return the locale of the language in use."""
     # Amounts and dates of this shop are European: "en_GB" writes day before month.
     return {"en": "en_GB", "es": "es_ES"}[language()]
 

@@ -17,6 +17,7 @@ from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 from quart import Response, current_app, request
 
+from bookstore.money import example as price_example
 from bookstore.settings import Settings
 from bookstore.web import i18n, urls
 from bookstore.web.csrf import csrf_token
@@ -64,6 +65,7 @@ class Templates(Environment):
         self.globals.update(
             urls=urls,
             money=i18n.money,
+            price_example=lambda currency: price_example(currency, i18n.locale()),
             csrf_token=csrf_token,
             idempotency_key=key_for_forms,
             static=static_url,

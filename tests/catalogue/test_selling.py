@@ -152,7 +152,7 @@ REFUSED = [
     ("price", "1e3", "such as 12.50"),
     ("price", "12.345", "such as 12.50"),
     ("price", "0", "more than 0"),
-    ("price", "10000.01", "at most 10,000"),
+    ("price", "10000.01", "at most €10,000.00"),
     ("copies", "", "required"),
     ("copies", "0", "between 1 and 1000"),
     ("copies", "-1", "between 1 and 1000"),

@@ -90,7 +90,7 @@ async def test_a_decline_says_why_and_can_be_tried_again(
         ({"card_number": ""}, "required"),
         ({"card_number": "NaN"}, "real card"),
         ({"expiry": "01/20"}, "over"),
-        ({"expiry": "13/40"}, "Invalid"),
+        ({"expiry": "13/40"}, "such as 12/30"),
         ({"expiry": ""}, "required"),
         ({"cvc": "x"}, "Invalid"),
     ],

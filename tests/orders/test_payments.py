@@ -33,8 +33,7 @@ def paid_with(number: str) -> Intent:
     ("number", "state", "error", "decline"),
     [
         ("4242424242424242", "succeeded", None, None),
-        ("4242 4242 4242 4242", "succeeded", None, None),
-        ("4000-0000-0000-0002", "requires_payment_method", "card_declined", "generic_decline"),
+        ("4000000000000002", "requires_payment_method", "card_declined", "generic_decline"),
         ("4000000000009995", "requires_payment_method", "card_declined", "insufficient_funds"),
         ("4000000000000069", "requires_payment_method", "expired_card", "expired_card"),
         ("4000000000000127", "requires_payment_method", "incorrect_cvc", "incorrect_cvc"),

@@ -4,6 +4,7 @@ from typing import Any
 
 from quart import Response, request
 
+from bookstore import money
 from bookstore.catalogue import covers, search
 from bookstore.catalogue.changes import LISTINGS, book_tag, isbn_tag
 from bookstore.catalogue.listing import COUNTED
@@ -16,6 +17,7 @@ from bookstore.catalogue.routes.common import (
     listing_parts,
     public,
     the_catalogue,
+    the_settings,
 )
 from bookstore.web import i18n, urls
 from bookstore.web.cache.page_cache import cacheable
@@ -29,7 +31,9 @@ TEMPLATE = "catalogue/index.html"
 
 @blueprint.get("/")
 async def index() -> Response:
-    wish = search.parse(request.args)
+    wish = search.parse(
+        request.args, the_settings().currency, mark=money.decimal_mark(i18n.locale())
+    )
     found = await the_catalogue().search(wish)
     asked = {**wish.address(), "after": None}
     after = found.after
@@ -37,6 +41,8 @@ async def index() -> Response:
         "search": wish.text,
         "wish": wish,
         "asked": asked,
+        "typed_min": _typed(wish.price_min, wish.currency),
+        "typed_max": _typed(wish.price_max, wish.currency),
         "cards": found.cards,
         "matches": found.matches,
         "counted": COUNTED,
@@ -75,7 +81,7 @@ async def book(book_id: int) -> Response:
             "catalogue/book.html",
             book=found,
             large_cover=covers.large(found.cover) if found.cover else None,
-            amount=i18n.plain_amount(found.price, found.currency),
+            amount=money.plain(found.price, found.currency),
             year=_year(found.year),
             others=others,
             grades=grade_names(),
@@ -85,6 +91,11 @@ async def book(book_id: int) -> Response:
     )
     same = [isbn_tag(found.isbn13)] if found.isbn13 else []
     return cacheable(response, book_tag(found.id), *same)
+
+
+def _typed(amount: int | None, currency: str) -> str:
+    """Write an amount as it stands in a field of the form."""
+    return "" if amount is None else money.typed(amount, currency, i18n.locale())
 
 
 def _year(year: int | None) -> str | None:

@@ -22,6 +22,7 @@ from bookstore.catalogue.service import OWN_PAGE, StockChanged
 from bookstore.catalogue.storage import StorageUnavailable, on_storage
 from bookstore.web import urls
 from bookstore.web.errors import not_found
+from bookstore.web.forms import row_id
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import idempotent, request_key
 from bookstore.web.responses import see_other, wants_fragment
@@ -89,8 +90,7 @@ async def look_up() -> Response:
 @blueprint.get("/my/books")
 @login_required
 async def my_books() -> Response:
-    given = request.args.get("before", "")
-    before = int(given) if given.isascii() and given.isdigit() and len(given) <= 18 else None
+    before = row_id(request.args.get("before", ""))
     books = await the_catalogue().own_books(await required_person(), before)
     return page(
         "catalogue/my_books.html",

@@ -6,6 +6,7 @@ from bookstore.orders.basket_repository import Owner
 from bookstore.orders.domain import MAX_ID
 from bookstore.orders.service import Orders
 from bookstore.settings import Settings
+from bookstore.web.forms import row_id
 from bookstore.web.sessions import cookie_name, current_person, token_hash
 
 blueprint = Blueprint("orders", __name__)
@@ -34,5 +35,4 @@ async def basket_owner() -> Owner:
 
 def before() -> int | None:
     """Return the id at which a list goes on, when the address names one."""
-    given = request.args.get("before", "")
-    return int(given) if given.isascii() and given.isdigit() and 0 < len(given) <= 18 else None
+    return row_id(request.args.get("before", ""))
