@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.inventory import Host, Inventory
-from provisioning.ssh.fleet import Fleet
+from provisioning.inventory import Host
 from provisioning.ssh.transport import Connection, HostError
 
 STATE = "/var/lib/bookstore"
@@ -49,26 +49,26 @@ def now() -> str:
 
 
 @contextmanager
-def exclusive(inventory: Inventory, fleet: Fleet, command: str) -> Iterator[None]:
+def exclusive(cluster: Cluster, command: str) -> Iterator[None]:
     """Keep other operators out while a command runs.
 
     The lock lives as long as this process: when it dies or loses the network, the host notices
     within SILENCE seconds and the lock is free again. It is taken on every manager that answers,
     so two operators who reach different ones still meet.
     """
-    answers = fleet.each(inventory.managers, lambda c: c)
-    reached = [h for h in inventory.managers if isinstance(answers[h.name], Connection)]
+    answers = cluster.fleet.each(cluster.inventory.managers, lambda c: c)
+    reached = [h for h in cluster.inventory.managers if isinstance(answers[h.name], Connection)]
     if not reached:
         raise OperatorError("\n".join(str(answer) for answer in answers.values()))
     holder = json.dumps({"who": operator(), "since": now(), "command": command})
     with ExitStack() as stack:
         for host in reached:
-            stack.enter_context(_locked(fleet, host, holder))
+            stack.enter_context(_locked(cluster, host, holder))
         yield
 
 
 @contextmanager
-def recorded(inventory: Inventory, fleet: Fleet, command: str) -> Iterator[None]:
+def recorded(cluster: Cluster, command: str) -> Iterator[None]:
     """Write a command and how it ended to the audit trail of every manager that answers."""
     outcome = "interrupted"
     try:
@@ -78,19 +78,22 @@ def recorded(inventory: Inventory, fleet: Fleet, command: str) -> Iterator[None]
         outcome = f"failed: {str(error).splitlines()[0]}"
         raise
     finally:
-        entry = Entry(now(), operator(), fleet.redact(command), fleet.redact(outcome))
+        entry = Entry(now(), operator(), cluster.redact(command), cluster.redact(outcome))
         line = shlex.quote(json.dumps(asdict(entry)))
         write = f"umask 077; mkdir -p {STATE}; echo {line} >> {AUDIT}"
         # A manager that is lost misses this line; the others have it.
-        fleet.each(
-            inventory.managers, lambda c: c.run(write, sudo=True, shown="write the audit trail")
+        cluster.fleet.each(
+            cluster.inventory.managers,
+            lambda c: c.run(write, sudo=True, shown="write the audit trail"),
         )
 
 
-def trail(inventory: Inventory, fleet: Fleet, count: int) -> list[Entry]:
+def trail(cluster: Cluster, count: int) -> list[Entry]:
     """Read the last entries of the audit trail, oldest first, from all managers that answer."""
     read = f"tail -n {count} {AUDIT} 2>/dev/null || true"
-    answers = fleet.each(inventory.managers, lambda c: c.run(read, sudo=True).stdout)
+    answers = cluster.fleet.each(
+        cluster.inventory.managers, lambda c: c.run(read, sudo=True).stdout
+    )
     lines = dict.fromkeys(
         line
         for text in answers.values()
@@ -102,8 +105,8 @@ def trail(inventory: Inventory, fleet: Fleet, count: int) -> list[Entry]:
 
 
 @contextmanager
-def _locked(fleet: Fleet, host: Host, holder: str) -> Iterator[None]:
-    connection = fleet.to(host)
+def _locked(cluster: Cluster, host: Host, holder: str) -> Iterator[None]:
+    connection = cluster.to(host)
     channel = connection.converse(
         f"mkdir -p {STATE}; exec 9>>{LOCK}; flock -n 9 || {{ cat {LOCK}.holder; exit 1; }}"
         f"; echo {shlex.quote(holder)} > {LOCK}.holder; echo ours"

@@ -16,6 +16,7 @@ from loadtest.drills.cluster import Cluster
 from loadtest.drills.run import NotHereError, Verdict, run_drill
 from loadtest.drills.table import Row
 from loadtest.evidence.ledger.database import LedgerError
+from provisioning import cluster as provisioned
 from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory, check_files, load
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
@@ -47,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     rows: list[Row] = []
     with Fleet(inventory.jump, Redactor()) as fleet:
-        cluster = Cluster(inventory, fleet, rehearsed=path.resolve() == REHEARSED.resolve())
+        cluster = Cluster(
+            provisioned.Cluster(inventory, fleet), path.resolve() == REHEARSED.resolve()
+        )
         for name in names:
             try:
                 verdict = run_drill(name, DRILLS[name], cluster, folder / name, _say)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from loadtest.drills.catalogue import REQUESTS_EACH
 from loadtest.drills.observer import EDGE, SHOP, Observer
 from provisioning.care import drain
+from provisioning.care.rebalance import rebalance
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import guests, lifecycle
 from provisioning.rehearsal.layout import CLOUD
@@ -59,11 +60,11 @@ class Cluster(Observer):
     def drain(self, host: str) -> None:
         """Empty a host as an operator does."""
         self.lost.append(host)
-        drain.drain(self.inventory, self.fleet, self._host(host), _quiet)
+        drain.drain(self.swarm, self._host(host), _quiet)
 
     def activate(self, host: str) -> None:
         """Take a host back."""
-        drain.activate(self.inventory, self.fleet, self._host(host), _quiet)
+        drain.activate(self.swarm, self._host(host), _quiet)
         self.lost.remove(host)
 
     def spare_from_edge(self, host: str) -> None:
@@ -78,12 +79,12 @@ class Cluster(Observer):
             self._label_edge(self.spared.pop(), "true")
 
     def _label_edge(self, host: str, value: str) -> None:
-        node = drain.node_of(self.inventory, self._manager(), self._host(host))
+        node = self.swarm.node_of(self._host(host))
         self._manager().run(f"docker node update --label-add edge={value} {node.id}", sudo=True)
 
     def rebalance(self, _: str) -> None:
         """Spread the replicas evenly, as an operator does."""
-        drain.rebalance(self.inventory, self.fleet, _quiet)
+        rebalance(self.swarm, _quiet)
 
     def roll(self, _: str) -> None:
         """Replace every replica."""
@@ -101,7 +102,7 @@ class Cluster(Observer):
         """Wait for the rollback."""
         deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
-            if self.service(self.snapshot()).update_state not in ("updating", "rollback_started"):
+            if self.service(self.snapshot()).update not in ("updating", "rollback_started"):
                 return
             time.sleep(2)
 
@@ -179,7 +180,7 @@ class Cluster(Observer):
             with suppress(OperatorError):
                 lifecycle.partition(name, apart=False)
             with suppress(OperatorError):
-                drain.activate(self.inventory, self.fleet, self._host(name), _quiet)
+                drain.activate(self.swarm, self._host(name), _quiet)
             self.lost.remove(name)
 
     def act(self, action: str, host: str) -> str:
@@ -199,13 +200,13 @@ class Cluster(Observer):
         service = self.service(snapshot, AUTOSCALER)
         task = next(t for t in snapshot.tasks if t.service == service.id and t.state == "running")
         node = next(n for n in snapshot.nodes if n.id == task.node)
-        host = self._host(node.attributes["node.hostname"])
+        host = self._host(node.hostname)
         script = (
             f"pid=$(docker inspect -f '{{{{.State.Pid}}}}' "
             f"$(docker ps -q -f label=com.docker.swarm.task.id={shlex.quote(task.id)})); "
             f"nsenter -t $pid -n iptables {rule} -p tcp --dport 8083 -j DROP"
         )
-        self.fleet.to(host).run(script, sudo=True)
+        self.swarm.to(host).run(script, sudo=True)
 
     def _rehearsal_only(self, what: str) -> None:
         if not self.rehearsed:

@@ -8,15 +8,12 @@ from collections import Counter
 
 from loadtest.drills.entrance import entrance
 from loadtest.evidence.result import Sample
-from provisioning.care import drain
+from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.inventory import Host, Inventory
-from provisioning.setup.facts import seat
-from provisioning.ssh.fleet import Fleet
+from provisioning.inventory import Host
 from provisioning.ssh.transport import Connection
-from swarm.autoscaler import swarm_api
-from swarm.autoscaler.loop import ROLLING
-from swarm.autoscaler.swarm_api import Service, Snapshot, Task
+from swarm import model
+from swarm.model import Service, Snapshot, Task
 
 SHOP = "app_web"
 EDGE = "edge_traefik"
@@ -30,26 +27,26 @@ _ASK = "; echo; ".join(
 class Observer:
     """A cluster by its inventory, looked at through a manager that answers."""
 
-    def __init__(self, inventory: Inventory, fleet: Fleet, rehearsed: bool) -> None:
-        self.inventory = inventory
-        self.fleet = fleet
+    def __init__(self, swarm: Cluster, rehearsed: bool) -> None:
+        self.swarm = swarm
+        self.inventory = swarm.inventory
         self.rehearsed = rehearsed
-        self.entrance = entrance(inventory, rehearsed)
+        self.entrance = entrance(swarm.inventory, rehearsed)
         self.lost: list[str] = []  # hosts that actions have taken away
         self.spared: list[str] = []  # hosts that are no edge meanwhile
-        self._seat: Connection | None = None
+        self._asked: Connection | None = None
 
     def snapshot(self) -> Snapshot:
         """Read services, tasks and nodes from a manager that answers."""
         for attempt in (1, 2):
             try:
-                if self._seat is None:
-                    self._seat = seat(self.inventory, self.fleet)
-                text = self._seat.run(_ASK, sudo=True, timeout=10).stdout
+                if self._asked is None:
+                    self._asked = self.swarm.manager()
+                text = self._asked.run(_ASK, sudo=True, timeout=10).stdout
                 services, tasks, nodes = map(json.loads, filter(None, text.splitlines()))
-                return swarm_api.parse(services, tasks, nodes)
+                return model.parse(services, tasks, nodes)
             except (OperatorError, ValueError) as error:
-                self._seat = None
+                self._asked = None
                 if attempt == 2:
                     raise OperatorError(f"No manager tells how the swarm is: {error}") from None
         raise AssertionError("unreachable")
@@ -57,8 +54,8 @@ class Observer:
     def sample(self) -> Sample:
         """Describe the moment for the report."""
         snapshot = self.snapshot()
-        names = {n.id: n.attributes["node.hostname"] for n in snapshot.nodes}
-        shop = [n for n in snapshot.nodes if n.attributes.get("node.labels.shop") == "true"]
+        names = {n.id: n.hostname for n in snapshot.nodes}
+        shop = [n for n in snapshot.nodes if n.labels.get("shop") == "true"]
         running = Counter({names[n.id]: 0 for n in shop if n.usable})
         running.update(names.get(t.node, "?") for t in self.replicas(snapshot))
         down = [names[n.id] for n in snapshot.nodes if not n.usable]
@@ -87,17 +84,16 @@ class Observer:
         try:
             snapshot = self.snapshot()
             shop = self.service(snapshot)
-            members = drain.nodes(self._manager())
         except OperatorError as error:
             return str(error)
-        down = [n.attributes["node.hostname"] for n in snapshot.nodes if not n.usable]
-        down += [n.hostname for n in members if n.reachability not in ("", "reachable")]
+        down = [n.hostname for n in snapshot.nodes if not n.usable]
+        down += [n.hostname for n in snapshot.nodes if n.reachability not in ("", "reachable")]
         if down:
             return f"These hosts are not ready: {', '.join(sorted(set(down)))}."
         if len(snapshot.nodes) < len(self.inventory.host):
             return "Not all hosts of the inventory are in the swarm: ./run ops apply"
-        if shop.update_state in ROLLING:
-            return f"{SHOP} cannot be drilled now: {ROLLING[shop.update_state]}."
+        if shop.rollout:
+            return f"{SHOP} cannot be drilled now: {shop.rollout}."
         for name, running, wanted in self._filled(snapshot):
             if running != wanted:
                 return f"{running} of {wanted} replicas of {name} run."
@@ -108,7 +104,7 @@ class Observer:
     def _filled(self, snapshot: Snapshot) -> list[tuple[str, int, int]]:
         """Return the replicas of each service that run, and how many should."""
         running = Counter(t.service for t in snapshot.tasks if t.state == "running")
-        edges = sum(n.attributes.get("node.labels.edge") == "true" for n in snapshot.nodes)
+        edges = sum(n.labels.get("edge") == "true" for n in snapshot.nodes)
         wanted = {s.id: s.replicas for s in snapshot.services}
         wanted |= {s.id: edges for s in snapshot.services if s.name == EDGE}
         return [
@@ -121,7 +117,7 @@ class Observer:
     def _name(task: Task, snapshot: Snapshot) -> str:
         """Return the name under which a replica answers, as swarm/app.yml has it."""
         node = next(n for n in snapshot.nodes if n.id == task.node)
-        return f"{node.attributes['node.hostname']}-{task.slot}"
+        return f"{node.hostname}-{task.slot}"
 
     def wait_until_well(self, seconds: float = 120) -> str:
         """Wait until nothing is wrong; give what still is."""
@@ -135,7 +131,7 @@ class Observer:
         if not text:
             return ""
         snapshot = self.snapshot()
-        names = {n.id: n.attributes["node.hostname"] for n in snapshot.nodes}
+        names = {n.id: n.hostname for n in snapshot.nodes}
         edges = {h.name for h in self.inventory.host if h.is_edge}
         if text == "busiest":
             counts = Counter(names[t.node] for t in self.replicas(snapshot))
@@ -156,10 +152,10 @@ class Observer:
 
     def _leader(self) -> str:
         """Find the manager that leads the others."""
-        return next(n.hostname for n in drain.nodes(self._manager()) if n.leader)
+        return next(n.hostname for n in self.swarm.nodes() if n.leader)
 
     def _manager(self) -> Connection:
-        return seat(self.inventory, self.fleet)
+        return self.swarm.manager()
 
     def _host(self, name: str) -> Host:
         return next(host for host in self.inventory.host if host.name == name)

@@ -24,7 +24,6 @@ from loadtest.locust_process import Load, start
 from loadtest.summary import differences
 from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory
-from provisioning.setup.facts import seat
 
 LOOK = 1.0  # seconds between samples
 BETWEEN = 180.0  # seconds that a cluster may take to recover from what was done to it before
@@ -79,7 +78,7 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
                 if load.poll() is None:
                     load.terminate()
                     load.wait(30)
-        state = cluster.service(cluster.snapshot(), drill.service).update_state
+        state = cluster.service(cluster.snapshot(), drill.service).update
     finally:
         over.set()
         if watch.is_alive():
@@ -90,7 +89,7 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         cluster.mend()
     wrong = cluster.wait_until_well(150)
     if drill.outcome:
-        state = cluster.service(cluster.snapshot(), drill.service).update_state
+        state = cluster.service(cluster.snapshot(), drill.service).update
     if not drill.undo:
         with suppress(OperatorError):
             samples.append(cluster.sample())
@@ -168,7 +167,7 @@ def _assess(
         result.broken = judge.broken_in_flight(requests, events[0])
     result.expectations += judge.expectations(drill, requests, samples, events, state, minimum)
     url = sa.make_url(cluster.inventory.cluster.database_url_file.read_text().strip())
-    connection = seat(cluster.inventory, cluster.fleet)
+    connection = cluster.swarm.manager()
     with forwarded(connection, url.host or "", url.port or 3306) as port:
         local = url.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
         urls = dict.fromkeys(CONTEXTS, local)

@@ -8,10 +8,9 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.inventory import Host, Inventory
-from provisioning.setup.facts import seat
-from provisioning.ssh.fleet import Fleet
+from provisioning.inventory import Host
 from provisioning.ssh.transport import HostError
 
 # The engine stands still while its files are copied: what the copy holds is what a power loss at
@@ -23,11 +22,11 @@ COPY = (
 )
 
 
-def backup(inventory: Inventory, fleet: Fleet, file: Path, say: Callable[[str], None]) -> None:
+def backup(cluster: Cluster, file: Path, say: Callable[[str], None]) -> None:
     """Write the swarm's state to a file that only its owner may read: it holds the secrets."""
     if file.exists():
         raise OperatorError(f"{file} exists. Name another file, or move that one away.")
-    connection = seat(inventory, fleet)
+    connection = cluster.manager()
     result = connection.run(
         f'copy=$(mktemp -d) && ( {COPY} ) && tar -czf - -C "$copy" swarm; ok=$?; '
         'rm -rf "$copy"; exit $ok',
@@ -60,9 +59,7 @@ def check(content: bytes, where: str) -> None:
         raise OperatorError(f"{where}: this is no backup of a swarm (no raft log in it).")
 
 
-def restore(
-    inventory: Inventory, fleet: Fleet, host: Host, file: Path, say: Callable[[str], None]
-) -> None:
+def restore(cluster: Cluster, host: Host, file: Path, say: Callable[[str], None]) -> None:
     """Start the swarm anew on one manager from a backup.
 
     Refused while managers still agree on a swarm, for it would be cut in two.
@@ -73,14 +70,14 @@ def restore(
         raise OperatorError(f"The backup {file} cannot be read: {error.strerror}.") from None
     check(content, str(file))
     try:
-        alive = seat(inventory, fleet)
+        alive = cluster.manager()
     except OperatorError:
         alive = None
     if alive:
         raise OperatorError(
             f"The swarm lives: {alive.name} manages it. A restore would cut it in two."
         )
-    connection = fleet.to(host)
+    connection = cluster.to(host)
     if connection.run("command -v dockerd", sudo=True, check=False).status:
         raise HostError(host.name, "it has no engine. Install it: apt-get install docker.io")
     connection.upload("/var/lib/docker/.swarm-backup.tar.gz", content, mode=0o600, sudo=True)

@@ -1,8 +1,13 @@
-"""Decide whether a service's tasks are spread badly enough to move them. Pure."""
+"""Even out the spread of a service's tasks, where it is bad enough to move some."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+
+from provisioning.care import waiting
+from provisioning.cluster import Cluster
+from provisioning.errors import OperatorError
+from swarm.model import Snapshot
 
 SKEW = 2  # tasks by which the fullest may exceed the emptiest before anything moves
 
@@ -25,6 +30,57 @@ def moves(hosts: Mapping[str, int]) -> int:
     """Give the most tasks worth moving: those above an equal share."""
     share = -(-sum(hosts.values()) // max(len(hosts), 1))
     return sum(max(count - share, 0) for count in hosts.values())
+
+
+def rebalance(cluster: Cluster, say: Callable[[str], None]) -> int:
+    """Even out the spread of each service, one task at a time; return the number moved.
+
+    A new task starts on the emptiest host before one on the fullest is stopped: the swarm does
+    both by itself when a service grows by one and shrinks again.
+    """
+    services = cluster.services()
+    waiting.refuse_rollout(services)
+    moved = sum(_even_out(cluster, s.name, say) for s in services if waiting.scales(s))
+    say(
+        f"Moved {moved} task{'s' if moved != 1 else ''}."
+        if moved
+        else "Nothing to do: the spread is even."
+    )
+    return moved
+
+
+def _even_out(cluster: Cluster, name: str, say: Callable[[str], None]) -> int:
+    moved, bound = 0, None
+    while True:
+        seen = cluster.snapshot()
+        service = seen.service(name)
+        if service is None:
+            raise OperatorError(f"The service {name} is gone.")
+        counts, zones = _spread(seen, name)
+        bound = moves(counts) if bound is None else bound - 1
+        if bound <= 0 or not uneven(counts, zones) or service.replicas is None:
+            return moved
+        waiting.refuse_rollout((service,))
+        shown = ", ".join(f"{host} {count}" for host, count in counts.items())
+        say(f"  {name}: {shown}; moving one")
+        waiting.scale(cluster, name, service.replicas + 1)
+        try:
+            waiting.until_full(cluster, {name})
+        finally:
+            waiting.scale(cluster, name, service.replicas)
+        waiting.until_full(cluster, {name})
+        moved += 1
+
+
+def _spread(seen: Snapshot, name: str) -> tuple[dict[str, int], dict[str, str]]:
+    """Count the service's tasks by host, and name each host's zone."""
+    service = seen.service(name)
+    running = service.running if service else ()
+    members = [n for n in seen.nodes if n.usable and n.labels.get("shop") == "true"]
+    counts = {
+        n.labels.get("host", n.hostname): sum(t.node == n.id for t in running) for n in members
+    }
+    return counts, {n.labels.get("host", n.hostname): n.labels.get("zone", "") for n in members}
 
 
 def _skewed(counts: Collection[int]) -> bool:

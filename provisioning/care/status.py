@@ -7,14 +7,12 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from provisioning import live
+from provisioning.cluster import Cluster, host_at, snapshot
 from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory
 from provisioning.release import history
 from provisioning.release.certificate import Certificate, served
-from provisioning.setup.facts import SWARM_COMMANDS, Node, ask, host_named, parse_nodes, seat
-from provisioning.setup.facts import Facts as _Facts
-from provisioning.ssh.fleet import Fleet
+from swarm.model import Node, Service
 
 
 @dataclass(frozen=True)
@@ -22,15 +20,15 @@ class Overview:
     """What `status` shows."""
 
     nodes: tuple[Node, ...]
-    services: tuple[live.Service, ...]
+    services: tuple[Service, ...]
     release: history.Release | None
     certificate: Certificate | None
 
 
-def status(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> int:
+def status(cluster: Cluster, args: argparse.Namespace) -> int:
     """Print the overview; give 1 when something is missing."""
-    overview = read(inventory, fleet)
-    lines, healthy = show(inventory, overview, datetime.now(UTC))
+    overview = read(cluster)
+    lines, healthy = show(cluster.inventory, overview, datetime.now(UTC))
     if args.json:
         print(json.dumps(as_json(overview, healthy), indent=2))
     else:
@@ -38,24 +36,24 @@ def status(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
-def read(inventory: Inventory, fleet: Fleet) -> Overview:
+def read(cluster: Cluster) -> Overview:
     """Ask a manager about everything, and an edge for its certificate."""
-    connection = seat(inventory, fleet)
-    releases = history.read(connection, inventory.cluster.name)
+    connection = cluster.manager()
+    releases = history.read(connection, cluster.name)
     try:
-        certificate = served(inventory, fleet)
+        certificate = served(cluster)
     except OperatorError:
         certificate = None
-    nodes = parse_nodes(ask(connection, {"nodes": SWARM_COMMANDS["nodes"]})["nodes"])
-    return Overview(nodes, live.read(connection), releases[-1] if releases else None, certificate)
+    seen = snapshot(connection)
+    return Overview(seen.nodes, seen.services, releases[-1] if releases else None, certificate)
 
 
 def show(inventory: Inventory, overview: Overview, now: datetime) -> tuple[list[str], bool]:
     """Give the screen's lines, and whether all is as it should be. Pure."""
-    cluster = inventory.cluster
+    spec = inventory.cluster
     release = overview.release
     healthy = True
-    lines = [f"Cluster {cluster.name}  https://{cluster.domain}"]
+    lines = [f"Cluster {spec.name}  https://{spec.domain}"]
     lines.append(
         f"Release {release.number}, {release.at} by {release.who}: {release.image}"
         if release
@@ -69,7 +67,7 @@ def show(inventory: Inventory, overview: Overview, now: datetime) -> tuple[list[
     names = {
         node.id: (host.name if host else node.hostname)
         for node in overview.nodes
-        for host in [host_named(inventory, node, _Facts({}))]
+        for host in [host_at(inventory, node)]
     }
     tasks = [t for service in overview.services for t in service.running]
     lines += ["", f"{'host':<16} {'role':<18} {'state':<16} {'engine':<10} tasks"]

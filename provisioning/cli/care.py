@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
-from provisioning import live, lock
-from provisioning.care import backup, drain
-from provisioning.cli.prompts import confirm, sayer
+from provisioning import lock
+from provisioning.care import backup, drain, rebalance, replace
+from provisioning.cli.commands import Add, Say, change
 from provisioning.cli.show import show_plan
+from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.inventory import Inventory
-from provisioning.release import deploy
-from provisioning.setup.facts import seat
-from provisioning.ssh.fleet import Fleet
+from provisioning.release.rendering import objects_of, read_secrets
 
-Run = Callable[[Inventory, Fleet, argparse.Namespace], int | None]
 FOR_A_DAY = 86400.0
-
-
-class Add(Protocol):
-    """Add a command: its name, what runs it, and a line of help."""
-
-    def __call__(self, name: str, run: Run, help_: str) -> argparse.ArgumentParser: ...
 
 
 def add_commands(add: Add, add_change: Add) -> None:
@@ -51,47 +39,34 @@ def add_commands(add: Add, add_change: Add) -> None:
     back.add_argument("host", metavar="HOST", help="the manager to start it on")
 
 
-def _drain(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-    host = inventory.named(args.host)
-    _do(
-        inventory,
-        fleet,
-        args,
-        f"drain {host.name}",
-        lambda say: drain.drain(inventory, fleet, host, say),
-    )
+def _drain(cluster: Cluster, args: argparse.Namespace) -> None:
+    host = cluster.inventory.named(args.host)
+    change(cluster, args, f"drain {host.name}", lambda say: drain.drain(cluster, host, say))
 
 
-def _activate(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-    host = inventory.named(args.host)
-    _do(
-        inventory,
-        fleet,
-        args,
-        f"activate {host.name}",
-        lambda say: drain.activate(inventory, fleet, host, say),
-    )
+def _activate(cluster: Cluster, args: argparse.Namespace) -> None:
+    host = cluster.inventory.named(args.host)
+    change(cluster, args, f"activate {host.name}", lambda say: drain.activate(cluster, host, say))
 
 
-def _replace(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-    host = inventory.named(args.host)
-    objects = deploy.objects_of(inventory, deploy.read_secrets(inventory, fleet))
-    plan = drain.replace_plan(inventory, fleet, host, objects)
-    print(fleet.redact(show_plan(inventory, plan)))
-    _do(
-        inventory,
-        fleet,
+def _replace(cluster: Cluster, args: argparse.Namespace) -> None:
+    host = cluster.inventory.named(args.host)
+    objects = objects_of(cluster.inventory, read_secrets(cluster))
+    plan = replace.replace_plan(cluster, host, objects)
+    print(cluster.redact(show_plan(cluster.inventory, plan)))
+    change(
+        cluster,
         args,
         f"replace {host.name}",
-        lambda say: drain.replace(inventory, fleet, host, objects, say),
+        lambda say: replace.replace(cluster, host, objects, say),
     )
 
 
-def _restart(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-    host = inventory.named(args.host)
+def _restart(cluster: Cluster, args: argparse.Namespace) -> None:
+    host = cluster.inventory.named(args.host)
 
-    def work(say: Callable[[str], None]) -> None:
-        fleet.to(host).run(
+    def work(say: Say) -> None:
+        cluster.to(host).run(
             "systemctl restart docker && docker info >/dev/null",
             sudo=True,
             timeout=120,
@@ -99,32 +74,31 @@ def _restart(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> No
         )
         say(f"The engine of {host.name} is restarted; its tasks start again. See ./run ops doctor")
 
-    _do(inventory, fleet, args, f"restart {host.name}", work)
+    change(cluster, args, f"restart {host.name}", work)
 
 
-def _rebalance(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-    _do(inventory, fleet, args, "rebalance", lambda say: drain.rebalance(inventory, fleet, say))
+def _rebalance(cluster: Cluster, args: argparse.Namespace) -> None:
+    change(cluster, args, "rebalance", lambda say: rebalance.rebalance(cluster, say))
 
 
-def _renew(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-    if sum(h.is_edge for h in inventory.host) == 1:
+def _renew(cluster: Cluster, args: argparse.Namespace) -> None:
+    if len(cluster.edges) == 1:
         raise OperatorError(
             "With one edge, Traefik renews the certificate itself a month before its end; it takes "
             "no order to do so earlier."
         )
 
-    def work(say: Callable[[str], None]) -> None:
-        path = f"{inventory.cluster.storage_path}/acme/renew"
-        seat(inventory, fleet).run(f"touch {path}", sudo=True)
+    def work(say: Say) -> None:
+        path = f"{cluster.spec.storage_path}/acme/renew"
+        cluster.manager().run(f"touch {path}", sudo=True)
         say("Asked. The edges take the new certificate one by one: ./run ops logs edge_acme")
 
-    _do(inventory, fleet, args, "renew", work)
+    change(cluster, args, "renew", work)
 
 
-def _logs(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-    deploy.read_secrets(inventory, fleet)  # so that none of them is shown
-    connection = seat(inventory, fleet)
-    names = [s.name for s in live.read(connection)]
+def _logs(cluster: Cluster, args: argparse.Namespace) -> None:
+    read_secrets(cluster)  # so that none of them is shown
+    names = [s.name for s in cluster.services()]
     if args.service not in names:
         raise OperatorError(
             f'There is no service "{args.service}". There are: {", ".join(names) or "none yet"}.'
@@ -132,7 +106,7 @@ def _logs(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
     flags = [f"--tail {args.tail}"]
     flags += [f"--since {args.since}"] if args.since else []
     flags += ["--follow"] if args.follow else []
-    connection.run(
+    cluster.manager().run(
         f"docker service logs {' '.join(flags)} {args.service} 2>&1",
         sudo=True,
         timeout=FOR_A_DAY if args.follow else 60,
@@ -140,40 +114,18 @@ def _logs(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
     )
 
 
-def _backup(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-    with (
-        lock.exclusive(inventory, fleet, "backup"),
-        lock.recorded(inventory, fleet, "backup"),
-    ):
-        backup.backup(inventory, fleet, args.file, print)
+def _backup(cluster: Cluster, args: argparse.Namespace) -> None:
+    with lock.exclusive(cluster, "backup"), lock.recorded(cluster, "backup"):
+        backup.backup(cluster, args.file, print)
 
 
-def _restore(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-    host = inventory.named(args.host)
+def _restore(cluster: Cluster, args: argparse.Namespace) -> None:
+    host = cluster.inventory.named(args.host)
     if host.role != "manager":
         raise OperatorError(f"{host.name} is a worker: restore on a manager of the inventory.")
-    _do(
-        inventory,
-        fleet,
+    change(
+        cluster,
         args,
         f"restore on {host.name}",
-        lambda say: backup.restore(inventory, fleet, host, args.file, say),
+        lambda say: backup.restore(cluster, host, args.file, say),
     )
-
-
-def _do(
-    inventory: Inventory,
-    fleet: Fleet,
-    args: argparse.Namespace,
-    command: str,
-    work: Callable[[Callable[[str], None]], object],
-) -> None:
-    """Ask, then work under the lock and record it."""
-    if args.dry_run:
-        print(f"Would {command}.", file=sys.stderr if args.json else sys.stdout)
-        return
-    confirm(args, f"{command[0].upper()}{command[1:]}?")
-    with lock.exclusive(inventory, fleet, command), lock.recorded(inventory, fleet, command):
-        work(sayer(fleet, args))
-    if args.json:
-        print('{"done": true}')

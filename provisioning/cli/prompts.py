@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.ssh.fleet import Fleet
 
 
 def confirm(args: argparse.Namespace, question: str) -> None:
@@ -20,7 +20,7 @@ def confirm(args: argparse.Namespace, question: str) -> None:
         raise OperatorError("Nothing was changed.")
 
 
-def sayer(fleet: Fleet, args: argparse.Namespace) -> Callable[[str], None]:
+def sayer(cluster: Cluster, args: argparse.Namespace) -> Callable[[str], None]:
     """Print progress; on standard error when standard output is for JSON."""
     stream = sys.stderr if args.json else sys.stdout
-    return lambda text: print(fleet.redact(text), file=stream, flush=True)
+    return lambda text: print(cluster.redact(text), file=stream, flush=True)

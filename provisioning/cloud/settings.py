@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from provisioning.errors import OperatorError
-from provisioning.inventory import Cluster
+from provisioning.inventory import ClusterTable
 
 EXAMPLE = Path("provisioning/cloud/example.toml")
 LIMITED: dict[str, dict[str, Any]] = {  # what `limited = true` means where nothing else is said
@@ -164,7 +164,7 @@ def load(path: Path) -> Settings:
 def _problems(settings: Settings) -> Iterator[str]:
     cloud, shop, hosts = settings.cloud, settings.shop, settings.hosts
     try:
-        Cluster(
+        ClusterTable(
             domain=shop.domain,
             acme_email=shop.acme_email or "none@example.com",
             image=shop.image,

@@ -9,11 +9,12 @@ from datetime import datetime
 
 from provisioning.doctor.probes import Wire
 from provisioning.inventory import Inventory
-from provisioning.live import Service
 from provisioning.release.certificate import Certificate
-from provisioning.setup.facts import VXLAN, Facts, host_named
+from provisioning.setup.facts import Facts
 from provisioning.setup.plan import HEARTBEAT, NFS_OPTIONS
 from provisioning.setup.preflight import NEEDED_DISK, mounted, problems
+from provisioning.setup.swarm import VXLAN
+from swarm.model import Service
 
 SKEW = 1.0  # seconds that clocks may differ
 SOON, URGENT = 21, 7  # days before a certificate's end
@@ -128,7 +129,7 @@ def _swarm(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[F
         what = f"the heartbeat is {swarm.heartbeat / 1e9:g} s, not {HEARTBEAT / 1e9:g} s"
         yield Finding("swarm", f"{what}: lost hosts are noticed late", "Run ./run ops apply.")
     for node in swarm.nodes:
-        host = host_named(inventory, node, seen.facts)
+        host = seen.facts.host_of(inventory, node)
         if host is None:
             advice = f"Run docker node rm --force {node.id} on a manager if it is gone for good."
             yield Finding(node.hostname, f"is {node.state}, and no host of the inventory", advice)

@@ -9,35 +9,38 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from provisioning import live
+from provisioning.cluster import Cluster, snapshot
 from provisioning.doctor import probes
 from provisioning.doctor.checks import TITLES, Examination, examine
 from provisioning.errors import OperatorError
-from provisioning.inventory import Host, Inventory
+from provisioning.inventory import Host
 from provisioning.release import certificate
-from provisioning.release.deploy import read_secrets
-from provisioning.setup.facts import Facts, HostFacts, read_host, read_swarm
-from provisioning.ssh.fleet import Fleet
+from provisioning.release.rendering import read_secrets
+from provisioning.setup.facts import Facts
+from provisioning.setup.host import HostFacts, read_host
+from provisioning.setup.swarm import read_swarm
 from provisioning.ssh.transport import Connection
+from swarm.model import Service
 
 PROBE_PATIENCE = 60.0  # seconds for a probe to run on every host
 
 
-def report(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> int:
+def report(cluster: Cluster, args: argparse.Namespace) -> int:
     """Print what was examined and found; give 1 when something is wrong."""
     say = (lambda text: None) if args.json else (lambda text: print(text, flush=True))
-    seen = look(inventory, fleet, say)
-    findings = [f for _, found in examine(inventory, seen, datetime.now(UTC)) for f in found]
+    seen = look(cluster, say)
+    examined = list(examine(cluster.inventory, seen, datetime.now(UTC)))
+    findings = [finding for _, found in examined for finding in found]
     if args.json:
-        print(fleet.redact(json.dumps([asdict(f) for f in findings], indent=2)))
+        print(cluster.redact(json.dumps([asdict(f) for f in findings], indent=2)))
         return 1 if any(f.bad for f in findings) else 0
-    for key, found in examine(inventory, seen, datetime.now(UTC)):
+    for key, found in examined:
         print(
             f"{'ok ' if not found else '!! ' if any(f.bad for f in found) else '?  '} {TITLES[key]}"
         )
         for finding in found:
-            print(fleet.redact(f"      {finding.where}: {finding.what}"))
-            print(fleet.redact(f"        -> {finding.advice}"))
+            print(cluster.redact(f"      {finding.where}: {finding.what}"))
+            print(cluster.redact(f"        -> {finding.advice}"))
     bad = sum(f.bad for f in findings)
     hints = len(findings) - bad
     if not findings:
@@ -47,32 +50,32 @@ def report(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def look(inventory: Inventory, fleet: Fleet, say: Callable[[str], None]) -> Examination:
+def look(cluster: Cluster, say: Callable[[str], None]) -> Examination:
     """Collect everything the checks judge. A host that does not answer is a finding, no failure."""
-    url = read_secrets(inventory, fleet)["database_url"].decode("utf-8", "replace")
+    url = read_secrets(cluster)["database_url"].decode("utf-8", "replace")
     say("Reading the hosts' facts …")
-    answers = fleet.each(inventory.host, lambda c: read_host(inventory, c))
+    answers = cluster.fleet.each(cluster.hosts, lambda c: read_host(cluster.inventory, c))
     hosts = {n: a for n, a in answers.items() if isinstance(a, HostFacts)}
     lost = {n: str(a) for n, a in answers.items() if isinstance(a, OperatorError)}
-    up = [h for h in inventory.host if h.name in hosts]
+    up = [h for h in cluster.hosts if h.name in hosts]
     swarm, manager = None, None
-    services: tuple[live.Service, ...] = ()
+    services: tuple[Service, ...] = ()
     for host in up:
         if hosts[host.name].membership.manager and swarm is None:
-            swarm = read_swarm(fleet.to(host), fleet)
+            swarm = read_swarm(cluster.to(host))
             if swarm:
-                manager = fleet.to(host)
-                services = live.read(manager)
+                manager = cluster.to(host)
+                services = snapshot(manager).services
     say("Testing the ways between the hosts (5 s) …")
-    wires = _good(fleet.each(up, lambda c: probes.wire(c, _address(up, c), _others(up, c))))
-    doors = _good(fleet.each(up, lambda c: _doors(up, c)))
+    wires = _good(cluster.fleet.each(up, lambda c: probes.wire(c, _address(up, c), _others(up, c))))
+    doors = _good(cluster.fleet.each(up, lambda c: _doors(up, c)))
     overlay: dict[str, dict[str, str]] = {}
     if swarm and manager and services:
         say("Testing the overlay network, task to task …")
-        overlay = _overlay(inventory, fleet, manager, Facts(hosts, swarm), up)
+        overlay = _overlay(cluster, manager, Facts(hosts, swarm), up)
     say("Asking for the certificate and the database …\n")
     edges = [h for h in up if h.is_edge]
-    certificates = fleet.each(edges, lambda c: certificate.of(c, inventory.cluster.domain))
+    certificates = cluster.fleet.each(edges, lambda c: certificate.of(c, cluster.spec.domain))
     workers = [h for h in up if h.role == "worker"] or up
     return Examination(
         facts=Facts(hosts, swarm),
@@ -85,7 +88,7 @@ def look(inventory: Inventory, fleet: Fleet, say: Callable[[str], None]) -> Exam
             n: c if isinstance(c, certificate.Certificate) else str(c)
             for n, c in certificates.items()
         },
-        database=_good(fleet.each(workers, lambda c: probes.greeting(c, url))),
+        database=_good(cluster.fleet.each(workers, lambda c: probes.greeting(c, url))),
     )
 
 
@@ -114,20 +117,20 @@ def _doors(up: list[Host], connection: Connection) -> dict[tuple[str, int], str]
 
 
 def _overlay(
-    inventory: Inventory, fleet: Fleet, manager: Connection, facts: Facts, up: list[Host]
+    cluster: Cluster, manager: Connection, facts: Facts, up: list[Host]
 ) -> dict[str, dict[str, str]]:
     """From a task on each host, knock at the tasks of all others on the shop's network.
 
     Gives, by host, what each other host's tasks answered. Where a host has no task of ours on that
     network, a probe runs there for as long as this takes.
     """
-    network = f"{inventory.cluster.name}_public"
+    network = f"{cluster.name}_public"
     names = {n.id: h.name for h in up for n in [facts.node_of(h.name)] if n}
-    name = f"{inventory.cluster.name}-doctor"
-    places = _places(live.read(manager), network, names)
+    name = f"{cluster.name}-doctor"
+    places = _places(snapshot(manager).services, network, names)
     try:
         if set(names.values()) - places.keys():
-            places = _probe(inventory, manager, name, network, names) or places
+            places = _probe(cluster, manager, name, network, names) or places
         # One task on each host is enough: the way to it is the same for all of them.
         targets = {host: tasks[0][1] for host, tasks in places.items()}
 
@@ -141,26 +144,26 @@ def _overlay(
             )
             return dict(zip(others, said, strict=True))
 
-        return _good(fleet.each([h for h in up if h.name in places], test))
+        return _good(cluster.fleet.each([h for h in up if h.name in places], test))
     finally:
         manager.run(f"docker service rm {name} >/dev/null 2>&1", sudo=True, check=False)
 
 
 def _places(
-    services: tuple[live.Service, ...], network: str, names: Mapping[str, str]
+    services: tuple[Service, ...], network: str, names: Mapping[str, str]
 ) -> dict[str, list[tuple[str, str]]]:
     """Give, by host, container and address of each running task on the network."""
     places: dict[str, list[tuple[str, str]]] = {}
     for service in services:
         for task in service.running:
-            address = dict(task.addresses).get(network)
+            address = task.addresses.get(network)
             if address and task.container and task.node in names:
                 places.setdefault(names[task.node], []).append((task.container, address))
     return places
 
 
 def _probe(
-    inventory: Inventory,
+    cluster: Cluster,
     manager: Connection,
     name: str,
     network: str,
@@ -170,7 +173,7 @@ def _probe(
     image = next(
         (
             s.image
-            for s in live.read(manager)
+            for s in snapshot(manager).services
             if "bookstore.migrate" in (s.spec.get("Labels") or {})
         ),
         None,
@@ -186,7 +189,7 @@ def _probe(
     )
     deadline = time.monotonic() + PROBE_PATIENCE
     while True:
-        services = live.read(manager)
+        services = snapshot(manager).services
         probe = tuple(s for s in services if s.name == name)
         places = _places(probe, network, names)
         if len(places) == len(names) or time.monotonic() > deadline:

@@ -9,15 +9,16 @@ from functools import partial
 
 from provisioning import lock
 from provisioning.care import drain
+from provisioning.care.rebalance import rebalance
+from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.growth import listing, view
 from provisioning.growth.policy import Decision, Memory, Rules, decide
 from provisioning.growth.provider import Group, Machine, Provider
 from provisioning.growth.view import LEAVING, View
-from provisioning.inventory import Host, Inventory, load
+from provisioning.inventory import Host, load
 from provisioning.setup.apply import apply
-from provisioning.setup.facts import Node, seat
-from provisioning.ssh.fleet import Fleet
+from swarm.model import Node
 
 SELF_JOIN = 300.0  # seconds that a machine which joins by itself is given before it is helped
 
@@ -28,8 +29,7 @@ Say = Callable[[str], None]
 class Scaler:
     """Keeps the group as large as the tasks need; remembers how long each host has been idle."""
 
-    inventory: Inventory
-    fleet: Fleet
+    cluster: Cluster
     provider: Provider
     rules: Rules
     say: Say
@@ -45,10 +45,10 @@ class Scaler:
         """Look once and act; tell whether anything was changed. A failure is said, not raised."""
         self.failed, changed = False, False
         try:
-            self.inventory = load(self.inventory.path)  # operators change it, too
-            connection = seat(self.inventory, self.fleet)
+            self.cluster.inventory = load(self.cluster.inventory.path)  # operators change it, too
+            connection = self.cluster.manager()
             seen, group = view.read(connection), self.provider.group()
-            self.fleet.redact.hide(seen.token)
+            self.cluster.redact.hide(seen.token)
         except OperatorError as error:
             return self._fail("", error)
         self._news(
@@ -114,7 +114,7 @@ class Scaler:
         elif not awaited and self._offered != "":
             if self.provider.withdraw():
                 rotate = "docker swarm join-token --rotate -q worker >/dev/null"
-                seat(self.inventory, self.fleet).run(rotate, sudo=True)
+                self.cluster.manager().run(rotate, sudo=True)
                 self.say("Nobody is awaited: the token is withdrawn, and a new one made.")
             self._offered = ""
         return False
@@ -135,9 +135,9 @@ class Scaler:
             return False
         with self._acting(f"set up {machine.name}"):
             try:
-                self.inventory = listing.add(self.inventory.path, machine, key)
-                host = self.inventory.named(machine.name)
-                apply(self._around(host), self.fleet, (), self.say, only=host.name)
+                self.cluster.inventory = listing.add(self.cluster.inventory.path, machine, key)
+                host = self.cluster.inventory.named(machine.name)
+                apply(self._around(host), (), self.say, only=host.name)
             except OperatorError as error:
                 if not late:
                     raise
@@ -145,7 +145,7 @@ class Scaler:
                 return self._let_go(machine)
             self.say(f"{machine.name} has joined.")
             if not seen.pending and not seen.rolling:
-                drain.rebalance(self.inventory, self.fleet, self.say)
+                rebalance(self.cluster, self.say)
         return True
 
     def _retire(self, machine: Machine, node: Node) -> bool:
@@ -154,19 +154,19 @@ class Scaler:
             self._news(machine.name, f"{machine.name} would be drained and given back.")
             return False
         with self._acting(f"remove {machine.name}"):
-            connection = seat(self.inventory, self.fleet)
+            connection = self.cluster.manager()
             # Should this be interrupted, the label says that it is to be gone on with.
             connection.run(f"docker node update --label-add {LEAVING}=true {node.id}", sudo=True)
             host = self._listed(machine)
             if node.state == "ready":
                 try:
-                    drain.drain(self.inventory, self.fleet, host, self.say)
+                    drain.drain(self.cluster, host, self.say)
                 except OperatorError:
                     if not machine.leaving:  # nobody forces us: it goes on working
                         stay = f"--availability active --label-rm {LEAVING}"
                         connection.run(f"docker node update {stay} {node.id}", sudo=True)
                     raise
-                self.fleet.each(
+                self.cluster.fleet.each(
                     [host], lambda c: c.run("docker swarm leave", sudo=True, check=False)
                 )
             self._forget(node, machine.name)
@@ -177,7 +177,7 @@ class Scaler:
         if self.dry_run:
             self._news(name, f"{name} has departed and would be forgotten.")
             return False
-        seat(self.inventory, self.fleet).run(f"docker node rm --force {node.id}", sudo=True)
+        self.cluster.manager().run(f"docker node rm --force {node.id}", sudo=True)
         self._unlist(name)
         self.say(f"{name} has left the swarm.")
         return True
@@ -193,32 +193,33 @@ class Scaler:
         return True
 
     def _unlist(self, name: str) -> None:
-        for host in self.inventory.host:
+        for host in self.cluster.inventory.host:
             if host.name == name:
-                self.fleet.forget(host)
-                self.inventory = listing.remove(self.inventory.path, name)
+                self.cluster.fleet.forget(host)
+                self.cluster.inventory = listing.remove(self.cluster.inventory.path, name)
 
     def _listed(self, machine: Machine) -> Host:
         """Find a machine in the inventory, or put it there."""
-        if not any(h.name == machine.name for h in self.inventory.host):
+        if not any(h.name == machine.name for h in self.cluster.inventory.host):
             key = self.provider.host_key(machine)
             if key is None:
                 raise OperatorError(f"The SSH host key of {machine.name} is not known (yet).")
-            self.inventory = listing.add(self.inventory.path, machine, key)
-        return self.inventory.named(machine.name)
+            self.cluster.inventory = listing.add(self.cluster.inventory.path, machine, key)
+        return self.cluster.inventory.named(machine.name)
 
-    def _around(self, host: Host) -> Inventory:
-        """Narrow the inventory to what setting up one host needs; others may be down."""
-        members = (*self.inventory.managers, host)
-        return self.inventory.model_copy(update={"host": members})
+    def _around(self, host: Host) -> Cluster:
+        """Narrow the cluster to what setting up one host needs; others may be down."""
+        inventory = self.cluster.inventory
+        members = (*inventory.managers, host)
+        return Cluster(inventory.model_copy(update={"host": members}), self.cluster.fleet)
 
     @contextmanager
     def _acting(self, command: str) -> Iterator[None]:
         """Act under the operators' lock, and record it."""
         command = f"scale-hosts: {command}"
         with (
-            lock.exclusive(self.inventory, self.fleet, command),
-            lock.recorded(self.inventory, self.fleet, command),
+            lock.exclusive(self.cluster, command),
+            lock.recorded(self.cluster, command),
         ):
             yield
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from provisioning.errors import OperatorError
-from provisioning.inventory import Inventory
-
 
 @dataclass(frozen=True)
 class Machine:
@@ -57,22 +54,3 @@ class Provider(Protocol):
     def withdraw(self) -> bool:
         """Take the token back; tell whether there was one."""
         ...
-
-
-def provider_of(inventory: Inventory) -> Provider:
-    """Choose the provider that the inventory names."""
-    group = inventory.node_group
-    if group is None:
-        raise OperatorError(
-            f"The inventory {inventory.path} has no [node_group], so nobody is known who could "
-            "make hosts. docs/operators-guide.md says what to write there."
-        )
-    # Each is imported where it is used: one needs boto3, the other root on this machine.
-    if group.provider == "rehearsal":
-        from provisioning.rehearsal.workers import RehearsalWorkers
-
-        return RehearsalWorkers()
-    from provisioning.cloud.aws import Aws
-    from provisioning.cloud.workers import Ec2Workers
-
-    return Ec2Workers(Aws(group.region), group.name, inventory.cluster.name)

@@ -12,11 +12,9 @@ from typing import Any
 
 from provisioning.growth.policy import Cluster, Host, Size
 from provisioning.growth.provider import Group, Machine
-from provisioning.setup.facts import Node, ask, parse_nodes
 from provisioning.ssh.transport import Connection
-from swarm.autoscaler import swarm_api
-from swarm.autoscaler.capacity import allowed
-from swarm.autoscaler.loop import ROLLING
+from swarm import model
+from swarm.model import Node
 
 LEAVING = "bookstore.leaving"  # label of a node that is on its way out
 KEEP = "bookstore.keep"  # label of a node that an operator wants to keep
@@ -60,7 +58,7 @@ class View:
 
 def read(connection: Connection) -> View:
     """Ask a manager."""
-    sections = ask(connection, COMMANDS)
+    sections = connection.ask(COMMANDS)
     return parse(
         sections["nodes"], sections["services"], sections["tasks"], sections["token"].strip()
     )
@@ -69,7 +67,7 @@ def read(connection: Connection) -> View:
 def parse(nodes: str, services: str, tasks: str, token: str = "") -> View:
     """Put together what `docker … inspect` printed of nodes, services and running tasks."""
     rows: list[dict[str, Any]] = json.loads(tasks or "[]")
-    snapshot = swarm_api.parse(json.loads(services or "[]"), rows, json.loads(nodes or "[]"))
+    snapshot = model.parse(json.loads(services or "[]"), rows, json.loads(nodes or "[]"))
     everywhere = {s.id for s in snapshot.services if "Global" in s.spec.get("Mode", {})}
     anyone = _new_worker()
     rooms = {n.id: _size(n.resources) for n in snapshot.nodes}
@@ -78,7 +76,7 @@ def parse(nodes: str, services: str, tasks: str, token: str = "") -> View:
     pending = []
     for task, row in zip(snapshot.tasks, rows, strict=True):
         placement = (row.get("Spec") or {}).get("Placement") or {}
-        movable = allowed(anyone, placement.get("Constraints") or ())
+        movable = anyone.meets(placement.get("Constraints") or ())
         size = _size(task.reserved)
         if not task.node:
             # With a reason, the managers have looked for a host and found none.
@@ -93,10 +91,10 @@ def parse(nodes: str, services: str, tasks: str, token: str = "") -> View:
             running[task.node].append(size)
             pinned |= set() if movable else {task.node}
     return View(
-        parse_nodes(nodes),
+        snapshot.nodes,
         {n: Load(room, tuple(running[n]), n in pinned) for n, room in rooms.items()},
         tuple(pending),
-        next((s.name for s in snapshot.services if s.update_state in ROLLING), ""),
+        next((s.name for s in snapshot.services if s.rollout), ""),
         token,
     )
 
@@ -147,10 +145,10 @@ def _is(node: Node, machine: Machine) -> bool:
     return node.address == machine.address
 
 
-def _size(reserved: swarm_api.Reserved) -> Size:
+def _size(reserved: model.Reserved) -> Size:
     return Size(reserved[0] / 1e9, reserved[1])
 
 
-def _new_worker() -> swarm_api.Node:
+def _new_worker() -> Node:
     """Describe what a new worker will be to placement constraints; its name is not known."""
-    return swarm_api.Node("", True, (0, 0), {"node.role": "worker", "node.labels.shop": "true"})
+    return Node("", role="worker", labels={"shop": "true"})

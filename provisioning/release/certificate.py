@@ -7,9 +7,9 @@ from datetime import datetime
 
 from cryptography import x509
 
+from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.inventory import Host, Inventory
-from provisioning.ssh.fleet import Fleet
+from provisioning.inventory import Host
 from provisioning.ssh.transport import Connection, HostError
 
 FETCH = """
@@ -67,10 +67,10 @@ def of(connection: Connection, domain: str) -> Certificate:
     return parse(result.stdout)
 
 
-def served(inventory: Inventory, fleet: Fleet) -> Certificate:
+def served(cluster: Cluster) -> Certificate:
     """Give the certificate of the first edge that serves one."""
-    edges: list[Host] = [h for h in inventory.host if h.is_edge]
-    answers = fleet.each(edges, lambda c: of(c, inventory.cluster.domain))
+    edges: list[Host] = [h for h in cluster.hosts if h.is_edge]
+    answers = cluster.fleet.each(edges, lambda c: of(c, cluster.spec.domain))
     for answer in answers.values():
         if isinstance(answer, Certificate):
             return answer

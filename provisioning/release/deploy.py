@@ -5,32 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from provisioning import live
+from provisioning.cluster import Cluster, snapshot
 from provisioning.errors import OperatorError
-from provisioning.inventory import Inventory
 from provisioning.lock import now, operator
 from provisioning.release import differences, gate, history
 from provisioning.release.failures import last_words
 from provisioning.release.images import resolve
 from provisioning.release.migration import migrate
-from provisioning.release.stacks import (
-    Document,
-    Stack,
-    dump,
-    images,
-    keep_scale,
-    pin,
-    render,
-    variables,
-)
-from provisioning.setup.facts import seat
+from provisioning.release.rendering import managed_secrets, read_secrets, render_all
+from provisioning.release.stacks import Document, dump, images, keep_scale, pin
 from provisioning.setup.plan import Object
-from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.transport import Connection
+from swarm.model import Service
 
-STACKS = Path(__file__).resolve().parents[2] / "swarm"
 PATIENCE = 300.0  # seconds a deployment may take
 POLL = 1.0
 
@@ -53,90 +41,40 @@ class Proposal:
         return bool(self.changes) or self.before is None
 
 
-def read_secrets(inventory: Inventory, fleet: Fleet) -> dict[str, bytes]:
-    """Read the secrets' files; from here on no message shows what they hold."""
-    secrets = {}
-    for name, path in inventory.secret_files().items():
-        secrets[name] = path.read_bytes().rstrip(b"\r\n")
-        fleet.redact.hide(secrets[name].decode("utf-8", "replace"))
-    return secrets
-
-
-def render_all(
-    inventory: Inventory, secrets: Mapping[str, bytes], managed: Mapping[str, str], image: str
-) -> tuple[Stack, ...]:
-    """Render every stack of the inventory."""
-    authority = inventory.cluster.acme_ca_file
-    values = variables(inventory, image=image, authority=authority.read_text() if authority else "")
-    rendered = []
-    for name in inventory.cluster.stacks:
-        path = STACKS / f"{name}.yml"
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in STACKS.glob("*.yml")))
-            raise OperatorError(f'There is no stack "{name}" in swarm/. There are: {known}.')
-        read = lambda file: (STACKS / file).read_bytes()  # noqa: E731
-        rendered.append(
-            render(name, path.read_text(encoding="utf-8"), values, secrets, managed, read)
-        )
-    return tuple(rendered)
-
-
-def managed_secrets(connection: Connection) -> dict[str, str]:
-    """Name the newest of each secret that a service makes itself, such as the certificate."""
-    rows = connection.run(
-        'ids=$(docker secret ls -q --filter label=bookstore.secret); [ -z "$ids" ] || '
-        "docker secret inspect $ids --format "
-        "'{{.CreatedAt.UnixNano}} {{index .Spec.Labels \"bookstore.secret\"}} {{.Spec.Name}}'",
-        sudo=True,
-        shown="read the certificates' names",
-    ).stdout
-    found = sorted(line.split() for line in rows.splitlines())
-    return {key: name for _, key, name in found}
-
-
-def objects_of(inventory: Inventory, secrets: Mapping[str, bytes]) -> tuple[Object, ...]:
-    """List the networks, secrets and configs that the stacks refer to, each once."""
-    stacks = render_all(inventory, secrets, {}, inventory.cluster.image)
-    return tuple({(o.kind, o.name): o for stack in stacks for o in stack.objects}.values())
-
-
-def propose(
-    inventory: Inventory, fleet: Fleet, connection: Connection, image: str | None, say: Say
-) -> Proposal:
+def propose(cluster: Cluster, connection: Connection, image: str | None, say: Say) -> Proposal:
     """Work out the next release and how it differs from what runs. Changes nothing."""
-    secrets = read_secrets(inventory, fleet)
-    image = image or inventory.cluster.image
-    rendered = render_all(inventory, secrets, managed_secrets(connection), image)
+    secrets = read_secrets(cluster)
+    image = image or cluster.spec.image
+    rendered = render_all(cluster.inventory, secrets, managed_secrets(connection), image)
     wanted = sorted({i for stack in rendered for i in images(stack.document)})
     digests = resolve(connection, wanted, say)
     stacks = {stack.name: pin(stack.document, digests) for stack in rendered}
     objects = tuple({(o.kind, o.name): o for s in rendered for o in s.objects}.values())
-    return _proposal(inventory, connection, stacks, digests[image], objects, "")
+    return _proposal(cluster, connection, stacks, digests[image], objects, "")
 
 
-def propose_rollback(inventory: Inventory, connection: Connection, number: int | None) -> Proposal:
+def propose_rollback(cluster: Cluster, connection: Connection, number: int | None) -> Proposal:
     """Work out how to go back to an earlier release. The scale stays as it is."""
-    cluster = inventory.cluster.name
-    target = history.find(history.read(connection, cluster), number)
+    target = history.find(history.read(connection, cluster.name), number)
     note = f"back to {target.number}"
-    return _proposal(inventory, connection, target.stacks, target.image, (), note)
+    return _proposal(cluster, connection, target.stacks, target.image, (), note)
 
 
-def carry_out(inventory: Inventory, fleet: Fleet, proposal: Proposal, say: Say) -> None:
+def carry_out(cluster: Cluster, proposal: Proposal, say: Say) -> None:
     """Deploy a proposal and wait until it is healthy; otherwise restore what ran, and raise."""
-    cluster, connection = inventory.cluster.name, seat(inventory, fleet)
-    create_objects(connection, cluster, proposal.objects, say)
+    connection = cluster.manager()
+    create_objects(connection, cluster.name, proposal.objects, say)
     if proposal.migrates:
-        migrate(inventory, fleet, proposal.release, say)
+        migrate(cluster, proposal.release, say)
     since = _swarm_time(connection)
     _deploy(connection, proposal.release.stacks, say)
     try:
-        _wait(inventory, fleet, proposal.release, since, say)
+        _wait(cluster, proposal.release, since, say)
     except OperatorError as failure:
-        raise OperatorError(f"{failure}\n{_restore(inventory, fleet, proposal, say)}") from None
-    connection = seat(inventory, fleet)  # the first may have been lost meanwhile
-    history.write(connection, cluster, proposal.release)
-    collect_garbage(connection, cluster, say)
+        raise OperatorError(f"{failure}\n{_restore(cluster, proposal, say)}") from None
+    connection = cluster.manager()  # the first may have been lost meanwhile
+    history.write(connection, cluster.name, proposal.release)
+    collect_garbage(connection, cluster.name, say)
 
 
 def create_objects(
@@ -162,7 +100,7 @@ def create_objects(
 
 def collect_garbage(connection: Connection, cluster: str, say: Say) -> None:
     """Remove secrets and configs that neither a service nor one of the last releases uses."""
-    releases, services = history.read(connection, cluster), live.read(connection)
+    releases, services = history.read(connection, cluster), snapshot(connection).services
     for kind in ("secret", "config"):
         listed = connection.run(f"docker {kind} ls --format '{{{{.Name}}}}'", sudo=True).stdout
         for name in history.garbage(cluster, listed.split(), releases, services):
@@ -171,16 +109,16 @@ def collect_garbage(connection: Connection, cluster: str, say: Say) -> None:
 
 
 def _proposal(
-    inventory: Inventory,
+    cluster: Cluster,
     connection: Connection,
     stacks: dict[str, Document],
     image: str,
     objects: tuple[Object, ...],
     note: str,
 ) -> Proposal:
-    releases = history.read(connection, inventory.cluster.name)
-    services = live.read(connection)
-    stacks = _scaled(inventory, stacks, services)
+    releases = history.read(connection, cluster.name)
+    services = snapshot(connection).services
+    stacks = _scaled(cluster, stacks, services)
     ours = [s for s in services if s.stack in stacks]
     old = differences.of_swarm([{"Spec": s.spec} for s in ours])
     new = {
@@ -209,9 +147,9 @@ def _proposal(
 
 
 def _scaled(
-    inventory: Inventory, stacks: dict[str, Document], services: tuple[live.Service, ...]
+    cluster: Cluster, stacks: dict[str, Document], services: tuple[Service, ...]
 ) -> dict[str, Document]:
-    low, high = inventory.cluster.replicas
+    low, high = cluster.spec.replicas
     counts = {s.name: min(max(s.replicas, low), high) for s in services if s.replicas is not None}
     return {name: keep_scale(name, document, counts) for name, document in stacks.items()}
 
@@ -231,16 +169,14 @@ def _deploy(connection: Connection, stacks: Mapping[str, Document], say: Say) ->
                 say(f"  {name}: docker says: {line}")
 
 
-def _wait(
-    inventory: Inventory, fleet: Fleet, release: history.Release, since: str, say: Say
-) -> None:
+def _wait(cluster: Cluster, release: history.Release, since: str, say: Say) -> None:
     """Wait until all services of the release are healthy; raise with the reason if they are not."""
     deadline = time.monotonic() + PATIENCE
     said: dict[str, str] = {}
     calm = 0
     while True:
-        connection = seat(inventory, fleet)  # a manager may be lost meanwhile
-        services = [s for s in live.read(connection) if s.stack in release.stacks]
+        connection = cluster.manager()  # a manager may be lost meanwhile
+        services = [s for s in snapshot(connection).services if s.stack in release.stacks]
         verdicts = [gate.judge(service, since) for service in services]
         for verdict in verdicts:
             if said.get(verdict.service) != verdict.words:
@@ -253,7 +189,7 @@ def _wait(
             lines = [f"{v.service} {v.words}" for v in bad]
             lines += [f"It did not get healthy within {PATIENCE:g} seconds."] if not failed else []
             names = {v.service for v in bad}
-            lines += last_words(inventory, fleet, [s for s in services if s.name in names], since)
+            lines += last_words(cluster, [s for s in services if s.name in names], since)
             raise OperatorError("\n".join(lines))
         # Healthy twice in a row: a task that dies at once must not be taken for a running one.
         calm = calm + 1 if verdicts and gate.settled(verdicts) else 0
@@ -262,7 +198,7 @@ def _wait(
         time.sleep(POLL)
 
 
-def _restore(inventory: Inventory, fleet: Fleet, proposal: Proposal, say: Say) -> str:
+def _restore(cluster: Cluster, proposal: Proposal, say: Say) -> str:
     """Bring back the last good release after a failure; say what runs now."""
     before = proposal.before
     if before is None:
@@ -270,12 +206,12 @@ def _restore(inventory: Inventory, fleet: Fleet, proposal: Proposal, say: Say) -
             "There is no earlier release to go back to; the services are left for you to look at."
         )
     say(f"Going back to release {before.number} …")
-    connection = seat(inventory, fleet)
+    connection = cluster.manager()
     since = _swarm_time(connection)
-    stacks = _scaled(inventory, before.stacks, live.read(connection))
+    stacks = _scaled(cluster, before.stacks, snapshot(connection).services)
     _deploy(connection, stacks, say)
     try:
-        _wait(inventory, fleet, before, since, say)
+        _wait(cluster, before, since, say)
     except OperatorError as error:
         return f"Release {before.number} could not be brought back either:\n{error}"
     return f"Release {proposal.release.number} was not kept; release {before.number} runs again."

@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from provisioning import live
-from provisioning.inventory import Inventory
+from provisioning.cluster import Cluster
 from provisioning.release import gate
-from provisioning.setup.facts import seat
-from provisioning.ssh.fleet import Fleet
+from swarm.model import Service, Task
 
 LOG_LINES = 20
 
 
-def last_words(
-    inventory: Inventory, fleet: Fleet, services: Iterable[live.Service], since: str
-) -> list[str]:
+def last_words(cluster: Cluster, services: Iterable[Service], since: str) -> list[str]:
     """Tell, for each service, how its last failed task ended, with its last log lines."""
     lines = []
     for service in services:
@@ -27,17 +23,17 @@ def last_words(
         code = f", exit code {task.exit_code}" if task.exit_code else ""
         error = task.error or "it was stopped"
         lines.append(f"Task {service.name}.{task.slot} failed: {error}{code}")
-        check = health(inventory, fleet, task)
+        check = health(cluster, task)
         if check:
             lines += ["  Its health check said:", *(f"  | {line}" for line in check)]
-        logs = tail(inventory, fleet, task.id)
+        logs = tail(cluster, task.id)
         lines += ["  Its last log lines:", *(f"  | {line}" for line in logs)]
-    return [fleet.redact(line) for line in lines]
+    return [cluster.redact(line) for line in lines]
 
 
-def tail(inventory: Inventory, fleet: Fleet, what: str) -> list[str]:
+def tail(cluster: Cluster, what: str) -> list[str]:
     """Give the last log lines of a task or service."""
-    out = seat(inventory, fleet).run(
+    out = cluster.manager().run(
         f"timeout 10 docker service logs --raw --tail {LOG_LINES} {what} 2>&1",
         sudo=True,
         check=False,
@@ -45,13 +41,13 @@ def tail(inventory: Inventory, fleet: Fleet, what: str) -> list[str]:
     return out.stdout.splitlines()[-LOG_LINES:] or ["(none)"]
 
 
-def health(inventory: Inventory, fleet: Fleet, task: live.Task) -> list[str]:
+def health(cluster: Cluster, task: Task) -> list[str]:
     """Give what the failing health check of a task's container printed last."""
     if not task.container:
         return []
     ask = f"docker inspect --format '{{{{json .State.Health}}}}' {task.container} 2>/dev/null"
-    answers = fleet.each(
-        inventory.host, lambda c: c.run(ask, sudo=True, check=False, timeout=10).stdout
+    answers = cluster.fleet.each(
+        cluster.hosts, lambda c: c.run(ask, sudo=True, check=False, timeout=10).stdout
     )
     for answer in answers.values():
         if isinstance(answer, str) and answer.strip():

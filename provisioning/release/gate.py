@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from provisioning.live import BROKEN, GONE, Service, Task
+from swarm.model import BROKEN, GONE, Service, Task
 
 ENOUGH = 3  # failed tasks for each wanted one after which a service is given up
 

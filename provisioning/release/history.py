@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from provisioning.errors import OperatorError
-from provisioning.live import Service
 from provisioning.release.stacks import Document
 from provisioning.ssh.transport import Connection
+from swarm.model import Service
 
 KEPT = 5  # releases whose secrets and configs are never collected as garbage
 LISTED = 50  # releases remembered

@@ -7,15 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from provisioning import live
+from provisioning.cluster import Cluster, snapshot
 from provisioning.errors import OperatorError
-from provisioning.inventory import Inventory
 from provisioning.release.failures import tail
 from provisioning.release.history import Release
 from provisioning.release.stacks import Document, as_mapping
-from provisioning.setup.facts import seat
-from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.transport import Connection
+from swarm.model import GONE, Task
 
 MIGRATED = "bookstore.migrate"  # the label of the service whose image knows `bookstore migrate`
 PATIENCE = 600.0  # seconds
@@ -62,48 +60,44 @@ def command(name: str, document: Document, service: Mapping[str, Any]) -> str:
     return shlex.join([*words, service["image"], "migrate"])
 
 
-def migrate(
-    inventory: Inventory, fleet: Fleet, release: Release, say: Callable[[str], None]
-) -> None:
+def migrate(cluster: Cluster, release: Release, say: Callable[[str], None]) -> None:
     """Run the migrations and wait for them; raise with the last lines of one that fails."""
     found = find(release)
     for service, document, settings in found:
         of = f" of {service}" if len(found) > 1 else ""
         say(f"  migrating the database{of}")
         started = time.monotonic()
-        _migrate(inventory, fleet, document, settings)
+        _migrate(cluster, document, settings)
         say(f"  migrated the database{of} ({time.monotonic() - started:.0f} s)")
 
 
-def _migrate(
-    inventory: Inventory, fleet: Fleet, document: Document, service: Mapping[str, Any]
-) -> None:
-    connection = seat(inventory, fleet)
-    name = f"{inventory.cluster.name}-migrate"
+def _migrate(cluster: Cluster, document: Document, service: Mapping[str, Any]) -> None:
+    connection = cluster.manager()
+    name = f"{cluster.name}-migrate"
     connection.run(f"docker service rm {name} >/dev/null 2>&1; true", sudo=True)
     connection.run(command(name, document, service), sudo=True, shown="start the migration")
     try:
         task = _finished(connection, name, time.monotonic() + PATIENCE)
         if task is None or task.state != "complete":
-            raise OperatorError(_story(inventory, fleet, name, task))
+            raise OperatorError(_story(cluster, name, task))
     finally:
         connection.run(f"docker service rm {name}", sudo=True, check=False)
 
 
-def _finished(connection: Connection, name: str, deadline: float) -> live.Task | None:
+def _finished(connection: Connection, name: str, deadline: float) -> Task | None:
     """Wait for the migration's task to end; None when time runs out before it does."""
     while time.monotonic() < deadline:
-        for service in live.read(connection):
+        for service in snapshot(connection).services:
             for task in service.tasks:
-                if service.name == name and task.state in live.GONE:
+                if service.name == name and task.state in GONE:
                     return task
         time.sleep(1)
     return None
 
 
-def _story(inventory: Inventory, fleet: Fleet, name: str, task: live.Task | None) -> str:
+def _story(cluster: Cluster, name: str, task: Task | None) -> str:
     why = f"did not end within {PATIENCE:g} seconds" if task is None else f"failed ({task.error})"
-    lines = [f"  | {fleet.redact(line)}" for line in tail(inventory, fleet, name)]
+    lines = [f"  | {cluster.redact(line)}" for line in tail(cluster, name)]
     return "\n".join(
         [f"The database migration {why}, so nothing was deployed. Its last lines:", *lines]
     )

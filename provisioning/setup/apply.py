@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.inventory import Inventory
 from provisioning.setup.facts import Facts, gather
 from provisioning.setup.plan import STAGES, Object, Operation, Plan, Run, Write, make_plan
-from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.transport import Connection
 
 ROUNDS = 3  # times a stage may need before its facts must agree
@@ -16,34 +15,30 @@ ROUNDS = 3  # times a stage may need before its facts must agree
 Say = Callable[[str], None]
 
 
-def read_plan(
-    inventory: Inventory, fleet: Fleet, objects: tuple[Object, ...]
-) -> tuple[Facts, Plan]:
+def read_plan(cluster: Cluster, objects: tuple[Object, ...]) -> tuple[Facts, Plan]:
     """Read all facts and plan from them; problems stop the command."""
-    facts = gather(inventory, fleet)
-    plan = make_plan(inventory, facts, objects)
+    facts = gather(cluster)
+    plan = make_plan(cluster.inventory, facts, objects)
     if plan.problems:
         raise OperatorError("\n".join((*plan.problems, "First put this right.")))
     return facts, plan
 
 
-def apply(
-    inventory: Inventory, fleet: Fleet, objects: tuple[Object, ...], say: Say, *, only: str = ""
-) -> int:
+def apply(cluster: Cluster, objects: tuple[Object, ...], say: Say, *, only: str = "") -> int:
     """Carry out all stages; give the number of changes made. Resumes where an earlier run ended.
 
     With `only`, what concerns other hosts than this one is left undone.
     """
     made = 0
-    _, plan = read_plan(inventory, fleet, objects)
+    _, plan = read_plan(cluster, objects)
     for stage in STAGES:
         for _ in range(ROUNDS):
             operations = _of(plan, stage, only)
             if not operations:
                 break
-            _carry_out(inventory, fleet, operations, say)
+            _carry_out(cluster, operations, say)
             made += len(operations)
-            _, plan = read_plan(inventory, fleet, objects)
+            _, plan = read_plan(cluster, objects)
         left = [f"{o.host}: {o.words}" for o in _of(plan, stage, only)]
         if left:
             raise OperatorError(
@@ -58,10 +53,10 @@ def _of(plan: Plan, stage: str, only: str) -> list[Operation]:
     return [o for o in plan.operations if o.stage == stage and only in ("", o.host)]
 
 
-def _carry_out(inventory: Inventory, fleet: Fleet, operations: list[Operation], say: Say) -> None:
+def _carry_out(cluster: Cluster, operations: list[Operation], say: Say) -> None:
     """Do the operations of one stage: side by side on different hosts, in order on each."""
     together = [o for o in operations if not o.alone]
-    hosts = [h for h in inventory.host if any((o.at or o.host) == h.name for o in together)]
+    hosts = [h for h in cluster.hosts if any((o.at or o.host) == h.name for o in together)]
 
     def work(connection: Connection) -> None:
         for operation in together:
@@ -70,8 +65,10 @@ def _carry_out(inventory: Inventory, fleet: Fleet, operations: list[Operation], 
 
     for operation in operations:
         if operation.alone:
-            _perform(fleet.to(inventory.named(operation.at or operation.host)), operation, say)
-    fleet.all(hosts, work)
+            _perform(
+                cluster.to(cluster.inventory.named(operation.at or operation.host)), operation, say
+            )
+    cluster.fleet.all(hosts, work)
 
 
 def _perform(connection: Connection, operation: Operation, say: Say) -> None:

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from provisioning.inventory import Host, Inventory
-from provisioning.setup.facts import MARKER, VXLAN, Facts, Node
+from provisioning.setup.facts import Facts
+from provisioning.setup.host import MARKER
 from provisioning.setup.preflight import mounted, notes, problems
+from provisioning.setup.swarm import VXLAN
+from swarm.model import Node
 
 STAGES = ("engine", "swarm", "members", "labels", "storage", "objects")
 HEARTBEAT = 2_000_000_000  # nanoseconds; a dead host is noticed after three of them
@@ -116,7 +119,7 @@ def node_labels(inventory: Inventory, host: Host) -> dict[str, str]:
     }
 
 
-def seat_of(inventory: Inventory, facts: Facts) -> str:
+def manager_of(inventory: Inventory, facts: Facts) -> str:
     """Name the host at which the swarm is changed: the first that manages it, or is to."""
     managing = [h for h in inventory.host if facts.hosts[h.name].membership.manager]
     return (managing or list(inventory.managers))[0].name
@@ -148,7 +151,7 @@ def _engine(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
 
 def _swarm(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
     seconds = HEARTBEAT // 1_000_000_000
-    first = inventory.named(seat_of(inventory, facts))
+    first = inventory.named(manager_of(inventory, facts))
     if facts.swarm is None:
         pool = inventory.cluster.overlay_pool
         yield Operation(
@@ -173,10 +176,10 @@ def _swarm(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
 
 
 def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
-    seat = seat_of(inventory, facts)
+    manager = manager_of(inventory, facts)
     for host in inventory.host:
         if facts.swarm is None:
-            if host.name != seat:
+            if host.name != manager:
                 yield Operation("members", host.name, f"join the swarm as {host.role}")
             continue
         for old in _ghosts(host, facts):
@@ -187,7 +190,7 @@ def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
                 f"forget the dead {old.role} {old.hostname} ({old.address}), whose place it takes",
                 (Run(f"{demote}docker node rm --force {old.id}"),),
                 alone=True,
-                at=seat,
+                at=manager,
             )
         node = facts.node_of(host.name)
         if node is None:
@@ -199,7 +202,7 @@ def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
                 (
                     Run(
                         f"docker swarm join --advertise-addr {host.swarm_address} --token {token} "
-                        f"{inventory.named(seat).swarm_address}:2377",
+                        f"{inventory.named(manager).swarm_address}:2377",
                         timeout=90,
                     ),
                 ),
@@ -209,7 +212,7 @@ def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
             verb = "promote" if host.role == "manager" else "demote"
             run = Run(f"docker node {verb} {node.id}")
             words = f"{verb} to {host.role}"
-            yield Operation("members", host.name, words, (run,), alone=True, at=seat)
+            yield Operation("members", host.name, words, (run,), alone=True, at=manager)
 
 
 def _ghosts(host: Host, facts: Facts) -> list[Node]:
@@ -225,7 +228,7 @@ def _ghosts(host: Host, facts: Facts) -> list[Node]:
 
 
 def _labels(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
-    seat = seat_of(inventory, facts)
+    manager = manager_of(inventory, facts)
     for host in inventory.host:
         wanted = node_labels(inventory, host)
         node = facts.node_of(host.name)
@@ -239,7 +242,7 @@ def _labels(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
         flags += [f"--label-rm {k}" for k in drop]
         steps = (Run(f"docker node update {' '.join(flags)} {node.id}"),) if node else ()
         words = f"label {', '.join(said)}"
-        yield Operation("labels", host.name, words, steps, at=seat)
+        yield Operation("labels", host.name, words, steps, at=manager)
 
 
 def _storage(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
@@ -281,7 +284,7 @@ def _storage(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
 def _objects(
     inventory: Inventory, facts: Facts, objects: tuple[Object, ...]
 ) -> Iterator[Operation]:
-    seat = seat_of(inventory, facts)
+    manager = manager_of(inventory, facts)
     swarm = facts.swarm
     held = {
         "network": frozenset(swarm.networks if swarm else ()),
@@ -298,4 +301,4 @@ def _objects(
         dash = "" if item.kind == "network" else " -"
         command = f"docker {item.kind} create {driver}{options} {item.name}{dash}"
         words = f"create the {item.kind} {item.name}"
-        yield Operation("objects", seat, words, (Run(command, item.content),))
+        yield Operation("objects", manager, words, (Run(command, item.content),))

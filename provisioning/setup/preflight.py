@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioning.inventory import Host, Inventory
-from provisioning.setup.facts import MARKER, Facts, HostFacts, host_named
+from provisioning.setup.facts import Facts
+from provisioning.setup.host import MARKER, HostFacts
 
 NEEDED_DISK = 2 * 2**30  # bytes free before anything is installed
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -98,7 +99,7 @@ def notes(inventory: Inventory, facts: Facts) -> Iterator[str]:
     if facts.swarm is None:
         return
     for node in facts.swarm.nodes:
-        host = host_named(inventory, node, facts)
+        host = facts.host_of(inventory, node)
         if host is None:
             yield (
                 f"The swarm's node {node.hostname} ({node.address}, {node.state}) is no host "

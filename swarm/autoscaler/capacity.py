@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from swarm.autoscaler.swarm_api import Json, Node, Task, reservations
-
-_CONSTRAINT = re.compile(r"\s*([\w./-]+)\s*(==|!=)\s*(.*?)\s*")
+from swarm.model import Json, Node, Task, reservations
 
 
 def placeable(spec: Json, service: str, nodes: Iterable[Node], tasks: Sequence[Task]) -> int | None:
@@ -36,7 +33,7 @@ def placeable(spec: Json, service: str, nodes: Iterable[Node], tasks: Sequence[T
     total = 0
     for node in nodes:
         here = mine.pop(node.id, 0)
-        if not node.usable or not allowed(node, placement.get("Constraints") or ()):
+        if not node.usable or not node.meets(placement.get("Constraints") or ()):
             total += here
             continue
         taken = used.get(node.id, [0, 0])
@@ -48,16 +45,3 @@ def placeable(spec: Json, service: str, nodes: Iterable[Node], tasks: Sequence[T
         more = min([*fits, max(0, most - here)] if most else fits)
         total += here + more
     return total
-
-
-def allowed(node: Node, constraints: Iterable[str]) -> bool:
-    """Tell whether a node meets all constraints; those on what we do not know count as met."""
-    for text in constraints:
-        match = _CONSTRAINT.fullmatch(text)
-        if match is None:
-            continue
-        key, operator, value = match.groups()
-        have = node.attributes.get(key, "" if ".labels." in key else None)
-        if have is not None and (have.lower() == value.lower()) != (operator == "=="):
-            return False
-    return True

@@ -12,15 +12,9 @@ from swarm.autoscaler.labels import Scaling
 from swarm.autoscaler.measures import Measure, Replica, Total
 from swarm.autoscaler.policy import History, decide
 from swarm.autoscaler.sensors import Pages, Place, Senses, Sensors
-from swarm.autoscaler.swarm_api import Conflict, Service, Snapshot, Swarm, SwarmError, Task
+from swarm.autoscaler.swarm_api import Conflict, Swarm, SwarmError
+from swarm.model import Service, Snapshot, Task
 
-# While one of these lasts, a change of scale would make the bad image the one to roll back to.
-ROLLING = {
-    "updating": "a rollout is under way",
-    "paused": "its rollout is paused",
-    "rollback_started": "a rollback is under way",
-    "rollback_paused": "its rollback is paused",
-}
 STARTING = ("new", "pending", "assigned", "accepted", "preparing", "ready", "starting")
 
 
@@ -150,8 +144,8 @@ class Autoscaler:
 
         if scaling.paused:
             record("paused", f"Paused by its label. {reason}")
-        elif service.update_state in ROLLING:
-            record("held", f"Held: {ROLLING[service.update_state]}. It waits for its end.")
+        elif service.rollout:
+            record("held", f"Held: {service.rollout}. It waits for its end.")
         elif target == current:
             record("stays")
         elif self._setup.dry_run:

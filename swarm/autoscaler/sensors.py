@@ -10,7 +10,8 @@ from swarm.autoscaler import metrics
 from swarm.autoscaler.labels import Objective, Scaling
 from swarm.autoscaler.measures import Failed, Measure, Total, Utilization, exact
 from swarm.autoscaler.metrics import Meter, Traffic
-from swarm.autoscaler.swarm_api import Service, Snapshot, SwarmError, Task, get, reservations
+from swarm.autoscaler.swarm_api import SwarmError, get
+from swarm.model import Service, Snapshot, Task, reservations
 
 SCRAPE_TIMEOUT = 1.5  # seconds
 

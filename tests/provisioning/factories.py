@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from provisioning.inventory import Inventory
-from provisioning.live import Service, Task
+from swarm.model import Service, Task
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOAl1Ox4JxWhyW7yqUp8V8ftkqHGbPhc4FJkEnMIN/Xf"
 HOSTS = {"manager1": "10.77.0.101", "worker1": "10.77.0.201", "worker2": "10.77.0.202"}
@@ -44,7 +44,7 @@ def task(**changes: Any) -> Task:
     """Give a task that runs, made at 10 o'clock from the present specification."""
     values: dict[str, Any] = {
         "id": "t1",
-        "service": "app_web",
+        "service": "s1",
         "node": "n1",
         "slot": 1,
         "state": "running",
@@ -67,4 +67,4 @@ def service(*tasks: Task, desired: int = 2, update: str = "", message: str = "")
         "Mode": {"Replicated": {"Replicas": desired}},
         "TaskTemplate": {"ContainerSpec": {"Image": "web:1"}},
     }
-    return Service("s1", "app_web", spec, desired, update, message, tasks)
+    return Service("s1", "app_web", 1, spec, update, message, desired, tasks)

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from swarm.autoscaler.journal import Journal
-from swarm.autoscaler.loop import ROLLING, Autoscaler, Setup
+from swarm.autoscaler.loop import Autoscaler, Setup
 from swarm.autoscaler.sensors import Place
 from swarm.autoscaler.swarm_api import Swarm
+from swarm.model import ROLLOUT
 from tests.swarm.engine import NETWORK, Edge, Engine, serving
 
 
@@ -117,7 +118,7 @@ def test_everything_else_in_the_specification_stays_as_it_was(world: World) -> N
     assert after == before
 
 
-@pytest.mark.parametrize("state", ROLLING)
+@pytest.mark.parametrize("state", ROLLOUT)
 def test_holds_while_a_rollout_is_not_through(world: World, state: str) -> None:
     world.engine.service("app_web")["UpdateStatus"] = {"State": state}
     world.busy(40, rounds=5)

@@ -14,8 +14,8 @@ from botocore.stub import Stubber
 from provisioning.cloud import host_keys
 from provisioning.cloud.aws import Aws
 from provisioning.cloud.workers import Ec2Workers, token_name
+from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.growth import loop
 from provisioning.growth.loop import Scaler
 from provisioning.growth.policy import Rules
 from provisioning.growth.provider import Group, Machine
@@ -97,14 +97,15 @@ class Manager:
 @pytest.fixture
 def manager(monkeypatch: pytest.MonkeyPatch) -> Manager:
     manager = Manager()
-    monkeypatch.setattr(loop, "seat", lambda inventory, fleet: manager)
+    monkeypatch.setattr(Cluster, "manager", lambda self: manager)
     return manager
 
 
 @pytest.fixture
 def scaler(workers: Ec2Workers) -> Iterator[Scaler]:
     with Fleet([], Redactor()) as fleet:
-        yield Scaler(inventory(), fleet, workers, Rules(1, 4), lambda text: None, lambda: 0.0)
+        cluster = Cluster(inventory(), fleet)
+        yield Scaler(cluster, workers, Rules(1, 4), lambda text: None, lambda: 0.0)
 
 
 def test_the_token_is_there_only_while_a_worker_is_awaited(

@@ -10,9 +10,8 @@ from provisioning.doctor.checks import Examination, Finding, examine
 from provisioning.doctor.probes import Wire
 from provisioning.release.certificate import Certificate
 from provisioning.setup.facts import Facts
-
-from .factories import HOSTS, inventory, service, task
-from .test_plan import joined
+from tests.provisioning.factories import HOSTS, inventory, service, task
+from tests.provisioning.setup.test_plan import joined
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD = Certificate(("shop.test",), "CA", NOW + timedelta(days=80))

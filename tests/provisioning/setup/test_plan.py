@@ -10,19 +10,11 @@ from typing import Any
 import pytest
 
 from provisioning.inventory import Inventory
-from provisioning.setup.facts import (
-    Facts,
-    HostFacts,
-    Listener,
-    Membership,
-    Mount,
-    SwarmFacts,
-    parse_host,
-    parse_swarm,
-)
+from provisioning.setup.facts import Facts
+from provisioning.setup.host import HostFacts, Listener, Membership, Mount, parse_host
 from provisioning.setup.plan import NFS_OPTIONS, STAGES, Object, Run, make_plan
-
-from .factories import HOSTS, inventory
+from provisioning.setup.swarm import SwarmFacts, parse_swarm
+from tests.provisioning.factories import HOSTS, inventory
 
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "joined.json").read_text())
 NETWORK = Object("network", "bookstore_public")

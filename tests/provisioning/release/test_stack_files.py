@@ -11,10 +11,9 @@ import yaml
 
 from provisioning.inventory import Inventory, NodeGroup
 from provisioning.release.stacks import as_mapping, render, variables
+from tests.provisioning.factories import inventory
 
-from .factories import inventory
-
-SWARM = Path(__file__).parents[2] / "swarm"
+SWARM = Path(__file__).parents[3] / "swarm"
 SECRETS = {"database_url": b"mysql://x", "secret_key": b"k"}
 
 

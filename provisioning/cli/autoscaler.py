@@ -5,27 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from provisioning.cli.commands import Add, Command
+from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.inventory import Inventory
-from provisioning.setup.facts import seat
-from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.transport import Connection
 from swarm.autoscaler import labels
-from swarm.autoscaler.loop import ROLLING
+from swarm.model import ROLLOUT
 
 SERVICE = "autoscaler_autoscaler"  # stack and service in swarm/autoscaler.yml
 PAUSE = f"{labels.PREFIX}pause"
 TAIL = 2000  # lines of the log to look through
 SILENCE = 90  # seconds without a word after which something is wrong
-
-Command = Callable[[Inventory, Fleet, argparse.Namespace], int | None]
-WithHosts = Callable[[Command, argparse.Namespace], int]
 
 
 @dataclass(frozen=True)
@@ -46,19 +41,8 @@ class Scaled:
 Entry = dict[str, Any]
 
 
-def add_commands(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], with_hosts: WithHosts
-) -> None:
-    """Add status, explain, pause and resume; `with_hosts` runs a command with the inventory."""
-
-    def add(name: str, run: Command, help_: str) -> argparse.ArgumentParser:
-        command = subparsers.add_parser(name, help=help_, description=help_)
-        command.add_argument(
-            "-i", "--inventory", type=Path, help="inventory to use (default: ./cluster.toml)"
-        )
-        command.set_defaults(handler=lambda args: with_hosts(run, args))
-        return command
-
+def add_commands(add: Add) -> None:
+    """Add status, explain, pause and resume."""
     add("status", _status, "say what each service is scaled to, and why")
     explain = add("explain", _explain, "show the last decisions about a service")
     explain.add_argument("service", metavar="SERVICE", help="such as app_web")
@@ -71,23 +55,23 @@ def add_commands(
         command.add_argument("service", metavar="SERVICE", help="such as app_web")
 
 
-def _status(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> int:
-    connection = seat(inventory, fleet)
+def _status(cluster: Cluster, args: argparse.Namespace) -> int:
+    connection = cluster.manager()
     text, healthy = show_status(services(connection), journal(connection), datetime.now(UTC))
     print(text)
     return 0 if healthy else 1
 
 
-def _explain(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-    connection = seat(inventory, fleet)
+def _explain(cluster: Cluster, args: argparse.Namespace) -> None:
+    connection = cluster.manager()
     service = named(services(connection), args.service)
     entries = [e for e in journal(connection) if e.get("service") == service.name]
     print(show_entries(service, entries[-args.count :]))
 
 
 def _hold(change: str) -> Command:
-    def run(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> None:
-        print(hold(seat(inventory, fleet), args.service, pause=change == "pause"))
+    def run(cluster: Cluster, args: argparse.Namespace) -> None:
+        print(hold(cluster.manager(), args.service, pause=change == "pause"))
 
     return run
 
@@ -104,7 +88,7 @@ def services(connection: Connection) -> list[Scaled]:
         if any(key.startswith(labels.PREFIX) for key in own):
             count = (spec.get("Mode", {}).get("Replicated") or {}).get("Replicas")
             state = (item.get("UpdateStatus") or {}).get("State", "")
-            found.append(Scaled(spec["Name"], count, own, ROLLING.get(state, "")))
+            found.append(Scaled(spec["Name"], count, own, ROLLOUT.get(state, "")))
     return sorted(found, key=lambda service: service.name)
 
 

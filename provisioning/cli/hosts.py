@@ -7,11 +7,12 @@ import signal
 import time
 from datetime import UTC, datetime
 
+from provisioning.cluster import Cluster
+from provisioning.errors import OperatorError
 from provisioning.growth.loop import Scaler
 from provisioning.growth.policy import Rules
-from provisioning.growth.provider import provider_of
+from provisioning.growth.provider import Provider
 from provisioning.inventory import Inventory
-from provisioning.ssh.fleet import Fleet
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -31,11 +32,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
         )
 
 
-def scale_hosts(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) -> int:
+def scale_hosts(cluster: Cluster, args: argparse.Namespace) -> int:
     """Run round after round until stopped, or one."""
-    provider = provider_of(inventory)
-    assert inventory.node_group is not None  # provider_of has seen to it
-    fewest, most = inventory.node_group.size
+    provider = provider_of(cluster.inventory)
+    assert cluster.inventory.node_group is not None  # provider_of has seen to it
+    fewest, most = cluster.inventory.node_group.size
     rules = Rules(
         fewest,
         most,
@@ -46,18 +47,37 @@ def scale_hosts(inventory: Inventory, fleet: Fleet, args: argparse.Namespace) ->
     )
 
     def say(text: str) -> None:
-        print(f"{datetime.now(UTC):%H:%M:%S}  {fleet.redact(text)}", flush=True)
+        print(f"{datetime.now(UTC):%H:%M:%S}  {cluster.redact(text)}", flush=True)
 
-    say(f"{fewest} to {most} workers, made by {inventory.node_group.provider}.")
+    say(f"{fewest} to {most} workers, made by {cluster.inventory.node_group.provider}.")
     for stop in (signal.SIGINT, signal.SIGTERM):  # a service manager's stop is like Ctrl-C
         signal.signal(stop, signal.default_int_handler)
-    scaler = Scaler(inventory, fleet, provider, rules, say, time.monotonic, args.dry_run)
+    scaler = Scaler(cluster, provider, rules, say, time.monotonic, args.dry_run)
     while True:
         changed = scaler.round()
         if args.once:
             return int(scaler.failed)
         if not changed:
             time.sleep(args.interval)
+
+
+def provider_of(inventory: Inventory) -> Provider:
+    """Choose the provider that the inventory names."""
+    group = inventory.node_group
+    if group is None:
+        raise OperatorError(
+            f"The inventory {inventory.path} has no [node_group], so nobody is known who could "
+            "make hosts. docs/operators-guide.md says what to write there."
+        )
+    # Each is imported where it is used: one needs boto3, the other root on this machine.
+    if group.provider == "rehearsal":
+        from provisioning.rehearsal.workers import RehearsalWorkers
+
+        return RehearsalWorkers()
+    from provisioning.cloud.aws import Aws
+    from provisioning.cloud.workers import Ec2Workers
+
+    return Ec2Workers(Aws(group.region), group.name, inventory.cluster.name)
 
 
 def _seconds(text: str) -> float:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from provisioning.cli.hosts import provider_of
 from provisioning.cli.main import main
 from provisioning.errors import OperatorError
-from provisioning.growth.provider import provider_of
 from provisioning.inventory import load
 
 EXAMPLE = Path(__file__).parents[3] / "provisioning" / "examples" / "ec2.toml"

@@ -15,8 +15,7 @@ from provisioning.errors import OperatorError
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
 from provisioning.ssh.transport import CommandFailed, HostError
-
-from .conftest import Sshd, make_key
+from tests.provisioning.conftest import Sshd, make_key
 
 
 def test_gives_status_and_both_streams(sshd: Sshd, fleet: Fleet) -> None:

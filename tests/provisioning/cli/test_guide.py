@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.cli.main import _parser
-from provisioning.inventory import Cluster, Host, NodeGroup, Ssh
+from provisioning.cli.main import parser
+from provisioning.inventory import ClusterTable, Host, NodeGroup, Ssh
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "operators-guide.md").read_text()
+GUIDE = (Path(__file__).parents[3] / "docs" / "operators-guide.md").read_text()
 
 
 def commands() -> list[str]:
-    actions = [a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    actions = [a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)]
     return list(actions[0].choices)
 
 
@@ -25,7 +25,7 @@ def test_every_command_is_in_the_guide(command: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    sorted({k for table in (Cluster, Host, NodeGroup, Ssh) for k in table.model_fields}),
+    sorted({k for table in (ClusterTable, Host, NodeGroup, Ssh) for k in table.model_fields}),
 )
 def test_every_key_is_in_the_guide(key: str) -> None:
     assert f"`{key}`" in GUIDE

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from provisioning.cli import autoscaler as cli
 from provisioning.errors import OperatorError
 from provisioning.ssh.transport import Connection, Result
-from swarm.autoscaler import cli
 from tests.swarm.engine import Engine
 
 NOW = datetime(2026, 11, 24, 6, 0, 30, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from provisioning.errors import OperatorError
 from provisioning.inventory import check_files, load
 
-EXAMPLE = Path(__file__).parents[2] / "provisioning" / "examples" / "ec2.toml"
+EXAMPLE = Path(__file__).parents[3] / "provisioning" / "examples" / "ec2.toml"
 
 
 def write(folder: Path, *changes: tuple[str, str]) -> Path:

@@ -1,0 +1,61 @@
+"""Scale services by hand and wait until their tasks are where they should be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from provisioning.cluster import Cluster
+from provisioning.errors import OperatorError
+from provisioning.release.stacks import SCALE
+from swarm.model import GONE, Node, Service
+
+PATIENCE = 180.0  # seconds for tasks to move
+POLL = 1.0
+
+
+def scales(service: Service) -> bool:
+    """Tell whether a service may be scaled while it runs."""
+    return service.labels.get(SCALE) == "live"
+
+
+def refuse_rollout(services: Iterable[Service]) -> None:
+    """Refuse while a service is being updated: scaling then would spoil its way back."""
+    for service in services:
+        if service.rollout:
+            raise OperatorError(
+                f"{service.name} is being updated ({service.update}). Wait for it, or deploy anew."
+            )
+
+
+def scale(cluster: Cluster, name: str, count: int) -> None:
+    """Set a service's replicas."""
+    cluster.manager().run(f"docker service scale --detach {name}={count}", sudo=True)
+
+
+def until_full(cluster: Cluster, names: set[str]) -> None:
+    """Wait until all replicas of these services run."""
+    _until(
+        lambda: all(
+            len(s.running) == s.desired == s.replicas for s in cluster.services() if s.name in names
+        ),
+        f"{', '.join(sorted(names))} did not get all replicas running",
+    )
+
+
+def until_empty(cluster: Cluster, node: Node) -> None:
+    """Wait until a node runs no task."""
+    _until(
+        lambda: (
+            not any(t.node == node.id and t.state not in GONE for t in cluster.snapshot().tasks)
+        ),
+        f"{node.hostname} still runs tasks",
+    )
+
+
+def _until(true: Callable[[], bool], problem: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > deadline:
+            raise OperatorError(f"After {PATIENCE:g} s {problem}. See ./run ops status")
+        time.sleep(POLL)

@@ -1,0 +1,59 @@
+"""`./run ops plan` and `apply`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+from provisioning import lock
+from provisioning.cli.commands import Add
+from provisioning.cli.prompts import confirm, sayer
+from provisioning.cli.show import show_plan
+from provisioning.cluster import Cluster
+from provisioning.release.rendering import objects_of, read_secrets
+from provisioning.setup.apply import apply, read_plan
+from provisioning.setup.plan import Plan
+
+
+def add_commands(add: Add, add_change: Add) -> None:
+    """Add plan and apply."""
+    plan = add("plan", _plan, "say what apply would change, host by host; changes nothing")
+    plan.add_argument("--json", action="store_true", help="print the plan as JSON")
+    add_change("apply", _apply, "make the hosts what the inventory says")
+
+
+def _plan(cluster: Cluster, args: argparse.Namespace) -> None:
+    _, plan = read_plan(cluster, objects_of(cluster.inventory, read_secrets(cluster)))
+    _show(cluster, plan, args)
+    if plan.operations and not args.json:
+        print("\nNothing was changed. To make these changes: ./run ops apply")
+
+
+def _apply(cluster: Cluster, args: argparse.Namespace) -> None:
+    if args.dry_run:
+        return _plan(cluster, args)
+    objects = objects_of(cluster.inventory, read_secrets(cluster))
+    with lock.exclusive(cluster, "apply"):
+        _, plan = read_plan(cluster, objects)
+        if not args.json:
+            _show(cluster, plan, args)
+        made, started = 0, time.monotonic()
+        if plan.operations:
+            confirm(args, "Make these changes?")
+            with lock.recorded(cluster, "apply"):
+                made = apply(cluster, objects, sayer(cluster, args))
+    if args.json:
+        print(json.dumps({"changes": made}))
+    elif made:
+        changes = f"{made} change{'' if made == 1 else 's'}"
+        print(f"\nDone: {changes} in {time.monotonic() - started:.0f} s.")
+    return None
+
+
+def _show(cluster: Cluster, plan: Plan, args: argparse.Namespace) -> None:
+    if args.json:
+        rows = [{"host": o.host, "stage": o.stage, "change": o.words} for o in plan.operations]
+        print(cluster.redact(json.dumps({"changes": rows, "notes": plan.notes}, indent=2)))
+    else:
+        print(cluster.redact(show_plan(cluster.inventory, plan)))

@@ -1,0 +1,150 @@
+"""Read the inventory file, and put every mistake in it in the operator's words."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from provisioning.errors import OperatorError
+from provisioning.inventory.tables import Inventory, Ssh
+from provisioning.inventory.values import nearest
+
+EXAMPLES = {
+    "host_key": "ssh-keyscan -t ed25519 ADDRESS, compared with the key in the host's console log",
+    "domain": 'domain = "books.example.com"',
+    "image": 'image = "registry.example.com/bookstore:1.0"',
+    "storage": 'storage = "nfs4:fs-0123.efs.eu-west-1.amazonaws.com:/" or "path:/srv/bookstore"',
+    "key_file": 'key_file = "~/.ssh/id_ed25519" for every host under [ssh], or per host',
+    "database_url_file": 'database_url_file = "secrets/database_url", one mysql://… line in it',
+}
+
+
+def load(path: Path) -> Inventory:
+    """Read and check an inventory; name every mistake at once, in sentences."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise OperatorError(
+            f"There is no inventory {path}. Copy provisioning/examples/ec2.toml there and fill "
+            "it in, or name yours with --inventory."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise OperatorError(f"The inventory {path} cannot be read: {error}.") from None
+    ssh = data.get("ssh")
+    if isinstance(ssh, dict):
+        # Defaults of [ssh] fill the gaps of each host; an unknown key in [ssh] is found below.
+        shared = {k: v for k, v in ssh.items() if k in Ssh.model_fields}
+        _fill(data, "host", {**Ssh().model_dump(exclude_none=True), **shared})
+        _fill(data, "jump", {k: v for k, v in shared.items() if k != "jump"} | {"port": 22})
+    else:
+        for key in ("host", "jump"):
+            _fill(data, key, {"user": "admin", "port": 22})
+    try:
+        inventory = Inventory.model_validate(data)
+    except ValidationError as error:
+        lines = [line for e in error.errors() for line in _sentences(dict(e), data)]
+        raise OperatorError(
+            f"The inventory {path} has mistakes:\n  " + "\n  ".join(lines)
+        ) from None
+    inventory = _absolute(inventory, path.resolve().parent)
+    return inventory.read_from(path)
+
+
+def check_files(inventory: Inventory) -> None:
+    """Refuse an inventory whose secret and key files are missing, empty or readable by others."""
+    problems = []
+    for name, path in inventory.secret_files().items():
+        if not path.is_file():
+            problems.append(f"The secret {name} is to come from {path}, but no such file exists.")
+        elif not path.read_text(encoding="utf-8").strip():
+            problems.append(f"The secret {name} is to come from {path}, but that file is empty.")
+        elif path.stat().st_mode & 0o007:
+            problems.append(f"Everybody may read the secret file {path}: run chmod 600 {path}.")
+    problems += [
+        f"{endpoint.name}: the SSH key {endpoint.key_file} does not exist."
+        for endpoint in (*inventory.host, *inventory.jump)
+        if not endpoint.key_file.is_file()
+    ]
+    authority = inventory.cluster.acme_ca_file
+    if authority and not authority.is_file():
+        problems.append(f"The ACME server's CA file {authority} does not exist.")
+    if problems:
+        raise OperatorError("\n".join(problems))
+
+
+def _fill(data: dict[str, Any], key: str, defaults: dict[str, Any]) -> None:
+    rows = data.get(key)
+    if isinstance(rows, list):
+        data[key] = [{**defaults, **row} if isinstance(row, dict) else row for row in rows]
+
+
+def _absolute(inventory: Inventory, folder: Path) -> Inventory:
+    def fix(path: Path) -> Path:
+        return folder / path.expanduser()
+
+    cluster = inventory.cluster
+    return inventory.model_copy(
+        update={
+            "cluster": cluster.model_copy(
+                update={
+                    "database_url_file": fix(cluster.database_url_file),
+                    "acme_ca_file": cluster.acme_ca_file and fix(cluster.acme_ca_file),
+                }
+            ),
+            "secrets": {name: fix(path) for name, path in inventory.secrets.items()},
+            **{
+                key: tuple(e.model_copy(update={"key_file": fix(e.key_file)}) for e in endpoints)
+                for key, endpoints in (("host", inventory.host), ("jump", inventory.jump))
+            },
+        }
+    )
+
+
+def _keys_at(location: tuple[str | int, ...]) -> list[str]:
+    """List the keys that the table at this place may hold."""
+    model: Any = Inventory
+    for part in location:
+        if isinstance(part, str):
+            annotation = model.model_fields[part].annotation
+            model = next(iter(get_args(annotation)), annotation)
+    return list(model.model_fields)
+
+
+def _place(location: tuple[str | int, ...], data: dict[str, Any]) -> str:
+    if not location:
+        return "The file"
+    table = str(location[0])
+    if len(location) > 1 and isinstance(location[1], int):
+        row = data[table][location[1]]
+        name = row.get("name") if isinstance(row, dict) else None
+        return f"[[{table}]] {name or f'number {location[1] + 1}'}"
+    return f"[{table}]"
+
+
+def _sentences(error: dict[str, Any], data: dict[str, Any]) -> list[str]:
+    """Put one of pydantic's findings in the operator's words."""
+    location: tuple[str | int, ...] = error["loc"]
+    key = str(location[-1]) if location else ""
+    place = _place(location[:-1], data)
+    match error["type"]:
+        case "value_error" if not location:
+            return str(error["ctx"]["error"]).split("\n")
+        case "value_error":
+            return [f"{place}: {key}: {error['ctx']['error']}."]
+        case "extra_forbidden":
+            return [f'{place} knows no "{key}".{nearest(key, _keys_at(location[:-1]))}']
+        case "missing" if len(location) == 1:
+            return [f"The file has no [{key}]." if key == "cluster" else f"There is no [[{key}]]."]
+        case "missing":
+            hint = f" ({EXAMPLES[key]})" if key in EXAMPLES else ""
+            return [f"{place} lacks {key}{hint}."]
+        case "too_short":
+            return [f"There is no [[{key}]]: list at least one."]
+        case "literal_error":
+            return [f"{place}: {key} must be {error['ctx']['expected']}, not {error['input']!r}."]
+        case _:
+            value = error["input"]
+            return [f"{_place(location[:2], data)}: {key}: {error['msg']}, not {value!r}."]

@@ -1,0 +1,111 @@
+"""Check single values of the inventory; each mistake is a sentence that shows what is right."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import ipaddress
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+
+def name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+        raise ValueError(f'"{value}" is no name: use a-z, 0-9 and inner hyphens, 63 at most')
+    return value
+
+
+def domain(value: str) -> str:
+    if not re.fullmatch(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", value):
+        raise ValueError(f'"{value}" is no domain name: write it as books.example.com, no https://')
+    return value
+
+
+def email(value: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", value):
+        raise ValueError(f'"{value}" is no e-mail address')
+    return value
+
+
+def https(value: str) -> str:
+    if not value.startswith("https://"):
+        raise ValueError(f'"{value}" must start with https://')
+    return value
+
+
+def host_key(value: str) -> str:
+    """Accept one line as ssh-keyscan prints it, without the address and the comment."""
+    kind, _, rest = value.strip().partition(" ")
+    blob = rest.split(" ")[0]
+    try:
+        raw = base64.b64decode(blob, validate=True)
+    except binascii.Error:
+        raw = b""
+    if kind != "ssh-ed25519" or not raw.startswith(b"\0\0\0\x0bssh-ed25519") or len(raw) != 51:
+        raise ValueError('pin an ed25519 key: host_key = "ssh-ed25519 AAAA…"')
+    return f"{kind} {blob}"
+
+
+def storage(value: str) -> str:
+    if not re.fullmatch(r"nfs4:[A-Za-z0-9.:\-\[\]]+:/[^\s,]*|path:/[^\s,:]+", value):
+        raise ValueError(
+            f'"{value}" is neither "nfs4:HOST:/PATH" (EFS and other NFS) nor "path:/DIR" '
+            "(a folder all hosts already share)"
+        )
+    return value
+
+
+def replicas(value: tuple[int, int]) -> tuple[int, int]:
+    low, high = value
+    if not 1 <= low <= high <= 1000:
+        raise ValueError(f"[{low}, {high}] must be [least, most] with 1 <= least <= most <= 1000")
+    return value
+
+
+def size(value: tuple[int, int]) -> tuple[int, int]:
+    low, high = value
+    if not 0 <= low <= high <= 100 or high == 0:
+        raise ValueError(f"[{low}, {high}] must be [fewest, most], from 0 to 100, most at least 1")
+    return value
+
+
+def image(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][\w.\-:/]*(@sha256:[0-9a-f]{64})?", value):
+        raise ValueError(f'"{value}" is no image name: write it as registry.example.com/name:tag')
+    return value
+
+
+def network(value: str) -> str:
+    try:
+        network = ipaddress.IPv4Network(value)
+    except ValueError:
+        raise ValueError(f'"{value}" is no network: write it as 10.200.0.0/16') from None
+    if network.prefixlen > 20:
+        raise ValueError(f'"{value}" has no room for sixteen networks of 256: use /20 or wider')
+    return value
+
+
+def is_address(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def within(address: str, network: str) -> bool:
+    return is_address(address) and (
+        ipaddress.IPv4Address(address) in ipaddress.IPv4Network(network)
+    )
+
+
+def nearest(word: str, words: list[str]) -> str:
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return f' Did you mean "{close[0]}"?' if close else ""
+
+
+Name = Annotated[str, AfterValidator(name)]
+Port = Annotated[int, Field(ge=1, le=65535)]
