@@ -13,15 +13,21 @@ from bookstore import accounts, catalogue, internal, orders
 from bookstore.accounts.service import Accounts
 from bookstore.catalogue.service import Catalogue
 from bookstore.clock import Clock, now
-from bookstore.contracts import CatalogueLink
+from bookstore.contracts import CatalogueLink, ContactLink
 from bookstore.data.database import Database
 from bookstore.links import (
     DirectCatalogue,
+    DirectContacts,
     DirectSessions,
     HttpCatalogue,
+    HttpContacts,
     HttpSessions,
     Sibling,
 )
+from bookstore.mail import mailbox
+from bookstore.mail.outbox import Outbox
+from bookstore.mail.sweep import SWEEP_SECONDS as MAIL_SECONDS
+from bookstore.mail.sweep import Box, Sweep
 from bookstore.orders.service import Orders
 from bookstore.settings import CONTEXTS, Settings
 from bookstore.web import errors, headers, health, idempotency, templating
@@ -68,12 +74,21 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
         if name not in settings.contexts and (origin := getattr(settings, f"{name}_origin"))
     }
     chores: list[Chore] = []
+    outboxes = {
+        name: Outbox(name, clock, is_open=settings.smtp_url is not None)
+        for name in ("accounts", "orders")
+        if name in settings.contexts
+    }
+    contacts: ContactLink
     if "accounts" in settings.contexts:
-        the_accounts = Accounts(databases["accounts"], clock)
+        the_accounts = Accounts(databases["accounts"], clock, outboxes["accounts"])
+        contacts = DirectContacts(the_accounts)
         chores += _mount(app, "accounts", the_accounts, accounts.blueprint)
         app.extensions["bookstore.sessions"] = DirectSessions(the_accounts)
     else:
+        contacts = HttpContacts(siblings["accounts"])
         app.extensions["bookstore.sessions"] = HttpSessions(siblings["accounts"])
+    app.extensions["bookstore.contacts"] = contacts
     if "catalogue" in settings.contexts:
         the_catalogue = Catalogue(databases["catalogue"], settings, clock)
         the_catalogue.changes.tell = versions.changed
@@ -88,6 +103,13 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
         webhook_key = derived_key(secret, "payment webhooks")
         the_orders = Orders(databases["orders"], settings, clock, link, webhook_key=webhook_key)
         chores += _mount(app, "orders", the_orders, orders.blueprint)
+    mail_key = app.extensions["bookstore.mail_key"] = derived_key(secret, "links of mails")
+    if settings.smtp_url is not None and outboxes:
+        boxes = [Box(outbox, databases[name]) for name, outbox in outboxes.items()]
+        sweep = Sweep(boxes, contacts, settings, clock, key=mail_key)
+        app.extensions["bookstore.mail"] = sweep
+        chores += [(MAIL_SECONDS, sweep.run), (600, sweep.forget_old)]
+    mailbox.install(app, settings)
     if settings.contexts != CONTEXTS:
         app.extensions["bookstore.signer"] = signer
         app.register_blueprint(internal.blueprint)

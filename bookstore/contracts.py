@@ -13,6 +13,19 @@ class Person(NamedTuple):
     email: str
 
 
+class Contact(NamedTuple):
+    """Where mail reaches a person, and what they want of it. A `muted` topic is not sent; an
+    address that is not `deliverable` came back."""
+
+    id: int
+    name: str
+    email: str
+    language: str
+    confirmed: bool
+    deliverable: bool
+    muted: tuple[str, ...]
+
+
 class Quote(NamedTuple):
     """A book as it can be bought right now. `price` is in minor units of `currency`; `stock` is
     what is left to sell; a withdrawn book is not `listed`."""
@@ -59,6 +72,18 @@ class SessionLink(Protocol):
 
     async def person_of(self, token: str, *, fresh: bool) -> Person | None:
         """Return who holds the session; `fresh` forbids an answer from a cache."""
+        ...
+
+
+class ContactLink(Protocol):
+    """What accounts tells those who write to people."""
+
+    async def contacts(self, person_ids: Sequence[int]) -> dict[int, Contact]:
+        """Return how to reach those of the people who exist."""
+        ...
+
+    async def undeliverable(self, person_id: int, email: str) -> None:
+        """Note that an address takes no mail, if it still is the person's."""
         ...
 
 

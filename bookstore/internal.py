@@ -38,6 +38,22 @@ async def person_of() -> Response:
     return _answer(person)
 
 
+@blueprint.post("/accounts/contacts")
+async def contacts() -> Response:
+    call = await _call()
+    found = await accounts_api.contacts(_service("accounts"), list(map(int, call["person_ids"])))
+    return _answer(list(found.values()))
+
+
+@blueprint.post("/accounts/undeliverable")
+async def undeliverable() -> Response:
+    call = await _call()
+    await accounts_api.undeliverable(
+        _service("accounts"), int(call["person_id"]), str(call["email"])
+    )
+    return _answer(None)
+
+
 @blueprint.post("/catalogue/quotes")
 async def quotes() -> Response:
     call = await _call()

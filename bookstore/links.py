@@ -23,7 +23,14 @@ from bookstore.accounts import api as accounts_api
 from bookstore.accounts.service import Accounts
 from bookstore.catalogue import api as catalogue_api
 from bookstore.catalogue.service import Catalogue
-from bookstore.contracts import HoldLine, HoldRefused, Person, Quote, SiblingUnavailable
+from bookstore.contracts import (
+    Contact,
+    HoldLine,
+    HoldRefused,
+    Person,
+    Quote,
+    SiblingUnavailable,
+)
 from bookstore.web.signing import Signer
 
 log = structlog.get_logger()
@@ -52,6 +59,19 @@ class DirectSessions:
 
     async def person_of(self, token: str, *, fresh: bool) -> Person | None:
         return await accounts_api.person_of(self._accounts, token)
+
+
+class DirectContacts:
+    """Ask accounts in this process how to reach people."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    async def contacts(self, person_ids: Sequence[int]) -> dict[int, Contact]:
+        return await accounts_api.contacts(self._accounts, person_ids)
+
+    async def undeliverable(self, person_id: int, email: str) -> None:
+        await accounts_api.undeliverable(self._accounts, person_id, email)
 
 
 class DirectCatalogue:
@@ -155,6 +175,25 @@ class HttpSessions:
             self._cache.clear()
         self._cache[token] = (now, person)
         return person
+
+
+class HttpContacts:
+    """Ask accounts over HTTP how to reach people."""
+
+    def __init__(self, sibling: Sibling) -> None:
+        self._sibling = sibling
+
+    async def contacts(self, person_ids: Sequence[int]) -> dict[int, Contact]:
+        answer = await self._sibling.call(
+            "/internal/accounts/contacts", person_ids=list(person_ids)
+        )
+        found = (Contact(*row) for row in answer)
+        return {contact.id: contact._replace(muted=tuple(contact.muted)) for contact in found}
+
+    async def undeliverable(self, person_id: int, email: str) -> None:
+        await self._sibling.call(
+            "/internal/accounts/undeliverable", person_id=person_id, email=email
+        )
 
 
 class HttpCatalogue:

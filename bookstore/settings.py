@@ -3,6 +3,7 @@ BOOKSTORE_<NAME>_FILE names (a Docker secret, for example). docs/settings.md exp
 
 import os
 import socket
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -75,6 +76,10 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(8.0, ge=0, le=600)
     replica: str = Field(default_factory=socket.gethostname)
 
+    smtp_url: SecretStr | None = None
+    mail_from: str = "BookStore <bookstore@localhost>"
+    mailbox: bool = False
+
     currency: str = "EUR"
     hold_minutes: float = Field(15.0, gt=0)
     shipping_speed: float = Field(1.0, gt=0)
@@ -130,6 +135,27 @@ class Settings(BaseSettings):
             raise ValueError("it takes an origin such as https://books.example.org")
         return f"{parts.scheme}://{parts.netloc}"
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        url = value.get_secret_value() if value is not None else ""
+        if not url:
+            return None
+        parts = urlsplit(url)
+        if not (parts.scheme in {"smtp", "smtps"} and parts.hostname) and not (
+            parts.scheme == "file" and parts.path.strip("/")
+        ):
+            raise ValueError("it takes smtp://user:password@host:587, smtps://host or file:FOLDER")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        address = parseaddr(value)[1]
+        if not all(address.rpartition("@")[::2]) or any(ord(c) < 32 for c in value):
+            raise ValueError("it takes an address such as BookStore <books@example.org>")
+        return value
+
     @field_validator("secret_key")
     @classmethod
     def _long_secret(cls, value: SecretStr | None) -> SecretStr | None:
@@ -152,6 +178,25 @@ class Settings(BaseSettings):
                     f"where {sibling} answers, or add {sibling} to {PREFIX}CONTEXTS"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _mail_leads_back(self) -> Self:
+        by_file = self.smtp_url is None or self.smtp_url.get_secret_value().startswith("file:")
+        if not by_file and self.public_origin is None:
+            raise ValueError(
+                f"mails carry links to the shop: set {PREFIX}PUBLIC_ORIGIN to its address beside "
+                f"{PREFIX}SMTP_URL"
+            )
+        if self.mailbox and (self.smtp_url is None or not by_file):
+            raise ValueError(
+                f"{PREFIX}MAILBOX shows the folder that {PREFIX}SMTP_URL=file:FOLDER names"
+            )
+        return self
+
+    @property
+    def mail_origin(self) -> str:
+        """Return what stands before the shop's paths in a mail."""
+        return self.public_origin or f"http://{self.bind}"
 
     @property
     def https(self) -> bool:

@@ -76,3 +76,40 @@ class PasswordForm(ShopForm):
         render_kw={"autocomplete": "new-password"},
     )
     end_others = BooleanField(lazy_gettext("Sign out everywhere else"), default=True)
+
+
+class ForgotForm(ShopForm):
+    email = EmailField(
+        lazy_gettext("E-mail"),
+        [InputRequired(), Length(max=254), Email()],
+        render_kw={"autocomplete": "username"},
+    )
+
+
+class NewPasswordForm(ShopForm):
+    password = PasswordField(
+        lazy_gettext("New password"),
+        [InputRequired(), _PASSWORD_LENGTH, _not_common],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+class EmailForm(ShopForm):
+    email = EmailField(
+        lazy_gettext("New e-mail address"),
+        [InputRequired(), Length(max=254), Email()],
+        render_kw={"autocomplete": "email"},
+    )
+    current = PasswordField(
+        lazy_gettext("Current password"),
+        [InputRequired(), Length(max=domain.MAX_PASSWORD)],
+        id="email_current",
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+class MailsForm(ShopForm):
+    """Which mails a person wants besides those that are always sent."""
+
+    progress = BooleanField(lazy_gettext("When a parcel leaves and arrives"))
+    sales = BooleanField(lazy_gettext("When a parcel of mine has arrived"))

@@ -1,9 +1,10 @@
 """The tables of accounts."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from bookstore.accounts.domain import Profile, Session
-from bookstore.contracts import Person
+from bookstore.contracts import Contact, Person
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
 
@@ -23,6 +24,16 @@ class LiveSession(NamedTuple):
     name: str
     email: str
     seen_at: int
+
+
+class _Contact(NamedTuple):
+    id: int
+    name: str
+    email: str
+    language: str
+    confirmed_at: int | None
+    undeliverable_at: int | None
+    muted: str
 
 
 async def add_person(
@@ -75,6 +86,63 @@ async def set_password(source: Source, person_id: int, password_hash: str) -> No
     await source.execute(
         "UPDATE people SET password_hash = :hash WHERE id = :id",
         {"hash": password_hash, "id": person_id},
+    )
+
+
+async def confirm(source: Source, person_id: int, now: int) -> None:
+    await source.execute(
+        "UPDATE people SET confirmed_at = COALESCE(confirmed_at, :now), undeliverable_at = NULL"
+        " WHERE id = :id",
+        {"now": now, "id": person_id},
+    )
+
+
+async def change_email(source: Source, person_id: int, email: str, key: str, now: int) -> None:
+    await source.execute(
+        "UPDATE people SET email = :email, email_key = :key, confirmed_at = :now,"
+        " undeliverable_at = NULL WHERE id = :id",
+        {"email": email, "key": key, "now": now, "id": person_id},
+    )
+
+
+async def contacts(source: Source, person_ids: Sequence[int]) -> list[Contact]:
+    rows = await source.all(
+        _Contact,
+        "SELECT id, name, email, language, confirmed_at, undeliverable_at, muted FROM people"
+        " WHERE id IN :ids",
+        {"ids": list(person_ids)},
+    )
+    return [
+        Contact(
+            row.id,
+            row.name,
+            row.email,
+            row.language,
+            row.confirmed_at is not None,
+            row.undeliverable_at is None,
+            tuple(filter(None, row.muted.split(","))),
+        )
+        for row in rows
+    ]
+
+
+async def mark_undeliverable(source: Source, person_id: int, email: str, now: int) -> None:
+    await source.execute(
+        "UPDATE people SET undeliverable_at = :now WHERE id = :id AND email = :email",
+        {"now": now, "id": person_id, "email": email},
+    )
+
+
+async def set_muted(source: Source, person_id: int, muted: str) -> None:
+    await source.execute(
+        "UPDATE people SET muted = :muted WHERE id = :id", {"muted": muted, "id": person_id}
+    )
+
+
+async def set_language(source: Source, person_id: int, language: str) -> None:
+    await source.execute(
+        "UPDATE people SET language = :language WHERE id = :id",
+        {"language": language, "id": person_id},
     )
 
 

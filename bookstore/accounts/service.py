@@ -1,14 +1,17 @@
 """What accounts decides: who may register, sign in and stay signed in."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
-from bookstore.accounts import domain, passwords, repository
+from bookstore.accounts import domain, links, passwords, repository
 from bookstore.accounts.domain import Profile, Session
-from bookstore.clock import HOUR, MINUTE, Clock
-from bookstore.contracts import Person
+from bookstore.clock import DAY, HOUR, MINUTE, Clock
+from bookstore.contracts import Contact, Person
 from bookstore.data.database import Database
 from bookstore.data.queries import Duplicate, Queries
+from bookstore.mail.outbox import Outbox
 from bookstore.web.sessions import ABSOLUTE, IDLE, new_token, token_hash
 
 
@@ -27,21 +30,26 @@ class TooManyFailures(Exception):
 class Accounts:
     """The people of the shop and their sessions."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, outbox: Outbox | None = None) -> None:
         self.database = database
         self.clock = clock
+        self.outbox = outbox or Outbox("accounts", clock, is_open=False)
 
     def chores(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
         """Return what to do in the background and how often, in seconds."""
         return [(600, self._forget_old)]
 
-    async def register(self, *, email: str, name: str, password: str, form_key: str) -> Person:
-        """Create an account. The same form sent twice creates one and finds it again."""
+    async def register(
+        self, *, email: str, name: str, password: str, form_key: str, language: str = "en"
+    ) -> Person:
+        """Create an account and ask by mail whether the address is the person's. The same form
+        sent twice creates one and finds it again."""
         key = domain.email_key(email)
         password_hash = await passwords.hash_password(password)
-        try:
+
+        async def work(queries: Queries) -> int:
             person_id = await repository.add_person(
-                self.database,
+                queries,
                 email=email.strip(),
                 key=key,
                 name=name,
@@ -49,6 +57,12 @@ class Accounts:
                 form_key=form_key,
                 now=self.clock(),
             )
+            await repository.set_language(queries, person_id, language)
+            await self.write_confirmation(queries, person_id, language)
+            return person_id
+
+        try:
+            person_id = await self.database.in_transaction(work)
         except Duplicate as error:
             known = await repository.credentials(self.database, key)
             same_form = known is not None and form_key and known.registration_key == form_key
@@ -56,6 +70,33 @@ class Accounts:
                 return repository.person_of(known)
             raise EmailTaken from error
         return Person(person_id, name, email.strip())
+
+    async def mail(
+        self,
+        queries: Queries,
+        kind: str,
+        person_id: int,
+        *,
+        address: str | None = None,
+        language: str | None = None,
+        **values: Any,
+    ) -> None:
+        """Put a mail to a person into the outbox of a transaction."""
+        await self.outbox.add(
+            queries,
+            kind,
+            person_id,
+            key=f"{kind}-{secrets.token_hex(12)}",
+            values=values,
+            address=address,
+            language=language,
+        )
+
+    async def write_confirmation(self, queries: Queries, person_id: int, language: str) -> None:
+        """Put the mail that asks to confirm an address into the outbox of a transaction."""
+        if self.outbox.is_open:
+            token = await links.add(queries, person_id, links.Purpose.CONFIRM, self.clock())
+            await self.mail(queries, "confirm", person_id, token=token, language=language)
 
     async def check_password(self, *, email: str, password: str, address: str) -> Person:
         """Return who the e-mail and the password belong to; raise WrongPassword or
@@ -78,7 +119,13 @@ class Accounts:
         return repository.person_of(known)
 
     async def sign_in(
-        self, person: Person, *, user_agent: str, address: str, replaces: str | None
+        self,
+        person: Person,
+        *,
+        user_agent: str,
+        address: str,
+        replaces: str | None,
+        language: str | None = None,
     ) -> str:
         """Start a session and return its new token; the one it replaces ends."""
         token = new_token(signed_in=True)
@@ -96,6 +143,8 @@ class Accounts:
                 now=now,
                 expires_at=now + ABSOLUTE,
             )
+            if language is not None:
+                await repository.set_language(queries, person.id, language)
 
         await self.database.in_transaction(start)
         return token
@@ -115,6 +164,19 @@ class Accounts:
         if session.seen_at < now - 5 * MINUTE:
             await repository.touch_session(self.database, token_hash(token), now)
         return repository.person_of(session)
+
+    async def contacts(self, person_ids: Sequence[int]) -> dict[int, Contact]:
+        """Return how to reach those of the people who exist."""
+        found = await repository.contacts(self.database, person_ids)
+        return {contact.id: contact for contact in found}
+
+    async def undeliverable(self, person_id: int, email: str) -> None:
+        """Note that an address takes no mail, if it still is the person's."""
+        await repository.mark_undeliverable(self.database, person_id, email, self.clock())
+
+    async def mute(self, person_id: int, muted: Sequence[str]) -> None:
+        """Set the topics that a person wants no mail about."""
+        await repository.set_muted(self.database, person_id, ",".join(sorted(muted)))
 
     async def find(self, email: str) -> Person | None:
         """Return the person with an e-mail address."""
@@ -138,7 +200,13 @@ class Accounts:
         known = await repository.credentials_of(self.database, person.id)
         if known is None or not await passwords.verify(current, known.password_hash):
             raise WrongPassword
-        await repository.set_password(self.database, person.id, await passwords.hash_password(new))
+        password_hash = await passwords.hash_password(new)
+
+        async def work(queries: Queries) -> None:
+            await repository.set_password(queries, person.id, password_hash)
+            await self.mail(queries, "password_changed", person.id, at=self.clock())
+
+        await self.database.in_transaction(work)
 
     async def end_others(self, person: Person, token: str) -> int:
         """End every session of a person but the one at hand; return how many ended."""
@@ -149,3 +217,4 @@ class Accounts:
         await repository.delete_old(
             self.database, now=now, seen_before=now - IDLE, failed_before=now - HOUR
         )
+        await links.forget_old(self.database, now - DAY)

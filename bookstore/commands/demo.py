@@ -6,6 +6,7 @@ import secrets
 import socket
 from pathlib import Path
 
+from bookstore.accounts.repository import confirm
 from bookstore.accounts.service import Accounts
 from bookstore.catalogue.demo_books import load_demo
 from bookstore.clock import now
@@ -35,6 +36,9 @@ def prepare(folder: Path, port: int) -> Settings:
         defaults["media_dir"] = folder.absolute() / "media"
     if not _given("SECRET_KEY"):
         defaults["secret_key"] = _kept_secret(folder / "secret_key")
+    if not _given("SMTP_URL"):
+        defaults["smtp_url"] = f"file:{folder.absolute() / 'mail'}"
+        defaults["mailbox"] = True
     if not _given("SHIPPING_SPEED"):
         defaults["shipping_speed"] = 1440.0  # a day takes a minute: a parcel arrives while you look
     if not _given("LOG_LEVEL"):
@@ -46,6 +50,8 @@ def prepare(folder: Path, port: int) -> Settings:
     books = asyncio.run(_load(settings))
     print(f"BookStore is at http://127.0.0.1:{port} with {books} books. Ctrl-C ends it.")
     print(f"Sign in as {' or '.join(email for _, email in PEOPLE)}; password: {PASSWORD}")
+    if settings.mailbox:
+        print(f"Mails that the shop sends are at http://127.0.0.1:{port}/mailbox")
     print("Pay with card 4242 4242 4242 4242, any future date, any CVC.", flush=True)
     return settings
 
@@ -89,6 +95,7 @@ async def _load(settings: Settings) -> int:
             person = await accounts.find(email) or await accounts.register(
                 email=email, name=name, password=PASSWORD, form_key=f"demo {email}"
             )
+            await confirm(accounts_database, person.id, now())
             sellers.append((person.id, person.name))
         await load_demo(catalogue_database, sellers, now, currency=settings.currency)
         return int(await catalogue_database.value("SELECT COUNT(*) FROM books WHERE listed = 1"))

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bookstore.commands import importing
+from bookstore.commands import importing, people
 from bookstore.data.queries import DatabaseUnavailable
 from bookstore.settings import Settings, SettingsError, load_settings
 
@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     migrate = commands.add_parser("migrate", help="bring the database to the newest version")
     migrate.set_defaults(command=_migrate)
     importing.add_command(commands)
+    people.add_command(commands)
     health = commands.add_parser("health", help="ask this machine's shop whether it is alive")
     health.set_defaults(command=_health)
     demo = commands.add_parser("demo", help="serve a shop with a demo catalogue on this machine")

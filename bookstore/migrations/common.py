@@ -35,3 +35,24 @@ def create_idempotency(context: str) -> None:
         sa.Column("body", sa.Text().with_variant(sa.dialects.mysql.MEDIUMTEXT(), "mysql")),
         **table_options(),
     )
+
+
+def create_outbox(context: str) -> None:
+    """Create the table in which the mails of a context wait to be sent."""
+    op.create_table(
+        f"{context}_outbox",
+        big_id(),
+        sa.Column("mail_key", sa.String(120), nullable=False, unique=True),
+        sa.Column("kind", sa.String(40), nullable=False),
+        sa.Column("person_id", sa.BigInteger, nullable=False),
+        sa.Column("address", sa.String(254)),
+        sa.Column("language", sa.String(8)),
+        sa.Column("thread", sa.String(120)),
+        sa.Column("data", sa.Text().with_variant(sa.dialects.mysql.MEDIUMTEXT(), "mysql")),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("due_at", sa.BigInteger, index=True),  # none once it was sent or given up
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("closed_at", sa.BigInteger, index=True),
+        sa.Column("problem", sa.String(255)),
+        **table_options(),
+    )

@@ -16,7 +16,7 @@ from bookstore.web.sessions import session_token, token_for_forms
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # Signed by other means than a cookie, so that no browser can be made to send them.
-EXEMPT = (urls.payment_webhook(), "/internal/")
+EXEMPT = (urls.payment_webhook(), "/internal/", urls.unsubscribe(""))
 
 
 def csrf_token() -> str:

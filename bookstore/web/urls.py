@@ -65,6 +65,34 @@ def account_sessions() -> str:
     return "/account/sessions"
 
 
+def account_email() -> str:
+    return "/account/email"
+
+
+def account_confirm() -> str:
+    return "/account/confirm"
+
+
+def account_mails() -> str:
+    return "/account/mails"
+
+
+def account_link(token: str) -> str:
+    return f"/account/links/{token}"
+
+
+def forgot_password(**query: object) -> str:
+    return _with_query("/login/forgot", query)
+
+
+def unsubscribe(token: str) -> str:
+    return f"/account/unsubscribe/{token}"
+
+
+def mailbox(*parts: str) -> str:
+    return "/".join(["/mailbox", *parts])
+
+
 def person(person_id: int) -> str:
     return f"/people/{person_id}"
 

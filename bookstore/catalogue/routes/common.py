@@ -10,9 +10,11 @@ from quart import Blueprint, Response, current_app
 from bookstore.catalogue.domain import CATEGORIES, GRADES, LARGEST_ID
 from bookstore.catalogue.listing import Card
 from bookstore.catalogue.service import Catalogue
+from bookstore.contracts import ContactLink
 from bookstore.settings import Settings
 from bookstore.web import i18n
 from bookstore.web.i18n import gettext as _
+from bookstore.web.sessions import required_person
 from bookstore.web.templating import macro
 
 blueprint = Blueprint("catalogue", __name__)
@@ -28,6 +30,17 @@ def the_catalogue() -> Catalogue:
 def the_settings() -> Settings:
     settings: Settings = current_app.extensions["bookstore.settings"]
     return settings
+
+
+async def may_sell() -> bool:
+    """Tell whether the person who is signed in has a confirmed address. A shop without a mail
+    server has no way to ask, and lets everybody sell."""
+    if the_settings().smtp_url is None:
+        return True
+    person = await required_person()
+    contacts: ContactLink = current_app.extensions["bookstore.contacts"]
+    contact = (await contacts.contacts([person.id])).get(person.id)
+    return contact is not None and contact.confirmed
 
 
 class ListingParts(NamedTuple):

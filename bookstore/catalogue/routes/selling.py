@@ -15,6 +15,7 @@ from bookstore.catalogue.routes.common import (
     blueprint,
     grade_meanings,
     grade_names,
+    may_sell,
     the_catalogue,
     the_settings,
 )
@@ -38,6 +39,8 @@ _painting = asyncio.Semaphore(2)
 @blueprint.get("/sell")
 @login_required
 async def sell() -> Response:
+    if not await may_sell():
+        return page("catalogue/confirm_first.html", person=await required_person())
     form = BookForm(currency=the_settings().currency)
     return _sell_page(form)
 
@@ -47,6 +50,8 @@ async def sell() -> Response:
 @idempotent
 async def publish() -> Response:
     person = await required_person()
+    if not await may_sell():
+        return page("catalogue/confirm_first.html", person=person, status=403)
     form = await BookForm.from_request(currency=the_settings().currency)
     assert isinstance(form, BookForm)
     valid = form.validate()

@@ -1,0 +1,92 @@
+"""Create an account, sign in and out, and what anybody may see of a person."""
+
+from quart import Response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from bookstore.accounts.forms import LoginForm, RegisterForm
+from bookstore.accounts.routes.common import blueprint, signed_in, the_accounts
+from bookstore.accounts.service import EmailTaken, TooManyFailures, WrongPassword
+from bookstore.web import i18n, urls
+from bookstore.web.errors import not_found
+from bookstore.web.i18n import gettext as _
+from bookstore.web.idempotency import request_key
+from bookstore.web.responses import see_other
+from bookstore.web.sessions import current_person, forget_cookie, session_token
+from bookstore.web.templating import page
+
+
+@blueprint.get("/register")
+async def register_form() -> Response | AnyResponse:
+    if await current_person() is not None:
+        return redirect(urls.home())
+    form = RegisterForm(next=request.args.get("next", ""))
+    return page("accounts/register.html", form=form)
+
+
+@blueprint.post("/register")
+async def register() -> Response:
+    form = await RegisterForm.from_request()
+    if not form.validate():
+        return page("accounts/register.html", form=form, status=422)
+    try:
+        person = await the_accounts().register(
+            email=form["email"].data,
+            name=form["name"].data,
+            password=form["password"].data,
+            form_key=await request_key(),
+            language=i18n.language(),
+        )
+    except EmailTaken:
+        form["email"].errors = [
+            _("There is an account with this e-mail address already. Sign in instead.")
+        ]
+        return page("accounts/register.html", form=form, status=422)
+    return await signed_in(person, form["next"].data)
+
+
+@blueprint.get("/login")
+async def login_form() -> Response | AnyResponse:
+    if await current_person() is not None:
+        return redirect(urls.safe_next(request.args.get("next"), urls.home()))
+    form = LoginForm(next=request.args.get("next", ""))
+    return page("accounts/login.html", form=form, problem=None)
+
+
+@blueprint.post("/login")
+async def login() -> Response:
+    form = await LoginForm.from_request()
+    if not form.validate():
+        return page("accounts/login.html", form=form, problem=None, status=422)
+    try:
+        person = await the_accounts().check_password(
+            email=form["email"].data,
+            password=form["password"].data,
+            address=request.remote_addr or "",
+        )
+    except WrongPassword:
+        problem = _("E-mail and password do not fit. Check both and try again.")
+        return page("accounts/login.html", form=form, problem=problem, status=422)
+    except TooManyFailures:
+        problem = _("Too many attempts. Wait a quarter of an hour and try again.")
+        response = page("accounts/login.html", form=form, problem=problem, status=429)
+        response.headers["Retry-After"] = "900"
+        return response
+    return await signed_in(person, form["next"].data)
+
+
+@blueprint.post("/logout")
+async def logout() -> Response:
+    token = session_token()
+    if token is not None:
+        await the_accounts().sign_out(token)
+    response = see_other(urls.home())
+    forget_cookie(response, "session")
+    return response
+
+
+@blueprint.get("/people/<int:person_id>")
+async def person(person_id: int) -> Response:
+    profile = await the_accounts().profile(person_id)
+    if profile is None:
+        raise not_found()
+    return page("accounts/person.html", profile=profile)

@@ -1,0 +1,30 @@
+"""What the pages of accounts share."""
+
+from quart import Blueprint, Response, current_app, request
+
+from bookstore.accounts.service import Accounts
+from bookstore.contracts import Person
+from bookstore.web import i18n, urls
+from bookstore.web.responses import see_other
+from bookstore.web.sessions import session_token, set_session_cookie
+
+blueprint = Blueprint("accounts", __name__)
+
+
+def the_accounts() -> Accounts:
+    accounts: Accounts = current_app.extensions["bookstore.accounts"]
+    return accounts
+
+
+async def signed_in(person: Person, wanted: str | None) -> Response:
+    """Start a session and lead to the page that was wanted."""
+    token = await the_accounts().sign_in(
+        person,
+        user_agent=request.headers.get("User-Agent", ""),
+        address=request.remote_addr or "",
+        replaces=session_token(),
+        language=i18n.language(),
+    )
+    response = see_other(urls.safe_next(wanted, urls.home()))
+    set_session_cookie(response, token)
+    return response

@@ -1,0 +1,1 @@
+"""Mail: an outbox written with what causes it, and a sweep that sends it."""
