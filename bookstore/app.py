@@ -31,7 +31,8 @@ from bookstore.mail.sweep import Box, Sweep
 from bookstore.orders.service import Orders
 from bookstore.settings import CONTEXTS, Settings
 from bookstore.web import errors, headers, health, idempotency, templating
-from bookstore.web.cache.page_cache import PageCache, Versions
+from bookstore.web.cache.page_cache import PageCache
+from bookstore.web.cache.versions import Versions
 from bookstore.web.server import Shop
 from bookstore.web.signing import Signer
 

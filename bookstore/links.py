@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import structlog
 from circuitbreaker import CircuitBreaker, CircuitBreakerError
-from quart import g, has_request_context
+from quart import has_request_context
 from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
@@ -31,6 +31,7 @@ from bookstore.contracts import (
     Quote,
     SiblingUnavailable,
 )
+from bookstore.web.inbound import inbound
 from bookstore.web.signing import Signer
 
 log = structlog.get_logger()
@@ -147,7 +148,7 @@ class Sibling:
         headers = self._signer.headers("POST", path, body)
         headers["Content-Type"] = "application/json"
         if has_request_context():
-            headers["X-Request-ID"] = getattr(g, "request_id", "")
+            headers["X-Request-ID"] = inbound().request_id
         async with asyncio.timeout_at(deadline):
             response = await self._client.post(path, content=body, headers=headers)
         if response.status_code >= 500:

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from quart import Blueprint, Quart, Response, current_app
 
 from bookstore.settings import Settings
-from bookstore.web.errors import not_found
+from bookstore.web.page_error import not_found
 from bookstore.web.templating import page
 
 _SHOWN = 200

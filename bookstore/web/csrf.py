@@ -7,11 +7,12 @@ import secrets
 
 from quart import current_app, request
 
-from bookstore.settings import Settings
 from bookstore.web import urls
-from bookstore.web.cache.placeholders import CSRF_MARK, rendering_for_everybody
-from bookstore.web.errors import PageError
 from bookstore.web.i18n import gettext as _
+from bookstore.web.inbound import inbound
+from bookstore.web.page_error import PageError
+from bookstore.web.placeholders import CSRF_MARK, rendering_for_everybody
+from bookstore.web.responses import own_origin
 from bookstore.web.sessions import session_token, token_for_forms
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -30,11 +31,12 @@ async def check_request() -> None:
     """Refuse a changing request that did not come from one of this visitor's own pages."""
     if request.method in SAFE_METHODS or request.path.startswith(EXEMPT):
         return
-    site = request.headers.get("Sec-Fetch-Site")
+    headers = inbound().headers
+    site = headers.get("sec-fetch-site")
     if site is not None and site not in {"same-origin", "none"}:
         raise PageError(403, _("This request came from another website, so nothing was changed."))
-    origin = request.headers.get("Origin")
-    if origin is not None and origin != _own_origin():
+    origin = headers.get("origin")
+    if origin is not None and origin != own_origin():
         raise PageError(403, _("This request came from another website, so nothing was changed."))
     given = request.headers.get("X-CSRF-Token") or (await request.form).get("csrf_token", "")
     bound = session_token()
@@ -46,11 +48,6 @@ async def check_request() -> None:
                 "are switched off. Go back, reload the page and send it again."
             ),
         )
-
-
-def _own_origin() -> str:
-    settings: Settings = current_app.extensions["bookstore.settings"]
-    return settings.public_origin or f"{request.scheme}://{request.host}"
 
 
 def token_of(key: bytes, session: str) -> str:

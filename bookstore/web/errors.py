@@ -1,28 +1,17 @@
 """Errors as pages: what is wrong and what to do, in the reader's language."""
 
 import structlog
-from quart import Quart, Response, request
+from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 
 from bookstore.contracts import SiblingUnavailable
 from bookstore.data.queries import DatabaseUnavailable
 from bookstore.web.i18n import gettext as _
+from bookstore.web.inbound import inbound
+from bookstore.web.page_error import PageError, not_found
+from bookstore.web.templating import page
 
 log = structlog.get_logger()
-
-
-class PageError(Exception):
-    """End the request with an error page that says `text`."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-
-
-def not_found() -> PageError:
-    """Return the error for what does not exist, or is somebody else's, which looks the same."""
-    return PageError(404, _("There is nothing here. It may have been withdrawn or never existed."))
 
 
 def install(app: Quart) -> None:
@@ -36,11 +25,9 @@ def install(app: Quart) -> None:
 
 def error_page(status: int, text: str) -> Response:
     """Return the error page; htmx gets it whole and puts it in place of the page."""
-    from bookstore.web.templating import page  # the templates themselves may need a PageError
-
     response = page("error.html", status=status, code=status, title=_title(status), text=text)
     response.headers["Cache-Control"] = "no-store"
-    if request.headers.get("HX-Request") == "true":
+    if inbound().htmx:
         response.headers["HX-Retarget"] = "body"
         response.headers["HX-Reswap"] = "innerHTML"
     return response

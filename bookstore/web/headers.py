@@ -1,16 +1,16 @@
 """What every request and every answer goes through: host check, request id, language, headers."""
 
 import re
-import secrets
 
 import structlog
 from quart import Quart, Response, g, request
 
 from bookstore.settings import Settings
 from bookstore.web import i18n
-from bookstore.web.cache.placeholders import FLAG
 from bookstore.web.csrf import check_request
-from bookstore.web.errors import PageError
+from bookstore.web.inbound import inbound
+from bookstore.web.page_error import PageError
+from bookstore.web.placeholders import FLAG
 from bookstore.web.sessions import set_session_cookie
 
 POLICY = (
@@ -18,7 +18,6 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 )
 _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Asked by health checks and collectors under whatever name they know the replica by.
 _ANY_HOST = {"/healthz", "/readyz", "/metrics"}
 
@@ -45,30 +44,32 @@ def install(app: Quart, settings: Settings) -> None:
     always = on_every_answer(settings)
 
     def host_is_ours() -> bool:
-        host = request.host
+        host = inbound().host
         if public_host is not None:
             return host == public_host
         return _LOOPBACK.fullmatch(host) is not None or host == settings.bind
 
     @app.before_request
     async def before() -> None:
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
-        i18n.set_language(str(request.scope.get(FLAG) or i18n.choose_language(request)))
+        asked = inbound()
+        g.request_id = asked.request_id
+        structlog.contextvars.bind_contextvars(request_id=asked.request_id)
+        i18n.set_language(asked.language)
         private = request.path.startswith("/internal/")
         if request.path not in _ANY_HOST and not private and not host_is_ours():
             raise PageError(400, "This server does not answer under that host name.")
         proxied = settings.trusted_hops > 0 and "X-Forwarded-For" in request.headers
         if proxied and (private or request.path == "/metrics"):
             raise PageError(404, "There is nothing here.")
+        if request.routing_exception is not None:  # no such page, or not with this method
+            raise request.routing_exception
         await check_request()
 
     @app.after_request
     async def after(response: Response) -> Response:
         headers = response.headers
         if not request.scope.get(FLAG):  # to pages for everybody, the page cache adds them
-            headers["X-Request-ID"] = getattr(g, "request_id", "")
+            headers["X-Request-ID"] = inbound().request_id
             for name, value in always:  # nobody else writes these
                 headers.add(name, value)
         if response.mimetype == "text/html":
@@ -78,7 +79,7 @@ def install(app: Quart, settings: Settings) -> None:
         if request.path.startswith("/static/") and response.status_code == 200:
             lasting = "public, max-age=31536000, immutable"
             headers["Cache-Control"] = lasting if "v" in request.args else "public, max-age=3600"
-        if request.args.get("lang") in i18n.LANGUAGES:
+        if inbound().wish in i18n.LANGUAGES:
             response.set_cookie(
                 i18n.COOKIE,
                 i18n.language(),

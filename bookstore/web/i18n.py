@@ -14,7 +14,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import LazyProxy
-from quart import Request, has_request_context, request
+from quart import has_request_context, request
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
@@ -45,22 +45,14 @@ def translations(language: str) -> NullTranslations:
     return first or NullTranslations()
 
 
-def choose_language(request: Request) -> str:
-    """Return the language of a request: ?lang=, then the cookie, then Accept-Language."""
-    return negotiate(
-        request.args.get("lang"),
-        request.cookies.get(COOKIE),
-        request.headers.get("Accept-Language", ""),
-    )
-
-
 @lru_cache(maxsize=1024)
 def negotiate(wish: str | None, cookie: str | None, accepted: str) -> str:
-    """Return the language for a wish, a cookie and an Accept-Language header."""
+    """Return the language of a request: that which its address wishes for, then the cookie's, then
+    the best that Accept-Language takes."""
     for choice in (wish, cookie):
         if choice in LANGUAGES:
             return choice
-    header = parse_accept_header(accepted[:200], LanguageAccept)
+    header = parse_accept_header(accepted, LanguageAccept)
     return header.best_match(list(LANGUAGES), default="en") or "en"
 
 

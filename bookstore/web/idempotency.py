@@ -18,9 +18,9 @@ from quart import Response, current_app, g, make_response, request
 from bookstore.clock import DAY, SECOND, now
 from bookstore.data.database import Database
 from bookstore.data.queries import DatabaseUnavailable, Duplicate, Queries
-from bookstore.web.cache.placeholders import KEY_MARK, rendering_for_everybody
-from bookstore.web.errors import PageError
 from bookstore.web.i18n import gettext as _
+from bookstore.web.page_error import PageError
+from bookstore.web.placeholders import KEY_MARK, rendering_for_everybody
 from bookstore.web.sessions import session_token, token_hash
 
 KEEP = 2 * DAY

@@ -3,26 +3,30 @@
 import json
 from typing import Any
 
-from quart import Response, request
+from quart import Response, current_app
+
+from bookstore.settings import Settings
+from bookstore.web.inbound import inbound
 
 # What decides between a whole page and a fragment; caches must tell the two apart.
 VARY = "HX-Request, HX-Request-Type, HX-History-Restore-Request"
 
 
+def own_origin() -> str:
+    """Return how readers reach the shop: as set, or as this very request did."""
+    settings: Settings = current_app.extensions["bookstore.settings"]
+    return settings.public_origin or inbound().origin
+
+
 def wants_fragment() -> bool:
     """Tell whether htmx asks for a part of a page rather than for the page."""
-    headers = request.headers
-    return (
-        headers.get("HX-Request") == "true"
-        and "HX-History-Restore-Request" not in headers
-        and headers.get("HX-Request-Type") != "full"
-    )
+    return inbound().fragment
 
 
 def see_other(address: str) -> Response:
     """Send the browser on after a request that changed something. htmx is told in a header, since
     it would carry its own headers over a redirect and get a fragment."""
-    if request.headers.get("HX-Request") == "true":
+    if inbound().htmx:
         return Response("", status=204, headers={"HX-Redirect": address})
     return Response("", status=303, headers={"Location": address})
 

@@ -22,8 +22,8 @@ from quart.wrappers.response import DataBody
 
 from bookstore.settings import Settings
 from bookstore.web import protocol
-from bookstore.web.cache.placeholders import FLAG
 from bookstore.web.csrf import SAFE_METHODS
+from bookstore.web.placeholders import FLAG
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ import functools
 import hashlib
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from quart import Response, current_app, g, request
@@ -17,6 +17,7 @@ from bookstore.clock import DAY, SECOND
 from bookstore.contracts import Person, SessionLink
 from bookstore.settings import Settings
 from bookstore.web import urls
+from bookstore.web.inbound import inbound
 from bookstore.web.responses import see_other
 
 IDLE = 7 * DAY
@@ -39,10 +40,15 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def token_in(cookies: Mapping[str, str], settings: Settings, name: str = "session") -> str | None:
+    """Return the token in a cookie, if it has the shape of one."""
+    token = cookies.get(cookie_name(settings, name), "")
+    return token if TOKEN.fullmatch(token) else None
+
+
 def session_token() -> str | None:
-    """Return the token that the request brought, if it has the shape of one."""
-    token = request.cookies.get(cookie_name(_settings()))
-    return token if token is not None and TOKEN.fullmatch(token) else None
+    """Return the session's token that the request brought."""
+    return token_in(inbound().cookies, _settings())
 
 
 def looks_signed_in() -> bool:
@@ -123,10 +129,11 @@ def login_required[**P](
     async def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
         if await current_person() is not None:
             return await handler(*args, **kwargs)
-        if request.method == "GET" and request.headers.get("HX-Request") != "true":
+        if request.method == "GET" and not inbound().htmx:
             wanted = request.full_path.rstrip("?")
         else:  # come back to the page that was open, not to a form's target
-            wanted = urls.path_of(request.headers.get("HX-Current-URL") or request.referrer)
+            headers = inbound().headers
+            wanted = urls.path_of(headers.get("hx-current-url") or headers.get("referer"))
         return see_other(urls.login(next=wanted if wanted != "/" else None))
 
     return guarded

@@ -18,11 +18,10 @@ from markupsafe import Markup
 from quart import Response, current_app, request
 
 from bookstore.money import example as price_example
-from bookstore.settings import Settings
 from bookstore.web import i18n, urls
 from bookstore.web.csrf import csrf_token
 from bookstore.web.idempotency import key_for_forms
-from bookstore.web.responses import VARY, wants_fragment
+from bookstore.web.responses import VARY, own_origin, wants_fragment
 from bookstore.web.sessions import looks_signed_in
 
 _PACKAGE = Path(__file__).parent.parent
@@ -194,17 +193,11 @@ def _response(html: str, status: int) -> Response:
 def _with_defaults(context: dict[str, Any]) -> dict[str, Any]:
     return {
         "replica": current_app.extensions["bookstore.settings"].replica,
-        "public_origin": origin(),
+        "public_origin": own_origin(),
         "path": request.path,
         "search": "",
         **context,
     }
-
-
-def origin() -> str:
-    """Return how readers reach the shop: as set, or as this very request did."""
-    settings: Settings = current_app.extensions["bookstore.settings"]
-    return settings.public_origin or f"{request.scheme}://{request.host}"
 
 
 def _environment() -> Environment:

@@ -10,8 +10,9 @@ import brotli
 import pytest
 import zstandard
 
-from bookstore.web.cache.page_cache import PageCache, Versions
-from bookstore.web.cache.placeholders import CSRF_MARK, FLAG, KEY_MARK
+from bookstore.web.cache.page_cache import PageCache
+from bookstore.web.cache.versions import Versions
+from bookstore.web.placeholders import CSRF_MARK, FLAG, KEY_MARK
 from tests.conftest import settings_for
 
 KEY = b"the key of the tests"
@@ -94,8 +95,7 @@ def site(tmp_path: Path) -> Site:
 
 
 async def test_the_same_page_is_made_once(site: Site) -> None:
-    pages = [await site.get("/?q=a&sort=price") for _each in range(3)]
-    pages.append(await site.get("/?sort=price&q=a"))
+    pages = [await site.get("/?q=a&sort=price") for _each in range(4)]
     assert site.asked == 1
     assert len({page.text for page in pages}) == 1
     assert len({page.headers["x-request-id"] for page in pages}) == 4
@@ -177,6 +177,17 @@ async def test_pages_that_nobody_offers_are_not_kept(site: Site) -> None:
         ("", None),
         ("gzip;q=0", None),
         ("br;q=0.9, gzip;q=0.8", "br"),
+        ("gzip;q=0.0", None),
+        ("gzip;q=0.000, br;q=0.0", None),
+        ("br;q=0.1, gzip", "gzip"),
+        ("GZIP", "gzip"),
+        ("*", "zstd"),
+        ("*;q=0", None),
+        ("zstd;q=0, *", "br"),
+        ("identity, gzip;q=0.5", None),
+        ("gzip;q=0.5, identity;q=0.2", "gzip"),
+        ("deflate", None),
+        ("gzip;q=x", None),
     ],
 )
 async def test_encodings(site: Site, accepted: str, chosen: str | None) -> None:
@@ -185,6 +196,69 @@ async def test_encodings(site: Site, accepted: str, chosen: str | None) -> None:
         assert page.headers.get("content-encoding") == chosen
         assert "page page" in page.text
         assert int(page.headers["content-length"]) == len(page.body)
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        ("{etag}", 304),
+        ('"another", {etag}', 304),
+        ('{etag},"another"', 304),
+        ("*", 304),
+        ('"another"', 200),
+        ("", 200),
+        ("nonsense", 200),
+    ],
+)
+async def test_conditions(site: Site, condition: str, status: int) -> None:
+    etag = (await site.get("/")).headers["etag"]
+    page = await site.get("/", if_none_match=condition.format(etag=etag))
+    assert page.status == status
+    assert (page.body == b"") == (status == 304)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "part"),
+    [
+        ("bytes=0-3", 206, "bytes 0-3/{length}"),
+        ("bytes=-5", 206, "bytes {last}-{end}/{length}"),
+        ("bytes=4-", 206, "bytes 4-{end}/{length}"),
+        ("bytes=-99999", 206, "bytes 0-{end}/{length}"),
+        ("bytes=5-99999999999999999999", 206, "bytes 5-{end}/{length}"),
+        ("bytes=99999-", 416, "bytes */{length}"),
+        ("bytes=0-1,4-5", 200, None),
+        ("seconds=1-2", 200, None),
+        ("bytes=3-1", 200, None),
+        ("bytes=²-", 200, None),
+        ("bytes", 200, None),
+        ("", 200, None),
+    ],
+)
+async def test_parts_of_a_file(site: Site, wanted: str, status: int, part: str | None) -> None:
+    whole = (await site.get("/static/a.css")).body
+    answer = await site.get("/static/a.css", range=wanted, accept_encoding="gzip")
+    length = len(whole)
+    expected = part and part.format(length=length, end=length - 1, last=length - 5)
+    assert (answer.status, answer.headers.get("content-range")) == (status, expected)
+    if status == 206:
+        start, end = map(int, answer.headers["content-range"][6:].partition("/")[0].split("-"))
+        assert answer.body == whole[start : end + 1]
+    assert site.asked == 1
+
+
+async def test_a_part_of_what_may_have_changed_is_the_whole(site: Site) -> None:
+    etag = (await site.get("/static/a.css")).headers["etag"]
+    assert (await site.get("/static/a.css", range="bytes=0-3", if_range=etag)).status == 200
+
+
+@pytest.mark.parametrize("path", ["/static/x/../a.css", "/static//a.css", "/static/./a.css"])
+async def test_a_file_is_kept_under_one_path(site: Site, path: str) -> None:
+    await site.get("/static/a.css")
+    for number in range(20):
+        await site.get(f"{path}?{number}", method="HEAD")
+    for number in range(20):
+        await site.get(f"/static/a.css?{number}", method="HEAD")
+    assert len(site.cache.entries) == 1
 
 
 async def test_a_page_that_is_known_is_not_sent_again(site: Site) -> None:
@@ -229,11 +303,11 @@ async def test_memory_is_bounded(tmp_path: Path) -> None:
     site = Site(tmp_path, budget=20_000)
     for number in range(200):
         await site.get(f"/?q={number}")
-    assert site.cache._bytes <= 20_000
-    assert len(site.cache._entries) < 12
+    assert site.cache.entries.bytes <= 20_000
+    assert len(site.cache.entries) < 12
     await site.get("/?q=199")
     assert site.asked == 200
-    assert site.cache._bytes == sum(entry.size() for entry in site.cache._entries.values())
+    assert site.cache.entries.bytes == site.cache.entries.counted()
 
 
 @pytest.mark.parametrize(
@@ -262,11 +336,12 @@ async def test_a_path_that_leaves_the_files_is_no_file(site: Site) -> None:
 
 
 async def test_what_a_stranger_chooses_counts_in_the_budget(tmp_path: Path) -> None:
-    """Many small parameters take more room than their letters."""
     site = Site(tmp_path, budget=1_000_000)
-    for number in range(60):
-        await site.get(f"/?q={number}&" + "&".join(f"{part}=1" for part in range(150)))
-    assert len(site.cache._entries) < 50
+    short = await site.get("/?q=1")
+    of_short = site.cache.entries.bytes
+    await site.get("/?q=" + "1" * 900)
+    assert len(short.body) > 0
+    assert site.cache.entries.bytes - of_short >= of_short + 890
 
 
 @pytest.mark.parametrize(

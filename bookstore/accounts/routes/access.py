@@ -7,9 +7,9 @@ from bookstore.accounts.forms import LoginForm, RegisterForm
 from bookstore.accounts.routes.common import blueprint, signed_in, the_accounts
 from bookstore.accounts.service import EmailTaken, TooManyFailures, WrongPassword
 from bookstore.web import i18n, urls
-from bookstore.web.errors import not_found
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import request_key
+from bookstore.web.page_error import not_found
 from bookstore.web.responses import see_other
 from bookstore.web.sessions import current_person, forget_cookie, session_token
 from bookstore.web.templating import page

@@ -10,9 +10,9 @@ from bookstore.accounts.service import WrongPassword
 from bookstore.mail.kinds import TOPICS
 from bookstore.mail.sweep import read_unsubscribe_token
 from bookstore.web import i18n, urls
-from bookstore.web.errors import not_found
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import idempotent
+from bookstore.web.page_error import not_found
 from bookstore.web.responses import see_other
 from bookstore.web.sessions import (
     login_required,

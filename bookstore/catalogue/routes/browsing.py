@@ -20,9 +20,9 @@ from bookstore.catalogue.routes.common import (
     the_settings,
 )
 from bookstore.web import i18n, urls
-from bookstore.web.cache.page_cache import cacheable
-from bookstore.web.errors import PageError
 from bookstore.web.i18n import gettext as _
+from bookstore.web.page_error import PageError
+from bookstore.web.placeholders import cacheable
 from bookstore.web.responses import wants_fragment
 from bookstore.web.templating import page, render_fragment
 

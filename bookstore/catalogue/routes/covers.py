@@ -5,8 +5,8 @@ from quart import Response, request
 from bookstore.catalogue import covers
 from bookstore.catalogue.routes.common import blueprint, the_settings
 from bookstore.catalogue.storage import StorageUnavailable, on_storage
-from bookstore.web.errors import PageError, not_found
 from bookstore.web.i18n import gettext as _
+from bookstore.web.page_error import PageError, not_found
 
 
 @blueprint.get("/covers/<name>")

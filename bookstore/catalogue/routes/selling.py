@@ -22,10 +22,10 @@ from bookstore.catalogue.routes.common import (
 from bookstore.catalogue.service import OWN_PAGE, StockChanged
 from bookstore.catalogue.storage import StorageUnavailable, on_storage
 from bookstore.web import urls
-from bookstore.web.errors import not_found
 from bookstore.web.forms import row_id
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import idempotent, request_key
+from bookstore.web.page_error import not_found
 from bookstore.web.responses import see_other, wants_fragment
 from bookstore.web.sessions import login_required, required_person
 from bookstore.web.templating import page

@@ -20,6 +20,7 @@ from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import ngettext
 from bookstore.web.idempotency import idempotent, keep_answer
+from bookstore.web.inbound import inbound
 from bookstore.web.responses import see_other, toast, trigger, wants_fragment
 from bookstore.web.sessions import forget_cookie, new_token, set_private_cookie, token_hash
 from bookstore.web.templating import page
@@ -49,7 +50,7 @@ async def add() -> Response:
 
     async def keep(queries: Queries, quote: Quote) -> None:
         nonlocal answer
-        if request.headers.get("HX-Request") == "true":
+        if inbound().htmx:
             text = _("“%(title)s” is in your basket.", title=quote.title)
             answer = _changed(toast(Response("", status=204), text))
         await keep_answer(queries, answer)
@@ -104,7 +105,7 @@ def _with_cookie(response: Response, owner: Owner, token: str | None) -> Respons
 async def _refused(sentence: str) -> Response:
     """Show the basket as it is with a sentence on why it was not changed; beside a book, where
     htmx asked from, the sentence alone."""
-    if request.path == urls.basket() and request.headers.get("HX-Request") == "true":
+    if request.path == urls.basket() and inbound().htmx:
         response = toast(Response("", status=422), sentence)
         response.headers["HX-Reswap"] = "none"
         return response

@@ -7,7 +7,8 @@ from bookstore.orders.domain import MAX_ID
 from bookstore.orders.service import Orders
 from bookstore.settings import Settings
 from bookstore.web.forms import row_id
-from bookstore.web.sessions import cookie_name, current_person, token_hash
+from bookstore.web.inbound import inbound
+from bookstore.web.sessions import current_person, token_hash, token_in
 
 blueprint = Blueprint("orders", __name__)
 BASKET_COOKIE = "basket"
@@ -23,7 +24,7 @@ def the_orders() -> Orders:
 def basket_token() -> str | None:
     """Return the token of the browser's basket, if the request brought one."""
     settings: Settings = current_app.extensions["bookstore.settings"]
-    return request.cookies.get(cookie_name(settings, BASKET_COOKIE)) or None
+    return token_in(inbound().cookies, settings, BASKET_COOKIE)
 
 
 async def basket_owner() -> Owner:

@@ -12,8 +12,8 @@ from bookstore.orders.routes import texts
 from bookstore.orders.routes.common import ID, blueprint, the_orders
 from bookstore.orders.settlement import UnknownOrder
 from bookstore.web import urls
-from bookstore.web.errors import not_found
 from bookstore.web.idempotency import idempotent, keep_answer
+from bookstore.web.page_error import not_found
 from bookstore.web.responses import see_other
 from bookstore.web.sessions import login_required, required_person
 from bookstore.web.templating import page

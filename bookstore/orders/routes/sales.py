@@ -8,9 +8,9 @@ from bookstore.orders.routes.common import ID, before, blueprint, the_orders
 from bookstore.orders.service import TooLate
 from bookstore.orders.settlement import UnknownOrder
 from bookstore.web import urls
-from bookstore.web.errors import PageError, not_found
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import idempotent
+from bookstore.web.page_error import PageError, not_found
 from bookstore.web.responses import see_other
 from bookstore.web.sessions import login_required, required_person
 from bookstore.web.templating import page
