@@ -118,6 +118,17 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator(
+        "database_url", "accounts_database_url", "catalogue_database_url", "orders_database_url"
+    )
+    @classmethod
+    def _known_engine(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in {
+            "sqlite", "mysql", "mysql+asyncmy",
+        }:  # fmt: skip
+            raise ValueError("it takes sqlite:///FILE, mysql://… or mysql+asyncmy://…")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _known_level(cls, value: str) -> str:

@@ -12,7 +12,7 @@ from bookstore.data.database import Database
 from bookstore.migrations import migrate
 from bookstore.settings import Settings, load_settings
 from bookstore.web.server import Shop
-from tests.support.mariadb import MariaDB, NotInstalled
+from tests.support.mariadb import ENGINES, MariaDB, NotInstalled, with_driver
 from tests.support.reader import Reader
 
 SECRET = "a secret of the tests, longer than thirty-two characters"
@@ -67,14 +67,14 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+@pytest.fixture(params=ENGINES)
 def database_url(request: pytest.FixtureRequest) -> str:
     """A migrated, empty database: the test runs once on each engine."""
     if request.param == "sqlite":
         return str(request.getfixturevalue("sqlite_url"))
     url = str(request.getfixturevalue("mariadb_url"))
     request.getfixturevalue("mariadb").empty("shop")
-    return url
+    return with_driver(url, request.param)
 
 
 @pytest.fixture

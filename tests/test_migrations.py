@@ -8,20 +8,21 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bookstore.migrations import migrate, sync_url
+from bookstore.migrations import migrate, sync_engine
 from tests.conftest import settings_for
+from tests.support.mariadb import ENGINES_AND_DRIVERS, with_driver
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+@pytest.fixture(params=ENGINES_AND_DRIVERS)
 def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database without tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/new.db"
-    return str(request.getfixturevalue("mariadb").create_database("fresh"))
+    return with_driver(request.getfixturevalue("mariadb").create_database("fresh"), request.param)
 
 
 def tables(url: str) -> set[str]:
-    engine = sa.create_engine(sync_url(url), poolclass=sa.pool.NullPool)
+    engine = sync_engine(url)
     names = set(sa.inspect(engine).get_table_names())
     engine.dispose()
     return names

@@ -25,6 +25,8 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PUBLIC_ORIGIN", "https://books.example.org/shop", "an origin such as"),
         ("DATABASE_POOL_SIZE", "many", "integer"),
         ("DRAIN_SECONDS", "-1", "greater than or equal to 0"),
+        ("DATABASE_URL", "postgresql://shop:hunter2@db/shop", "mysql\\+asyncmy"),
+        ("ORDERS_DATABASE_URL", "mysql+mysqldb://shop:hunter2@db/shop", "mysql\\+asyncmy"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
         ("CURRENCY", "euro", "a currency in use"),
     ],

@@ -1,7 +1,7 @@
 """The tables of holds, and the copies that they take and give back."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bookstore.catalogue import changes
 from bookstore.contracts import HoldLine
@@ -36,45 +36,36 @@ class _Reference(NamedTuple):
 async def take(
     queries: Queries, reference: str, lines: Sequence[HoldLine], *, expires_at: int, now: int
 ) -> Taken:
-    """Write a hold and take its copies off sale, in one go: the caller undoes it all when the
-    reference was known or released, or a book is missing. Raises Duplicate for a known one."""
-    values: dict[str, Any] = {"reference": reference, "expires_at": expires_at}
-    for number, line in enumerate(lines):
-        values |= {f"book_{number}": line.book_id, f"quantity_{number}": line.quantity}
-    rows = ", ".join(
-        f"(:reference, :book_{number}, :quantity_{number}, 'held', :expires_at)"
-        for number in range(len(lines))
+    """Write a hold and take its copies off sale: the caller undoes it all when the reference was
+    known or released, or a book is missing. Raises Duplicate for a known one."""
+    values = {"reference": reference}
+    if await queries.value("SELECT 1 FROM holds WHERE reference = :reference", values):
+        return Taken(known=True, released=False, book_ids=set())
+    await queries.execute_many(
+        "INSERT INTO holds (reference, book_id, quantity, state, expires_at)"
+        " VALUES (:reference, :book_id, :quantity, :state, :expires_at)",
+        [{**values, **line._asdict(), "state": "held", "expires_at": expires_at} for line in lines],
     )
     # Whether it was released is asked behind the rows: `release` writes that down first and looks
     # for rows then, so that one of the two sees the other.
-    known, _, released, *taken = await queries.counts(
-        [
-            ("SELECT 1 FROM holds WHERE reference = :reference", values),
-            (
-                "INSERT INTO holds (reference, book_id, quantity, state, expires_at)"
-                f" VALUES {rows}",
-                values,
-            ),
-            (
-                "SELECT 1 FROM released_holds WHERE reference = :reference" + queries.for_update,
-                values,
-            ),
-            # on_sale comes first: MySQL assigns from left to right, so stock is the old one there.
-            *(
-                (
-                    "UPDATE books SET on_sale = (listed = 1 AND stock > :quantity),"
-                    " stock = stock - :quantity, updated_at = :now"
-                    " WHERE id = :id AND listed = 1 AND stock >= :quantity",
-                    {"id": line.book_id, "quantity": line.quantity, "now": now},
-                )
-                for line in lines
-            ),
-        ]
-    )
-    book_ids = {line.book_id for line, count in zip(lines, taken, strict=True) if count == 1}
-    if len(book_ids) == len(lines):  # whose last copy it was leaves the listings
-        await changes.record(queries, sorted(book_ids), now, listed="1 - on_sale")
-    return Taken(bool(known), bool(released), book_ids)
+    if await queries.value(
+        "SELECT 1 FROM released_holds WHERE reference = :reference" + queries.for_update, values
+    ):
+        return Taken(known=False, released=True, book_ids=set())
+    # on_sale comes first: MySQL assigns from left to right, so stock is the old one there.
+    taken = {
+        line.book_id
+        for line in lines
+        if await queries.execute(
+            "UPDATE books SET on_sale = (listed = 1 AND stock > :quantity),"
+            " stock = stock - :quantity, updated_at = :now"
+            " WHERE id = :book_id AND listed = 1 AND stock >= :quantity",
+            {**line._asdict(), "now": now},
+        )
+    }
+    if len(taken) == len(lines):  # whose last copy it was leaves the listings
+        await changes.record(queries, sorted(taken), now, listed="1 - on_sale")
+    return Taken(known=False, released=False, book_ids=taken)
 
 
 async def copies_left(source: Source, book_ids: Sequence[int]) -> dict[int, int]:
@@ -89,7 +80,7 @@ async def copies_left(source: Source, book_ids: Sequence[int]) -> dict[int, int]
 
 
 async def return_copies(queries: Queries, line: HoldLine, now: int) -> None:
-    await queries.soon(
+    await queries.execute(
         "UPDATE books SET on_sale = listed, stock = stock + :quantity, updated_at = :now"
         " WHERE id = :id",
         {"id": line.book_id, "quantity": line.quantity, "now": now},
@@ -116,14 +107,14 @@ async def locked_states(queries: Queries, reference: str) -> set[str]:
 
 
 async def extend(queries: Queries, reference: str, expires_at: int) -> None:
-    await queries.soon(
+    await queries.execute(
         "UPDATE holds SET expires_at = :expires_at WHERE reference = :reference AND state = 'held'",
         {"reference": reference, "expires_at": expires_at},
     )
 
 
 async def delete_released(queries: Queries, reference: str) -> None:
-    await queries.soon(
+    await queries.execute(
         "DELETE FROM holds WHERE reference = :reference AND state = 'released'",
         {"reference": reference},
     )
@@ -139,9 +130,13 @@ async def sell(source: Source, reference: str, now: int) -> int:
 
 async def refuse_from_now_on(queries: Queries, reference: str, now: int) -> None:
     """Write down that a reference was released for good."""
-    ignore = "IGNORE" if queries.dialect == "mysql" else "OR IGNORE"
-    await queries.soon(
-        f"INSERT {ignore} INTO released_holds (reference, released_at) VALUES (:reference, :now)",
+    again = (  # an INSERT IGNORE warns, and the drivers ask what about
+        "ON DUPLICATE KEY UPDATE reference = reference"
+        if queries.dialect == "mysql"
+        else "ON CONFLICT DO NOTHING"
+    )
+    await queries.execute(
+        f"INSERT INTO released_holds (reference, released_at) VALUES (:reference, :now) {again}",
         {"reference": reference, "now": now},
     )
 
@@ -158,7 +153,7 @@ async def release(queries: Queries, reference: str, now: int, *, run_out: bool) 
         values,
     )
     if lines:
-        await queries.soon(
+        await queries.execute(
             f"UPDATE holds SET state = 'released' WHERE reference = :reference AND state {which}",
             values,
         )

@@ -1,31 +1,29 @@
 """The database as the shop uses it: a pool, transactions that always give their connection back,
-and retries where the engine asks for them. `databases` owns the drivers (aiosqlite, aiomysql).
+and retries where the engine asks for them. `databases` owns the drivers (aiosqlite, aiomysql,
+asyncmy).
 """
 
 import asyncio
-import ssl
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from time import monotonic
+from typing import Any, NamedTuple
 
-import databases
 from databases.interfaces import ConnectionBackend
-from pymysql.constants import CLIENT
 
-from bookstore.data.queries import (
-    Conflict,
-    ConnectionLost,
-    DatabaseUnavailable,
-    Dialect,
-    Queries,
-    Values,
-    translate,
-)
-from bookstore.data.sqlite import SQLiteConnection
+from bookstore.data import mysql, sqlite
+from bookstore.data.errors import Conflict, ConnectionLost, DatabaseUnavailable
+from bookstore.data.queries import Dialect, Queries, Values
 
-_LONGEST_REST = 60.0  # seconds
+# On MySQL a connection is asked whether it lives after so many seconds of rest, and is closed
+# after so many.
+_UNQUESTIONED_REST = 0.1
+_LONGEST_REST = 60.0
+
+
+class _AtRest(NamedTuple):
+    backend: ConnectionBackend
+    since: float
 
 
 class Database:
@@ -36,12 +34,16 @@ class Database:
         ?unix_socket=FILE); `pool_timeout` is how many seconds a statement waits for a connection.
         """
         self.dialect: Dialect = "sqlite" if url.startswith("sqlite") else "mysql"
-        self._databases = _make(url, self.dialect, pool_size)
+        if self.dialect == "sqlite":
+            self._backend, self._translate = sqlite.backend(url), sqlite.translate
+        else:
+            self._backend, self._translate = mysql.backend(url, pool_size), mysql.translate
+        self._encrypted = self.dialect == "mysql" and mysql.without_tls(url)[1] is not None
         self._slots = asyncio.Semaphore(pool_size)
         self._timeout = pool_timeout
-        # Connections at rest and since when. The pools' own ways are longer: on SQLite opening one
-        # starts a thread, on MySQL giving one back starts a task.
-        self._idle: list[tuple[ConnectionBackend, float]] = []
+        # Connections at rest, the latest last. The libraries' own ways are longer: on SQLite
+        # opening one starts a thread, on MySQL giving one back starts a task.
+        self._idle: list[_AtRest] = []
         self._closing: set[asyncio.Future[None]] = set()  # that opened after their caller left
         self.in_use = 0
         self.waiting = 0
@@ -49,15 +51,14 @@ class Database:
     async def connect(self) -> None:
         """Make the pool. It opens connections as they are needed: a database that is away now
         does not stop the shop from starting."""
-        await self._databases.connect()
+        await self._backend.connect()
 
     async def disconnect(self) -> None:
         """Close every connection."""
-        while self._idle:
-            await self._idle.pop()[0].release()
+        await self._drop_idle()
         if self._closing:
             await asyncio.wait(self._closing)
-        await self._databases.disconnect()
+        await self._backend.disconnect()
 
     def connection(self) -> "_Held":
         """Hold one connection for several statements, without a transaction."""
@@ -135,27 +136,15 @@ class Database:
 
     async def _acquire(self) -> ConnectionBackend:
         """Wait for a slot, at most the pool's timeout, and take a connection."""
-        if self._idle and not self._slots.locked():
-            resting, since = self._idle.pop()
-            if self._lives(resting, since):
-                await self._slots.acquire()  # one is free: this does not wait
-                return resting
-            await _give_up(resting)
         self.waiting += 1
         try:
             async with asyncio.timeout(self._timeout):
                 await self._slots.acquire()
                 try:
-                    while self._idle:
-                        resting, since = self._idle.pop()
-                        if self._lives(resting, since):
-                            return resting
-                        await _give_up(resting)
-                    backend = await self._opened()
+                    return await self._rested() or await self._opened()
                 except BaseException:
                     self._slots.release()
                     raise
-                return backend
         except TimeoutError as error:
             raise DatabaseUnavailable(
                 f"no database connection became free within {self._timeout:g} s"
@@ -163,65 +152,100 @@ class Database:
         except DatabaseUnavailable:
             raise
         except Exception as error:
-            translated = translate(error)
+            translated = self._translate(error)
             raise (
                 DatabaseUnavailable(str(error)) if translated is error else translated
             ) from error
         finally:
             self.waiting -= 1
 
+    async def _rested(self) -> ConnectionBackend | None:
+        """Return the connection that has rested for the shortest time, if it is still good."""
+        if not self._idle:
+            return None
+        backend, since = self._idle.pop()
+        rest = monotonic() - since
+        if self.dialect == "sqlite" or rest < _UNQUESTIONED_REST:
+            return backend
+        try:
+            if rest < _LONGEST_REST:
+                await backend.raw_connection.ping(reconnect=False)
+                return backend
+        except BaseException as error:
+            await self._close(backend)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            await self._close(backend)
+        await self._drop_idle()  # they have rested for longer
+        return None
+
     async def _opened(self) -> ConnectionBackend:
         """Open a connection. The driver would lose one that opens after its caller was cancelled;
         here it is closed as soon as it is open."""
-        backend: ConnectionBackend = self._databases._backend.connection()
-        opening = asyncio.ensure_future(backend.acquire())
+        backend = self._backend.connection()
+        opening = asyncio.ensure_future(self._open(backend))
         try:
             await asyncio.shield(opening)
         except asyncio.CancelledError:
-            closing = asyncio.ensure_future(_give_up_once(opening, backend))
+            closing = asyncio.ensure_future(self._close_once_open(opening, backend))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
             raise
         return backend
 
-    def _rests(self, backend: ConnectionBackend) -> bool:
-        """Tell whether a connection can serve the next one: it is open and in no transaction."""
-        raw = backend.raw_connection
-        if self.dialect == "sqlite":
-            return not raw.in_transaction
-        return not raw.closed and not raw.get_transaction_status()
+    async def _open(self, backend: ConnectionBackend) -> None:
+        await backend.acquire()
+        # aiomysql goes on in the clear when the server, or somebody on the way, offers no TLS.
+        if self._encrypted and not await mysql.cipher(backend.raw_connection):
+            await self._close(backend)
+            raise DatabaseUnavailable(
+                "the database does not encrypt, although its URL asks for it"
+                " (?ssl=true or ?ssl_ca=FILE)"
+            )
 
-    def _lives(self, backend: ConnectionBackend, since: float) -> bool:
-        """Tell whether a connection at rest since then is still good: the server did not close it
-        meanwhile, and it is not so old that something on the way may have forgotten it."""
-        if self.dialect == "sqlite":
-            return True
-        raw = backend.raw_connection
-        alive = (
-            time.monotonic() - since < _LONGEST_REST
-            and not raw._reader.at_eof()
-            and raw._reader.exception() is None
-        )
-        if not alive:
-            raw.close()
-        return alive
+    async def _close_once_open(
+        self, opening: asyncio.Future[None], backend: ConnectionBackend
+    ) -> None:
+        await asyncio.wait([opening])
+        if opening.exception() is None:
+            await self._close(backend)
 
-    async def _release(self, backend: ConnectionBackend) -> None:
+    async def _release(self, backend: ConnectionBackend, queries: Queries) -> None:
+        """Let a connection rest, or close it when something on it was cut off."""
         try:
-            if self._rests(backend):
-                self._idle.append((backend, time.monotonic()))
+            if queries.broken or self._in_transaction(backend):
+                await asyncio.shield(asyncio.ensure_future(self._close(backend)))
             else:
-                await asyncio.shield(asyncio.ensure_future(_give_up(backend)))
+                self._idle.append(_AtRest(backend, monotonic()))
+            if queries.lost:  # so are those that were opened before, most likely
+                await asyncio.shield(asyncio.ensure_future(self._drop_idle()))
         finally:
             self._slots.release()
 
+    def _in_transaction(self, backend: ConnectionBackend) -> bool:
+        raw = backend.raw_connection
+        return bool(
+            raw.in_transaction if self.dialect == "sqlite" else raw.get_transaction_status()
+        )
+
+    async def _drop_idle(self) -> None:
+        while self._idle:
+            await self._close(self._idle.pop().backend)
+
+    async def _close(self, backend: ConnectionBackend) -> None:
+        """Close a connection, and tell the driver's pool so."""
+        if self.dialect == "mysql":
+            backend.raw_connection.close()
+        with suppress(Exception):  # a broken connection has nothing left to give back
+            await backend.release()
+
     async def _undo(self, queries: Queries) -> None:
-        """End a transaction that failed. The driver closes a connection whose statement was
-        cancelled or broke, which undoes its work on the server as well."""
-        if self.dialect == "mysql" and queries._raw.closed:
-            return
-        with suppress(Exception):
-            await asyncio.shield(asyncio.ensure_future(queries._undo()))
+        """End a transaction that failed. A connection whose statement was cut off is closed, which
+        undoes its work on the server as well."""
+        if not queries.broken:
+            with suppress(Exception):
+                await asyncio.shield(asyncio.ensure_future(queries._undo()))
 
 
 class _Held:
@@ -234,43 +258,9 @@ class _Held:
     async def __aenter__(self) -> Queries:
         self._backend = await self._database._acquire()
         self._database.in_use += 1
-        return Queries(self._backend.raw_connection, self._database.dialect)
+        self._queries = Queries(self._backend.raw_connection, self._database.dialect)
+        return self._queries
 
     async def __aexit__(self, *_failure: object) -> None:
         self._database.in_use -= 1
-        await self._database._release(self._backend)
-
-
-async def _give_up_once(opening: asyncio.Future[None], backend: ConnectionBackend) -> None:
-    """Give a connection back as soon as it is open."""
-    await asyncio.wait([opening])
-    if opening.exception() is None:
-        await _give_up(backend)
-
-
-async def _give_up(backend: ConnectionBackend) -> None:
-    """Give a connection back to the pool, which drops it if it is closed."""
-    with suppress(Exception):  # a broken connection has nothing left to give back
-        await backend.release()
-
-
-def _make(url: str, dialect: Dialect, pool_size: int) -> databases.Database:
-    if dialect == "sqlite":
-        return databases.Database(url, factory=SQLiteConnection, timeout=10.0)
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    options: dict[str, Any] = {}
-    ca = query.pop("ssl_ca", None)
-    if query.pop("ssl", "false").lower() == "true" or ca:
-        options["ssl"] = ssl.create_default_context(cafile=ca)
-    return databases.Database(
-        urlunsplit(parts._replace(query=urlencode(query))),
-        min_size=0,
-        max_size=pool_size,
-        pool_recycle=1800,
-        charset="utf8mb4",
-        connect_timeout=3,
-        client_flag=CLIENT.FOUND_ROWS,  # an UPDATE to the same value counts as matched
-        init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-        **options,
-    )
+        await self._database._release(self._backend, self._queries)

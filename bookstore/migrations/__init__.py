@@ -15,6 +15,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
+from bookstore.data.mysql import without_tls
 from bookstore.settings import Settings
 
 LOCK_SECONDS = 300
@@ -26,9 +27,7 @@ def migrate(settings: Settings) -> list[str]:
 
 
 def _migrate(context: str, settings: Settings) -> list[str]:
-    engine = sa.create_engine(
-        sync_url(settings.database_url_of(context)), poolclass=sa.pool.NullPool
-    )
+    engine = sync_engine(settings.database_url_of(context))
     script = ScriptDirectory(str(Path(__file__).parent / context))
     done: list[str] = []
 
@@ -48,19 +47,20 @@ def _migrate(context: str, settings: Settings) -> list[str]:
     return done
 
 
-def sync_url(url: str) -> str:
-    """Return the URL for the synchronous driver that migrations and bulk imports use."""
+def sync_engine(url: str) -> sa.Engine:
+    """Return an engine for a database's URL, of the synchronous driver of its kind."""
     if url.startswith("sqlite"):
         path = url.removeprefix("sqlite:///")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        return url
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    query.setdefault("charset", "utf8mb4")
-    if query.pop("ssl", "false").lower() == "true":
-        query["ssl_verify_cert"] = "true"
-        query["ssl_verify_identity"] = "true"
-    return urlunsplit(parts._replace(scheme="mysql+pymysql", query=urlencode(query)))
+        return sa.create_engine(url, poolclass=sa.NullPool)
+    plain, tls = without_tls(url)
+    parts = urlsplit(plain)
+    query = {"charset": "utf8mb4", **dict(parse_qsl(parts.query))}
+    return sa.create_engine(
+        urlunsplit(parts._replace(scheme="mysql+pymysql", query=urlencode(query))),
+        poolclass=sa.NullPool,
+        connect_args={} if tls is None else {"ssl": tls},
+    )
 
 
 @contextmanager

@@ -72,19 +72,18 @@ async def find_locked(queries: Queries, owner: Owner) -> Basket | None:
 
 
 async def locked_basket(queries: Queries, owner: Owner, now: int) -> Basket:
-    """Return the basket of a browser or a person, one of the two, made soon if needed: raises
-    Duplicate, now or later, when somebody else made it first. Nobody else changes it until the
-    transaction ends."""
+    """Return the basket of a browser or a person, one of the two, made if needed: raises Duplicate
+    when somebody else made it first. Nobody else changes it until the transaction ends."""
     found = await find_locked(queries, owner)
     if found is None:
-        basket_id = await queries.insert_soon(
+        basket_id = await queries.insert(
             "INSERT INTO baskets (token_hash, person_id, changed_at)"
             " VALUES (:token_hash, :person_id, :now)",
             {**owner._asdict(), "now": now},
         )
         return Basket(basket_id, {})
     if owner.person_id is None:  # baskets of browsers are forgotten some time after a change
-        await queries.soon(
+        await queries.execute(
             "UPDATE baskets SET changed_at = :now WHERE id = :id", {"now": now, "id": found.id}
         )
     return found
@@ -120,7 +119,7 @@ async def save_items(queries: Queries, basket: Basket, after: Mapping[int, int],
     gone = sorted(before.keys() - after.keys())
     if gone:
         await take_out(queries, basket.id, gone)
-    await queries.soon_many(
+    await queries.execute_many(
         "INSERT INTO basket_items (basket_id, book_id, quantity, added_at)"
         " VALUES (:id, :book, :quantity, :now)",
         [
@@ -131,7 +130,7 @@ async def save_items(queries: Queries, basket: Basket, after: Mapping[int, int],
     )
     for book_id, quantity in after.items():
         if before.get(book_id, quantity) != quantity:
-            await queries.soon(
+            await queries.execute(
                 "UPDATE basket_items SET quantity = :quantity"
                 " WHERE basket_id = :id AND book_id = :book",
                 {"id": basket.id, "book": book_id, "quantity": quantity},
@@ -139,15 +138,15 @@ async def save_items(queries: Queries, basket: Basket, after: Mapping[int, int],
 
 
 async def take_out(queries: Queries, basket_id: int, book_ids: Sequence[int]) -> None:
-    await queries.soon(
+    await queries.execute(
         "DELETE FROM basket_items WHERE basket_id = :id AND book_id IN :books",
         {"id": basket_id, "books": sorted(book_ids)},
     )
 
 
 async def delete_basket(queries: Queries, basket_id: int) -> None:
-    await queries.soon("DELETE FROM basket_items WHERE basket_id = :id", {"id": basket_id})
-    await queries.soon("DELETE FROM baskets WHERE id = :id", {"id": basket_id})
+    await queries.execute("DELETE FROM basket_items WHERE basket_id = :id", {"id": basket_id})
+    await queries.execute("DELETE FROM baskets WHERE id = :id", {"id": basket_id})
 
 
 async def forgotten_baskets(source: Source, before: int, limit: int) -> list[int]:

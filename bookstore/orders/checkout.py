@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused
 from bookstore.data.database import Database
-from bookstore.data.queries import Also, Duplicate, Queries, settled
+from bookstore.data.queries import Also, Duplicate, Queries
 from bookstore.orders import basket_repository as basket_rows
 from bookstore.orders import domain, metrics, repository, saga
 from bookstore.orders import payment_repository as money
@@ -147,10 +147,9 @@ class Checkout:
             return written
 
         try:
-            written = await self.database.in_transaction(work)
+            return await self.database.in_transaction(work)
         except Duplicate:
             return None
-        return written._replace(id=settled(written.id))
 
     async def _hold(self, owner: Owner, order: Order, ordered: Mapping[int, int]) -> None:
         lines = [HoldLine(book_id, quantity) for book_id, quantity in ordered.items()]

@@ -17,7 +17,7 @@ _BOTH = ", ".join(
 
 
 async def add_intent(queries: Queries, intent: Intent) -> None:
-    await queries.soon(
+    await queries.execute(
         f"INSERT INTO payment_intents ({_INTENT})"
         f" VALUES ({', '.join(':' + field for field in Intent._fields)})",
         intent._asdict(),
@@ -75,7 +75,7 @@ async def intents(source: Source, order_ids: Sequence[int]) -> list[Intent]:
 
 async def save_intent(queries: Queries, intent: Intent) -> None:
     """Write what may change of an intent; its order and amount never do."""
-    await queries.soon(
+    await queries.execute(
         "UPDATE payment_intents SET state = :state, attempt = :attempt, error_code = :error_code,"
         " decline_code = :decline_code, brand = :brand, last4 = :last4, settles_at = :settles_at"
         " WHERE id = :id",
@@ -93,8 +93,8 @@ async def intents_to_settle(source: Source, now: int, limit: int) -> list[Intent
 
 
 async def add_event(queries: Queries, event: Event, now: int) -> None:
-    """Note an event of the gateway. One that came before raises Duplicate, then or later."""
-    await queries.soon(
+    """Note an event of the gateway. Raises Duplicate when it came before."""
+    await queries.execute(
         "INSERT INTO payment_events (id, type, received_at) VALUES (:id, :type, :now)",
         {"id": event.id, "type": event.type, "now": now},
     )
@@ -124,7 +124,7 @@ async def refunds(source: Source, order_ids: Sequence[int]) -> list[Refund]:
 async def owe_refund(queries: Queries, order_id: int, amount: int, now: int) -> None:
     """Note that a payment must go back, once an order. The order's row is locked by the caller."""
     if await refund_of(queries, order_id) is None:
-        await queries.soon(
+        await queries.execute(
             "INSERT INTO refunds (order_id, amount, owed_at, done_at)"
             " VALUES (:order_id, :amount, :now, NULL)",
             {"order_id": order_id, "amount": amount, "now": now},

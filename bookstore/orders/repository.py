@@ -20,10 +20,9 @@ class _Id(NamedTuple):
 
 
 async def add_order(queries: Queries, order: Order, *, key: str) -> int:
-    """Insert an order soon and return its id, settled after the commit. Raises Duplicate, now or
-    then, when the checkout has one already."""
+    """Insert an order and return its id. Raises Duplicate when the checkout has one already."""
     fields = [*Order._fields[1:], "checkout_key", "changed_at"]
-    return await queries.insert_soon(
+    return await queries.insert(
         f"INSERT INTO orders ({', '.join(fields)})"
         f" VALUES ({', '.join(':' + field for field in fields)})",
         {**order._asdict(), "checkout_key": key, "changed_at": order.placed_at},
@@ -32,7 +31,7 @@ async def add_order(queries: Queries, order: Order, *, key: str) -> int:
 
 async def add_lines(queries: Queries, lines: Sequence[OrderLine]) -> None:
     fields = OrderLine._fields
-    await queries.soon_many(
+    await queries.execute_many(
         f"INSERT INTO order_lines ({', '.join(fields)})"
         f" VALUES ({', '.join(':' + field for field in fields)})",
         [line._asdict() for line in lines],
@@ -41,7 +40,7 @@ async def add_lines(queries: Queries, lines: Sequence[OrderLine]) -> None:
 
 async def add_shipments(queries: Queries, shipments: Sequence[Shipment]) -> None:
     fields = Shipment._fields[1:]
-    await queries.soon_many(
+    await queries.execute_many(
         f"INSERT INTO shipments ({', '.join(fields)})"
         f" VALUES ({', '.join(':' + field for field in fields)})",
         [shipment._asdict() for shipment in shipments],
@@ -51,8 +50,8 @@ async def add_shipments(queries: Queries, shipments: Sequence[Shipment]) -> None
 async def delete_order(queries: Queries, order_id: int) -> None:
     """Remove an order that never came to be."""
     for table in ("payment_intents", "order_lines", "shipments"):
-        await queries.soon(f"DELETE FROM {table} WHERE order_id = :id", {"id": order_id})
-    await queries.soon("DELETE FROM orders WHERE id = :id", {"id": order_id})
+        await queries.execute(f"DELETE FROM {table} WHERE order_id = :id", {"id": order_id})
+    await queries.execute("DELETE FROM orders WHERE id = :id", {"id": order_id})
 
 
 async def order(source: Source, order_id: int) -> Order | None:
@@ -84,7 +83,7 @@ async def order_of_checkout(source: Source, buyer_id: int, key: str) -> Order | 
 
 async def save_order(queries: Queries, order: Order) -> None:
     """Write what may change of an order: its state and the moments."""
-    await queries.soon(
+    await queries.execute(
         "UPDATE orders SET state = :state, reason = :reason, expires_at = :expires_at,"
         " paid_at = :paid_at, confirmed_at = :confirmed_at, cancelled_at = :cancelled_at,"
         " released_at = :released_at WHERE id = :id",
@@ -94,7 +93,7 @@ async def save_order(queries: Queries, order: Order) -> None:
 
 async def note_placed(queries: Queries, order_id: int) -> None:
     """Let an order wait for its payment. Its row is locked by the caller."""
-    await queries.soon("UPDATE orders SET state = 'placed' WHERE id = :id", {"id": order_id})
+    await queries.execute("UPDATE orders SET state = 'placed' WHERE id = :id", {"id": order_id})
 
 
 async def note_confirmed(source: Source, order_id: int, now: int) -> bool:

@@ -93,7 +93,7 @@ async def keep_answer(queries: Queries, response: Response) -> None:
     """Keep the answer to the request at hand in the transaction that does its work, which saves a
     round trip. The handler returns this very answer once the transaction is through."""
     store: _Store = g.answers
-    await queries.soon(*await store.finishing(response))
+    await queries.execute(*await store.finishing(response))
     store.kept = response, queries
 
 

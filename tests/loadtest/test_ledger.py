@@ -17,6 +17,7 @@ from loadtest.evidence.ledger.model import (
     ShipmentRow,
     State,
 )
+from tests.support.mariadb import DRIVERS, MariaDB, with_driver
 
 ANA = "ana@load.example.org"
 
@@ -133,6 +134,18 @@ def test_books_of_sellers() -> None:
     assert findings(state(order()), told)[0][0] == "lost"
     twice = state(order(), books=(book(), other, other._replace(id=9)))
     assert findings(twice, told)[0][0] == "duplicated"
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_database_is_read_whatever_driver_its_url_names(
+    mariadb: MariaDB, mariadb_url: str, driver: str
+) -> None:
+    mariadb.empty("shop")
+    kept = read(
+        dict.fromkeys(("accounts", "catalogue", "orders"), with_driver(mariadb_url, driver))
+    )
+    assert not kept.orders
 
 
 def test_a_database_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:

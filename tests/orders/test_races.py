@@ -21,6 +21,9 @@ from bookstore.settings import Settings
 from tests.conftest import SECRET
 from tests.orders.support import ADDRESS
 from tests.support.books import add_book
+from tests.support.mariadb import ENGINES_AND_DRIVERS
+
+pytestmark = pytest.mark.parametrize("database_url", ENGINES_AND_DRIVERS, indirect=True)
 
 BUYERS = 50
 

@@ -16,6 +16,9 @@ from bookstore.settings import Settings
 from bookstore.web.server import Shop
 from tests.orders.conftest import Clock
 from tests.orders.support import databases, on_sale
+from tests.support.mariadb import ENGINES_AND_DRIVERS
+
+pytestmark = pytest.mark.parametrize("database_url", ENGINES_AND_DRIVERS, indirect=True)
 
 BUYER = 7001
 CARD = payments.TEST_CARDS[0]

@@ -11,6 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pymysql
+import pytest
+
+ENGINES = ["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)]
+DRIVERS = ["mariadb", "asyncmy"]  # of MariaDB: the default one, and the one in C
+ENGINES_AND_DRIVERS = [*ENGINES, pytest.param("asyncmy", marks=pytest.mark.mariadb)]
+
+
+def with_driver(url: str, name: str) -> str:
+    """Return a database's URL with one of DRIVERS."""
+    return url.replace("mysql://", "mysql+asyncmy://", 1) if name == "asyncmy" else url
 
 
 class NotInstalled(Exception):
@@ -20,21 +30,23 @@ class NotInstalled(Exception):
 class MariaDB:
     """A running server. Its files live in a temporary folder."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, options: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self.port = port
+        self.options = options
         self.socket = folder / "s.sock"
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
     @contextlib.contextmanager
-    def start(cls) -> Iterator["MariaDB"]:
-        """Run a server for the length of the block; raise NotInstalled where there is none."""
+    def start(cls, *options: str) -> Iterator["MariaDB"]:
+        """Run a server for the length of the block, with more options of mariadbd; raise
+        NotInstalled where there is none."""
         if shutil.which("mariadbd") is None:
             raise NotInstalled("MariaDB is not installed: apt install mariadb-server")
         folder = Path(tempfile.mkdtemp(prefix="bookstore-mariadb-"))
         (folder / "tmp").mkdir()  # a server that starts deletes others' tables in a shared one
-        server = cls(folder, _free_port())
+        server = cls(folder, _free_port(), options)
         try:
             subprocess.run(
                 ["mariadb-install-db", f"--datadir={folder}/data", *_user(),
@@ -57,7 +69,7 @@ class MariaDB:
              f"--tmpdir={self.folder}/tmp",
              "--innodb-flush-log-at-trx-commit=2",
              "--innodb-buffer-pool-size=256M", "--character-set-server=utf8mb4",
-             "--skip-name-resolve", "--max-connections=300", "--sync-binlog=0"],
+             "--skip-name-resolve", "--max-connections=300", "--sync-binlog=0", *self.options],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         for _attempt in range(300):

@@ -9,7 +9,7 @@ from provisioning.ssh.redaction import Redactor
 
 @pytest.mark.parametrize(
     "text",
-    ["join SWMTKN-1-abc-def now", "mysql://shop:hunter2@db/x", "key hunter2hunter2 end"],
+    ["join SWMTKN-1-abc-def now", "mysql+asyncmy://shop:hunter2@db/x", "key hunter2hunter2 end"],
 )
 def test_secrets_are_hidden(text: str) -> None:
     redact = Redactor()

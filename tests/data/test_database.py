@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from bookstore.data.database import Database
-from bookstore.data.queries import ConnectionLost, DatabaseUnavailable, Duplicate, Queries, settled
+from bookstore.data.queries import ConnectionLost, DatabaseUnavailable, Duplicate, Queries
 from bookstore.data.sqlite import SQLiteConnection
-from tests.support.mariadb import MariaDB
+from tests.support.mariadb import DRIVERS, ENGINES_AND_DRIVERS, MariaDB, with_driver
 
 
 class Counted(NamedTuple):
@@ -25,12 +25,19 @@ class Stock(NamedTuple):
     stock: int
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+@pytest.fixture(params=ENGINES_AND_DRIVERS)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database, without the shop's tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/empty.db"
-    return str(request.getfixturevalue("mariadb").create_database("traps"))
+    url = request.getfixturevalue("mariadb").create_database("traps")
+    return with_driver(url, request.param)
+
+
+@pytest.fixture(params=DRIVERS)
+def mysql_url(request: pytest.FixtureRequest, mariadb: MariaDB) -> str:
+    """An empty database of MariaDB, by each driver."""
+    return with_driver(mariadb.create_database("traps"), request.param)
 
 
 @pytest.fixture
@@ -50,9 +57,9 @@ async def db(empty_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def mysql(mariadb: MariaDB) -> AsyncIterator[Database]:
+async def mysql(mysql_url: str) -> AsyncIterator[Database]:
     """A pool of two connections to MariaDB."""
-    database = Database(mariadb.create_database("traps"), pool_size=2, pool_timeout=2.0)
+    database = Database(mysql_url, pool_size=2, pool_timeout=2.0)
     await database.connect()
     await database.execute("CREATE TABLE books (id INTEGER PRIMARY KEY, stock INTEGER NOT NULL)")
     await database.execute("INSERT INTO books (id, stock) VALUES (1, 10), (2, 10)")
@@ -112,8 +119,10 @@ async def test_a_query_on_a_pooled_connection_that_died_is_asked_again(
 
 
 @pytest.mark.mariadb
-async def test_whoever_waits_gets_the_place_of_a_connection_that_broke(mariadb: MariaDB) -> None:
-    database = Database(mariadb.create_database("traps"), pool_size=1, pool_timeout=5.0)
+async def test_whoever_waits_gets_the_place_of_a_connection_that_broke(
+    mariadb: MariaDB, mysql_url: str
+) -> None:
+    database = Database(mysql_url, pool_size=1, pool_timeout=5.0)
     await database.connect()
     held = asyncio.Event()
 
@@ -147,9 +156,11 @@ async def test_waiting_for_a_connection_ends(empty_url: str) -> None:
 
 @pytest.mark.mariadb
 @pytest.mark.usefixtures("mariadb")
-async def test_the_pool_recovers_from_a_restart_of_the_server() -> None:
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_the_pool_recovers_from_a_restart_of_the_server(driver: str) -> None:
     with MariaDB.start() as server:
-        database = Database(server.create_database("restarted"), pool_size=2)
+        url = with_driver(server.create_database("restarted"), driver)
+        database = Database(url, pool_size=2)
         await database.connect()
         assert await database.value("SELECT 1") == 1
         server.stop()
@@ -307,7 +318,7 @@ async def test_a_connection_that_opens_after_its_caller_left_is_closed(
             closed.append(self)
             super().close()
 
-    monkeypatch.setattr("bookstore.data.database.SQLiteConnection", Slow)
+    monkeypatch.setattr("bookstore.data.sqlite.SQLiteConnection", Slow)
     database = Database(f"sqlite:///{tmp_path}/left.db", pool_size=1)
     await database.connect()
     with pytest.raises(TimeoutError):
@@ -317,42 +328,3 @@ async def test_a_connection_that_opens_after_its_caller_left_is_closed(
     await database.disconnect()
     assert len(opened) == 2
     assert set(closed) == set(opened)
-
-
-# Rows whose ids are used before they are known
-
-
-async def test_ids_of_rows_that_are_inserted_soon(db: Database) -> None:
-    async with db.transaction() as queries:
-        await queries.soon("INSERT INTO notes (word) VALUES ('before')")
-        first = await queries.insert_soon("INSERT INTO notes (word) VALUES (:word)", {"word": "a"})
-        second = await queries.insert_soon("INSERT INTO notes (word) VALUES ('b')")
-        await queries.soon_many(
-            "INSERT INTO books (id, stock) VALUES (:id, :stock)",
-            [{"id": 10, "stock": first}, {"id": 11, "stock": second}],
-        )
-        await queries.value("SELECT 1")  # which sends them
-        third = await queries.insert_soon("INSERT INTO notes (word) VALUES ('c')")
-        await queries.soon(
-            "UPDATE books SET stock = :third WHERE stock = :second",
-            {"third": third, "second": second},
-        )
-    for word, new, book in (("a", first, 10), ("c", third, 11)):
-        row = await db.value("SELECT id FROM notes WHERE word = :word", {"word": word})
-        assert settled(new) == row
-        assert await db.value("SELECT stock FROM books WHERE id = :id", {"id": book}) == row
-    assert settled(second) == await db.value("SELECT id FROM notes WHERE word = 'b'")
-    assert settled(7) == 7
-
-
-async def test_a_row_inserted_soon_that_exists_undoes_the_transaction(db: Database) -> None:
-    await db.execute("INSERT INTO notes (word) VALUES ('taken')")
-
-    async def work(queries: Queries) -> None:
-        await queries.soon("UPDATE books SET stock = 0 WHERE id = 1")
-        await queries.insert_soon("INSERT INTO notes (word) VALUES ('taken')")
-
-    with pytest.raises(Duplicate):
-        await db.in_transaction(work)
-    assert await db.value("SELECT stock FROM books WHERE id = 1") == 10
-    assert db.in_use == 0

@@ -1,0 +1,17 @@
+"""What can go wrong with a database, in words that mean the same on every engine."""
+
+
+class DatabaseUnavailable(Exception):
+    """The database does not answer, or no connection became free in time."""
+
+
+class ConnectionLost(DatabaseUnavailable):
+    """The connection broke under a statement; what became of the statement is unknown."""
+
+
+class Conflict(Exception):
+    """The engine gave this transaction up for another one; running it again may succeed."""
+
+
+class Duplicate(Exception):
+    """A row with the same unique value exists already."""
