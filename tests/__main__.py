@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.packages import install
@@ -20,9 +22,9 @@ PACKAGES = {
     "node": "nodejs",
     "npm": "npm",
     "java": "default-jre-headless",
+    "sshd": "openssh-server",  # packages.py keeps its service off
+    "sudo": "sudo",
 }
-# Only where CI runs: a developer's machine does not get a door to the network from its tests.
-CI_PACKAGES = {"sshd": "openssh-server", "sudo": "sudo"}
 
 CHECKS = {
     "style": ["ruff", "check", "."],
@@ -36,7 +38,10 @@ CHECKS = {
 def main() -> int:
     """Return 0 when everything passed."""
     parser = argparse.ArgumentParser(
-        prog="./run tests", description=__doc__, epilog="Other options go to pytest."
+        prog="./run tests",
+        description=__doc__,
+        epilog="Other options go to pytest: -x, --lf, -k refund, tests/orders …",
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--no-rehearsal", action="store_true", help="leave the real swarm out (20 minutes less)"
@@ -44,46 +49,29 @@ def main() -> int:
     parser.add_argument("--no-checks", action="store_true", help="leave style and types out")
     options, pytest_options = parser.parse_known_args()
 
-    missing = _install_packages()
+    missing = install(PACKAGES)
+    if missing:
+        print(f"Missing: {', '.join(missing)}. Their tests are skipped. Install them with")
+        print(f"  sudo apt-get install {' '.join(missing)}")
     if missing and os.environ.get("CI"):
-        print(f"Not installed, and CI may skip nothing: {', '.join(missing)}")
+        print("CI may skip nothing.")
         return 1
     _install_browser_tools()
     failed = [] if options.no_checks else [name for name in CHECKS if not _check(name)]
 
-    suites = [
-        ("tests", ["-m", "not rehearsal and not browser", *_coverage(pytest_options)]),
-        ("journeys", ["-m", "browser", *([] if _chosen(pytest_options) else ["tests/journeys"])]),
-    ]
-    if not options.no_rehearsal:
-        reason = _no_rehearsal_because()
-        if reason:
-            print(f"The rehearsal on a real swarm is left out: {reason}")
-            if os.environ.get("CI"):
-                failed.append("rehearsal")
-        else:
-            suites.append(("rehearsal", ["-m", "rehearsal", "tests/rehearsal"]))
-    for name, arguments in suites:
+    for name in suites(rehearsal=_rehearsal(options.no_rehearsal, failed)):
         print(f"\n== {name}", flush=True)
         status = subprocess.call(
-            [sys.executable, "-m", "pytest", *arguments, *pytest_options], cwd=ROOT
+            [sys.executable, "-m", "pytest", *arguments(name, pytest_options)], cwd=ROOT
         )
         if status not in {0, 5} or (status == 5 and not pytest_options):
             failed.append(name)
+            if stops_at_once(pytest_options):
+                break
     if missing:
         print(f"\nSkipped for want of a package: {', '.join(missing)}")
     print("\n" + (f"FAILED: {', '.join(failed)}" if failed else "Everything passed."))
     return 1 if failed else 0
-
-
-def _install_packages() -> list[str]:
-    """Install the Debian packages that are missing when we may; return those still missing."""
-    wanted = PACKAGES | (CI_PACKAGES if os.environ.get("CI") else {})
-    missing = install(wanted)
-    if missing:
-        print(f"Missing: {', '.join(missing)}. Their tests are skipped. Install them with")
-        print(f"  sudo apt-get install {' '.join(missing)}")
-    return missing
 
 
 def _install_browser_tools() -> None:
@@ -116,16 +104,52 @@ def _check(name: str) -> bool:
     return done.returncode == 0
 
 
-def _chosen(pytest_options: list[str]) -> bool:
-    """Tell whether the options name some tests, and not all."""
-    return any(not option.startswith("-") for option in pytest_options)
+def suites(*, rehearsal: bool) -> list[str]:
+    """Return the suites to run, one after the other: a browser's event loop and a swarm each need
+    a process of their own."""
+    return ["tests", "journeys", *(["rehearsal"] if rehearsal else [])]
 
 
-def _coverage(pytest_options: list[str]) -> list[str]:
-    """Measure coverage when everything runs; a chosen few tests cannot reach it."""
-    if _chosen(pytest_options):
-        return []
-    return ["--cov", "--cov-report=term:skip-covered", "--cov-fail-under=90"]
+def arguments(suite: str, given: Sequence[str]) -> list[str]:
+    """Return pytest's arguments for a suite, with what the caller gave.
+
+    Each suite but the first remembers its failures by itself, so that --lf runs those of each;
+    a suite without any runs nothing then. Coverage is asked of whole runs alone.
+    """
+    marker, folder = {
+        "tests": ("not rehearsal and not browser", "tests"),
+        "journeys": ("browser", "tests/journeys"),
+        "rehearsal": ("rehearsal", "tests/rehearsal"),
+    }[suite]
+    options = ["-m", marker, *given]
+    if not any(_names_tests(option) for option in given):
+        options.append(folder)
+    if suite != "tests":
+        options += ["-o", f"cache_dir=.pytest_cache/{suite}"]
+    if {"--lf", "--last-failed"} & set(given):
+        options += ["--last-failed-no-failures=none"]
+    if not given and suite == "tests":
+        options += ["--cov", "--cov-report=term:skip-covered", "--cov-fail-under=90"]
+    return options
+
+
+def stops_at_once(given: Sequence[str]) -> bool:
+    """Tell whether the caller wants to stop at the first failure."""
+    return any(re.fullmatch(r"-[a-z]*x|--exitfirst", option) for option in given)
+
+
+def _names_tests(option: str) -> bool:
+    return not option.startswith("-") and (ROOT / option.partition("::")[0]).exists()
+
+
+def _rehearsal(unwanted: bool, failed: list[str]) -> bool:
+    """Tell whether the real swarm can be made, and say so when it is wanted and cannot."""
+    reason = None if unwanted else _no_rehearsal_because()
+    if reason:
+        print(f"The rehearsal on a real swarm is left out: {reason}")
+        if os.environ.get("CI"):
+            failed.append("rehearsal")
+    return not (unwanted or reason)
 
 
 def _no_rehearsal_because() -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bookstore.contracts import HoldLine
+from bookstore.texts import N_
 
 MAX_TITLE = 300
 MAX_AUTHOR = 800
@@ -25,31 +26,35 @@ class Grade(NamedTuple):
 
 # The trade's usual grades, best first. Names and meanings are translated where they are shown.
 GRADES = (
-    Grade("new", "New", "Never read, straight from the press."),
-    Grade("as-new", "As New", "Read perhaps once; nobody could tell."),
-    Grade("fine", "Fine", "Hardly any sign of use, no defects."),
-    Grade("very-good", "Very Good", "Light signs of use on cover or edges; clean inside."),
-    Grade("good", "Good", "An ordinary used copy, complete, with signs of reading."),
-    Grade("fair", "Fair", "Worn, perhaps with notes or a loose page, but all the text is there."),
-    Grade("poor", "Poor", "Heavily worn; good for reading, not for the shelf."),
+    Grade("new", N_("New"), N_("Never read, straight from the press.")),
+    Grade("as-new", N_("As New"), N_("Read perhaps once; nobody could tell.")),
+    Grade("fine", N_("Fine"), N_("Hardly any sign of use, no defects.")),
+    Grade("very-good", N_("Very Good"), N_("Light signs of use on cover or edges; clean inside.")),
+    Grade("good", N_("Good"), N_("An ordinary used copy, complete, with signs of reading.")),
+    Grade(
+        "fair",
+        N_("Fair"),
+        N_("Worn, perhaps with notes or a loose page, but all the text is there."),
+    ),
+    Grade("poor", N_("Poor"), N_("Heavily worn; good for reading, not for the shelf.")),
 )
 GRADE_BY_CODE = {grade.code: grade for grade in GRADES}
 
 # Code -> name.
 CATEGORIES = {
-    "fiction": "Fiction",
-    "classics": "Classics",
-    "crime": "Crime and thrillers",
-    "fantasy": "Fantasy and science fiction",
-    "romance": "Romance",
-    "young": "Children and young readers",
-    "comics": "Comics and graphic novels",
-    "poetry": "Poetry and drama",
-    "history": "History and biography",
-    "science": "Science and nature",
-    "society": "Society, business and self-help",
-    "arts": "Arts, food and travel",
-    "other": "Other",
+    "fiction": N_("Fiction"),
+    "classics": N_("Classics"),
+    "crime": N_("Crime and thrillers"),
+    "fantasy": N_("Fantasy and science fiction"),
+    "romance": N_("Romance"),
+    "young": N_("Children and young readers"),
+    "comics": N_("Comics and graphic novels"),
+    "poetry": N_("Poetry and drama"),
+    "history": N_("History and biography"),
+    "science": N_("Science and nature"),
+    "society": N_("Society, business and self-help"),
+    "arts": N_("Arts, food and travel"),
+    "other": N_("Other"),
 }
 
 # What a seller may choose and readers may filter by (ISO 639-1).

@@ -145,8 +145,9 @@ class _Constants(NodeTransformer):
         return None
 
 
+@cache
 def make_environments() -> dict[str, Templates]:
-    """Return the templates in every language."""
+    """Return the templates in every language, compiled once however many shops a process makes."""
     return {language: Templates(language) for language in i18n.LANGUAGES}
 
 

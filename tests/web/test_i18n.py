@@ -1,21 +1,16 @@
 """English and Spanish, complete."""
 
 import re
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
-from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po
+from babel.messages.catalog import Message
 
+from bookstore.web import i18n
 from bookstore.web.templating import Templates
+from tests import texts
 from tests.support.reader import Reader
-
-ROOT = Path(__file__).parents[2]
-KEYWORDS: dict[str, Any] = {"_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2)}
-METHODS = [("**.py", "python"), ("**.html", "jinja2")]
-OPTIONS = {"**.html": {"extensions": "jinja2.ext.i18n"}}
 
 
 @pytest.fixture
@@ -23,25 +18,10 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
-def messages_in_the_code() -> set[str | tuple[str, ...]]:
-    found = set()
-    for folder in ("bookstore", "templates"):
-        for _file, _line, message, _comments, _context in extract_from_dir(
-            ROOT / folder,
-            method_map=METHODS,
-            options_map=OPTIONS,
-            keywords=KEYWORDS,
-        ):
-            found.add(message)
-    return found
-
-
 def spanish() -> dict[str, Message]:
     messages: dict[str, Message] = {}
-    for path in sorted((ROOT / "bookstore/locale/es").glob("*.po")):
-        with path.open("rb") as file:
-            catalogue: Catalog = read_po(file, locale="es")
-        for message in catalogue:
+    for path in sorted((i18n.LOCALE_DIR / "es").glob("*.po")):
+        for message in texts.read(path):
             key = message.id[0] if isinstance(message.id, tuple | list) else message.id
             if key:
                 messages[str(key)] = message
@@ -52,8 +32,9 @@ def test_every_message_is_translated() -> None:
     known = spanish()
     missing = [
         message
-        for message in messages_in_the_code()
-        if not _translated(known.get(message if isinstance(message, str) else message[0]))
+        for message in texts.texts_in_code()
+        if (found := known.get(message if isinstance(message, str) else message[0])) is None
+        or not texts.is_translated(found)
     ]
     assert sorted(map(str, missing)) == []
 
@@ -61,9 +42,10 @@ def test_every_message_is_translated() -> None:
 def test_translations_keep_their_variables() -> None:
     for key, message in spanish().items():
         originals = message.id if isinstance(message.id, tuple | list) else (message.id,)
-        texts = message.string if isinstance(message.string, tuple | list) else (message.string,)
+        string = message.string
+        translated = string if isinstance(string, tuple | list) else (string,)
         names = {name for text in originals for name in _variables(str(text))}
-        for text in texts:
+        for text in translated:
             assert _variables(str(text)) <= names, key
 
 
@@ -92,13 +74,6 @@ async def test_the_chosen_language_stays(reader: Reader) -> None:
     assert (await reader.get("/register")).see("h1") == "Crear cuenta"
 
 
-def _translated(message: Message | None) -> bool:
-    if message is None or message.fuzzy:
-        return False
-    texts = message.string if isinstance(message.string, tuple | list) else (message.string,)
-    return all(texts)
-
-
 def _variables(text: str) -> set[str]:
     return set(re.findall(r"%\((\w+)\)", text))
 
@@ -110,3 +85,43 @@ def test_a_translated_text_escapes_its_variables_wherever_it_stands() -> None:
         {%- if name %}{{ _("100 %% of %(a)s and %(a)s", a=name) }}{% endif %}"""
     written = Templates("es").from_string(source).render(name="<b>")
     assert written == "|".join(2 * ["Servido por &lt;b&gt;"] + ["100 % of &lt;b&gt; and &lt;b&gt;"])
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what texts stand in, to add some to."""
+    for folder in ("bookstore", "templates"):
+        shutil.copytree(texts.ROOT / folder, tmp_path / folder,
+                        ignore=shutil.ignore_patterns("__pycache__", "static"))  # fmt: skip
+    return tmp_path
+
+
+def test_a_new_text_is_added_to_its_part_and_asked_for_until_it_is_translated(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = project / "templates/orders/basket.html"
+    page.write_text(page.read_text() + '{{ _("Wrap it, %(name)s", name=1) }}{{ _("Basket") }}')
+    assert texts.main(["--check"], project) == 1
+    assert texts.main([], project) == 1
+    assert "new: orders.po: Wrap it, %(name)s" in capsys.readouterr().out
+    part = project / "bookstore/locale/es/orders.po"
+    assert part.read_text().endswith('msgid "Wrap it, %(name)s"\nmsgstr ""\n')
+    part.write_text(part.read_text()[:-3] + '"Envuélvalo, %(name)s"\n')
+    assert texts.main(["--check"], project) == 0
+    before = part.read_text()
+    assert texts.main([], project) == 0
+    assert part.read_text() == before
+
+
+def test_a_text_of_two_contexts_is_common_and_one_that_is_gone_is_taken_out(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in ("orders/basket.html", "catalogue/book.html"):
+        page = project / "templates" / part
+        page.write_text(page.read_text() + '{{ ngettext("One leaf", "%(num)s leaves", 2) }}')
+    (project / "templates/orders/three_d_secure.html").write_text("")
+    texts.main([], project)
+    out = capsys.readouterr().out
+    assert "new: web.po: One leaf" in out
+    assert "no longer shown: orders.po: Do you approve this payment?" in out
+    assert "Do you approve" not in (project / "bookstore/locale/es/orders.po").read_text()
