@@ -3,118 +3,120 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 import sys
 import time
-import urllib.parse
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest import summary
+from loadtest.arguments import authority, check_host, database_urls, people, rate, seconds
 from loadtest.errors import LoadError
 from loadtest.evidence import report
-from loadtest.evidence.ledger.database import CONTEXTS, LedgerError
-from loadtest.locust_process import Load, start
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A locustfile, what it is for, and how many people for how long unless told otherwise."""
-
-    about: str
-    users: int
-    seconds: int
-    spawn: float  # people who come in a second
-
-
-SCENARIOS: Mapping[str, Scenario] = {
-    "shopping": Scenario("An ordinary day: most look around, some buy, a few sell.", 30, 120, 5),
-    "sale": Scenario("A spike on few books, until their last copies are gone.", 60, 180, 60),
-    "selling": Scenario("Half of the people sell, with pictures of the covers.", 30, 120, 5),
-    "soak": Scenario("An ordinary day that lasts.", 30, 3600, 5),
-    "scale_steps": Scenario("More and more people, then fewer.", 60, 420, 10),
-    "spike": Scenario("Five times as many people at one moment.", 50, 210, 50),
-}
+from loadtest.evidence.ledger.database import LedgerError
+from loadtest.evidence.result import Result
+from loadtest.evidence.run import RunFacts, commit
+from loadtest.locust_process import Load, run
+from loadtest.scenarios.catalogue import SCENARIOS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a scenario; 0 when nothing failed and nothing differs, 1 otherwise, 2 misused."""
-    args = _parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(args)
+        if given[:1] == ["check"]:
+            return _check(_check_parser().parse_args(given[1:]))
+        more = given[given.index("--") + 1 :] if "--" in given else []
+        args = _parser().parse_args(given[: given.index("--")] if "--" in given else given)
+        return _run(args, more)
     except (LoadError, LedgerError) as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace, more: Sequence[str]) -> int:
     scenario = SCENARIOS[args.scenario]
-    check_host(args.host)
+    check_host(args.host, ",".join(args.resolve))
     urls = database_urls(args.database)
+    length = args.duration or scenario.seconds
+    if length < scenario.shortest:
+        raise LoadError(
+            f"{length} s are too short for {args.scenario}: give it {scenario.shortest} or more."
+        )
     folder = args.folder or Path("var/load") / f"{args.scenario}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder.mkdir(parents=True, exist_ok=False)
-    users, seconds = args.users or scenario.users, args.seconds or scenario.seconds
-    print(f"{scenario.about}\nUp to {users} people for {seconds} s on {args.host} …", flush=True)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise LoadError(f"{folder} exists already: name another --folder.") from None
     load = Load(
-        *(args.scenario, args.host, users, seconds, scenario.spawn),
+        args.scenario,
+        args.host,
+        args.users or (2000 if args.rate else scenario.users),
+        length,
+        scenario.spawn,
         processes=args.processes,
         authority=args.ca,
         resolve=",".join(args.resolve),
+        rate=args.rate,
+        arrivals=args.arrivals,
+        seed=args.seed or secrets.token_hex(4),
+        more=tuple(more),
     )
-    status = start(load, folder).wait()
-    if status not in (0, 1):  # 1: some requests failed, which the report tells better
-        raise LoadError(f"Locust ended with status {status}; its log is {folder / 'locust.log'}.")
-    result = summary.assess(folder, args.scenario, scenario.about, urls)
+    facts = RunFacts(
+        args.scenario, scenario.about, args.host, length, load.users,
+        args.rate, load.arrivals, load.seed, commit(),
+    )  # fmt: skip
+    facts.write(folder)
+    print(f"{scenario.about}\n{facts.words()} …", flush=True)
+    status = run(load, folder)
+    return _end(summary.assess(folder, facts, urls, status), folder)
+
+
+def _check(args: argparse.Namespace) -> int:
+    """Judge a kept run again."""
+    facts = RunFacts.read(args.folder)
+    return _end(summary.assess(args.folder, facts, database_urls(args.database)), args.folder)
+
+
+def _end(result: Result, folder: Path) -> int:
     path = folder / "report.html"
     report.write(path, result)
     print(summary.text(result, path))
     return 0 if result.passed else 1
 
 
-def check_host(host: str) -> None:
-    """Refuse what is no address of a shop."""
-    parts = urllib.parse.urlsplit(host)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-        raise LoadError(f"--host {host} is no address of a shop, such as https://books.example.org")
-
-
-def database_urls(given: Sequence[str]) -> dict[str, str]:
-    """Read --database URL, or context=URL for each of the three; {} without any."""
-    urls: dict[str, str] = {}
-    for text in given:
-        context, equals, url = text.partition("=")
-        if equals and context in CONTEXTS:
-            urls[context] = url
-        else:
-            urls = dict.fromkeys(CONTEXTS, text) | urls
-    if urls and set(urls) != set(CONTEXTS):
-        missing = ", ".join(c for c in CONTEXTS if c not in urls)
-        raise LoadError(f"--database names no database for {missing}.")
-    return urls
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="./run load",
-        description="Put simulated readers, buyers and sellers on a shop, and report.",
-        epilog="docs/testers-guide.md explains scenarios, shapes and reports. With Locust's own "
-        "page: .venv/bin/locust -f loadtest/scenarios/shopping.py --host URL",
+        description="Put simulated readers, buyers and sellers on a shop, and report. "
+        "./run load check FOLDER judges a kept run again.",
+        epilog="docs/testers-guide.md explains scenarios, open load and reports. What follows -- "
+        "goes to Locust, such as -- --csv run --html run.html. With Locust's own page: "
+        ".venv/bin/locust -f loadtest/scenarios/shopping.py --host URL",
     )
     names = "; ".join(f"{name}: {scenario.about}" for name, scenario in SCENARIOS.items())
     parser.add_argument("scenario", choices=SCENARIOS, metavar="SCENARIO", help=names)
     parser.add_argument("--host", required=True, metavar="URL", help="the shop's address")
-    parser.add_argument("-u", "--users", type=int, help="people at the peak")
-    parser.add_argument("-t", "--seconds", type=int, help="how long, at most")
-    parser.add_argument("--processes", type=int, default=1, help="Locust processes (-1: per core)")
     parser.add_argument(
-        "--database",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="the shop's database, to compare promises with; for separate databases "
-        "accounts=URL, catalogue=URL and orders=URL",
+        "-u", "--users", type=people, help="people at the peak; with --rate, at most so many"
     )
-    parser.add_argument("--ca", type=Path, help="file of the authorities to trust (PEM)")
+    parser.add_argument(
+        "-t", "--duration", type=seconds, metavar="T", help="how long, such as 90, 90s or 5m"
+    )
+    parser.add_argument(
+        "--rate",
+        type=rate,
+        default=0.0,
+        metavar="R",
+        help="open load: R clicks a second, whatever the shop takes to answer",
+    )
+    parser.add_argument(
+        "--arrivals", choices=("poisson", "constant"), default="poisson", help="how clicks come"
+    )
+    parser.add_argument("--seed", default="", help="of all that is left to chance (default: new)")
+    parser.add_argument("--processes", type=int, default=1, help="Locust processes (-1: per core)")
+    _database(parser)
+    parser.add_argument("--ca", type=authority, help="file of the authorities to trust (PEM)")
     parser.add_argument(
         "--resolve",
         action="append",
@@ -124,6 +126,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--folder", type=Path, help="where to keep the run (default: var/load/…)")
     return parser
+
+
+def _check_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./run load check", description="Judge a run that was kept, again."
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the run was kept")
+    _database(parser)
+    return parser
+
+
+def _database(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--database",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="the shop's database, to compare promises with; for separate databases "
+        "accounts=URL, catalogue=URL and orders=URL",
+    )
 
 
 if __name__ == "__main__":

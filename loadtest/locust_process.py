@@ -26,6 +26,10 @@ class Load:
     processes: int = 1  # -1: one for each core
     authority: Path | None = None  # file of the authorities to trust
     resolve: str = ""  # NAME=ADDRESS,NAME=ADDRESS
+    rate: float = 0.0  # clicks a second; 0: closed load
+    arrivals: str = "poisson"
+    seed: str = ""
+    more: tuple[str, ...] = ()  # options of Locust's own
 
     @property
     def command(self) -> list[str]:
@@ -35,8 +39,16 @@ class Load:
             *("--headless", "--host", self.host.rstrip("/")),
             *("-u", str(self.users), "-r", f"{self.spawn:g}", "-t", f"{self.seconds}s"),
             *("--stop-timeout", "15", "--only-summary", "--skip-log-setup"),
+            *("--seed", self.seed),
         ]
-        return made if self.processes == 1 else [*made, "--processes", str(self.processes)]
+        if self.processes != 1:
+            made += ["--processes", str(self.processes)]
+        if self.rate:
+            made += ["--rate", f"{self.rate:g}", "--arrivals", self.arrivals]
+            made += ["--most-people", str(self.users)]
+            workers = os.cpu_count() or 1 if self.processes == -1 else self.processes
+            made[made.index("-u") + 1] = made[made.index("-r") + 1] = str(workers)
+        return [*made, *self.more]
 
 
 def start(load: Load, folder: Path) -> subprocess.Popen[bytes]:
@@ -51,3 +63,20 @@ def start(load: Load, folder: Path) -> subprocess.Popen[bytes]:
         env["SSL_CERT_FILE"] = str(load.authority.resolve())
     with (folder / "locust.log").open("w") as log:
         return subprocess.Popen(load.command, env=env, stdout=log, stderr=log)
+
+
+def run(load: Load, folder: Path) -> int | None:
+    """Run Locust to its end; return its exit status, None where it was interrupted.
+
+    Ctrl-C reaches Locust as well, which then lets people finish what they are at.
+    """
+    process = start(load, folder)
+    interrupted = False
+    while True:
+        try:
+            status = process.wait()
+            return None if interrupted else status
+        except KeyboardInterrupt:
+            if interrupted:
+                process.kill()
+            interrupted = True

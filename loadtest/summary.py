@@ -2,42 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from loadtest.errors import LoadError
 from loadtest.evidence import recorder
+from loadtest.evidence.intervals import at_least
 from loadtest.evidence.ledger.audit import settle
 from loadtest.evidence.ledger.model import Audit
-from loadtest.evidence.result import Expectation, Result, summarize
+from loadtest.evidence.result import Expectation, Result, percentile, summarize
+from loadtest.evidence.run import RunFacts
+
+Entry = Mapping[str, Any]
+PROMPT = 0.1  # seconds that the generator itself may be late, but for one click in a hundred
 
 
-def assess(folder: Path, title: str, about: str, urls: Mapping[str, str]) -> Result:
-    """Make the result of a run that is over."""
+def assess(
+    folder: Path, facts: RunFacts, urls: Mapping[str, str], status: int | None = 0
+) -> Result:
+    """Make the result of a run that is over; `status` is Locust's, None: it was interrupted."""
     requests = recorder.read(folder, "requests")
     if not requests:
         raise LoadError(
             f"Nobody has asked the shop for anything; Locust's log is {folder / 'locust.log'}."
         )
-    result = Result(title, about, requests)
-    figures = summarize(requests)
+    ledger = recorder.read(folder, "ledger")
+    incidents = recorder.read(folder, "incidents")
+    result = Result(facts.scenario, f"{facts.about} {facts.words()}.", requests)
+    result.incidents = incidents
+    result.arrivals = recorder.read(folder, "arrivals")
+    if facts.commit:
+        result.notes = [f"Commit {facts.commit}."]
+    result.expectations += answers(requests)
+    result.expectations += people(incidents)
+    result.expectations += generator(facts, requests, result.arrivals, status)
+    confirmed = sum(e["what"] == "told" and e.get("kind") == "order" for e in ledger)
     result.expectations.append(
-        Expectation("requests that failed", "0", str(figures.failed), figures.failed == 0)
+        Expectation("orders confirmed to buyers", "1 or more", str(confirmed), confirmed > 0)
     )
     if urls:
-        result.audit = settle(recorder.read(folder, "ledger"), urls)
+        result.audit = settle(ledger, urls)
         result.expectations += differences(result.audit)
-    rate = f"{figures.rate:.1f} ({figures.count} in all)"
-    times = ", ".join(f"{ms:.0f} ms" for ms in (figures.p50, figures.p95, figures.p99))
-    result.expectations.append(Expectation("requests per second", "", rate, None))
-    result.expectations.append(Expectation("p50, p95, p99", "", times, None))
+    result.expectations += figures(requests)
     return result
+
+
+def answers(requests: Sequence[Entry]) -> list[Expectation]:
+    """Judge what came back: failures, and requests that a browser had to send again."""
+    failed = sum(r["error"] is not None for r in requests)
+    again = sum(r.get("sent", 1) > 1 for r in requests)
+    bound = at_least(len(requests) - failed, len(requests))
+    seen = f"{failed} of {len(requests)}: at 95 %, {bound:.2%} or more succeed"
+    return [
+        Expectation("requests that failed", "0", seen, failed == 0),
+        Expectation("requests that had to be sent again", "0", str(again), again == 0),
+    ]
+
+
+def people(incidents: Sequence[Entry]) -> list[Expectation]:
+    """Judge how people got on, apart from single requests."""
+    counts = Counter(str(entry["what"]) for entry in incidents)
+    rows = (("people who stumbled", "stumble"), ("exceptions in people", "exception"))
+    return [Expectation(what, "0", str(counts[kind]), not counts[kind]) for what, kind in rows]
+
+
+def generator(
+    facts: RunFacts, requests: Sequence[Entry], arrivals: Sequence[Entry], status: int | None
+) -> list[Expectation]:
+    """Judge the load itself: it ran to its end, was on time, and left nothing out."""
+    made = []
+    failed = any(r["error"] is not None for r in requests)
+    if status is None:
+        made.append(Expectation("the run lasted to its end", "yes", "interrupted", False))
+    else:
+        explained = status == 0 or (status == 1 and failed)
+        made.append(Expectation("Locust's exit status", "0", str(status), explained))
+    seconds = [e for e in arrivals if e["what"] == "second"]
+    if facts.rate:
+        missed = sum(e["what"] == "missed" for e in arrivals)
+        clicks = sum(e["clicks"] for e in seconds)
+        people_ = max((e["people"] for e in seconds), default=0)
+        seen = f"{missed} of {clicks}"
+        late = [float(e["late"]) for e in seconds]
+        made += [
+            Expectation("clicks that could not begin within 1 s", "0", seen, missed == 0),
+            Expectation("people at most", "", str(people_), None),
+        ]
+    else:
+        late = [max(float(r.get("late", 0)), 0) / 1000 for r in requests]
+    worst = percentile(sorted(late), 0.99)
+    made.append(
+        Expectation(
+            "the generator's own lateness, p99",
+            f"{PROMPT * 1000:.0f} ms", f"{worst * 1000:.0f} ms", worst <= PROMPT,
+        )
+    )  # fmt: skip
+    return made
+
+
+def figures(requests: Sequence[Entry]) -> list[Expectation]:
+    """Give how much, and how fast."""
+    seen = summarize(requests)
+    times = ", ".join(f"p{share:g} {ms:.0f}" for share, ms in seen.times.items())
+    return [
+        Expectation("requests per second", "", f"{seen.rate:.1f} ({seen.count} in all)", None),
+        Expectation("from the intended start, ms", "", f"{times}, most {seen.slowest:.0f}", None),
+    ]
 
 
 def differences(audit: Audit) -> list[Expectation]:
     """Say how many promises were not kept, kind by kind."""
     kinds = audit.by_kind
-    other = sum(kinds[kind] for kind in ("unasked", "money", "stock"))
+    other = sum(kinds.values()) - sum(kinds[k] for k in ("lost", "duplicated", "oversold"))
     rows = (
         ("orders, payments, accounts or books lost", kinds["lost"]),
         ("orders or books duplicated", kinds["duplicated"]),
@@ -53,6 +131,9 @@ def text(result: Result, path: Path) -> str:
     for e in result.expectations:
         sign = " " if e.met is None else "✓" if e.met else "✗"
         lines.append(f" {sign} {e.what:<44} {e.seen}")
+    reasons = Counter(str(r["error"]) for r in result.requests if r["error"] is not None)
+    reasons.update(f"{e['what']}: {e['text']}" for e in result.incidents)
+    lines += [f"   {count} × {reason}" for reason, count in reasons.most_common(10)]
     if result.audit is None:
         lines.append("   The ledger was not compared: no database was named (--database).")
     else:

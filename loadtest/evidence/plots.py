@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from loadtest.evidence.result import Entry, Result, Sample, percentile
+from loadtest.evidence.result import Entry, Result, Sample, latency, percentile
 
 GOOD, BAD, WARN = "#2e7d4f", "#b3352b", "#b7791f"
 
@@ -70,7 +70,7 @@ def _plot_results(axis: Any, requests: Sequence[Entry], begin: float) -> None:
 def _plot_times(axis: Any, requests: Sequence[Entry], begin: float) -> None:
     buckets: dict[int, list[float]] = defaultdict(list)
     for request in requests:
-        buckets[int(float(request["at"]) - begin)].append(float(request["ms"]))
+        buckets[int(float(request["at"]) - begin)].append(latency(request))
     seconds = sorted(buckets)
     for share, colour in ((0.5, "#8fb4d9"), (0.95, "#3a6ea5"), (0.99, "#1d3f66")):
         values = [percentile(sorted(buckets[second]), share) for second in seconds]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,7 +19,7 @@ _files: dict[tuple[int, str], TextIO] = {}
 
 
 def write(kind: str, /, **entry: object) -> None:
-    """Append an entry to the run's `requests` or `ledger`."""
+    """Append an entry to the run's `requests`, `ledger`, `arrivals` or `incidents`."""
     folder = os.environ.get(FOLDER)
     if not folder:
         return
@@ -46,28 +46,3 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
             except ValueError:
                 continue
-
-
-def record_request(
-    request_type: str,
-    name: str,
-    response_time: float,
-    response: Any,
-    exception: Exception | None,
-    start_time: float,
-    context: Mapping[str, Any],
-    **_: object,
-) -> None:
-    """Note a request: Locust's `request` event calls this."""
-    headers = getattr(response, "headers", None) or {}
-    write(
-        "requests",
-        at=round(start_time, 4),
-        ms=round(response_time, 1),
-        name=f"{request_type} {name}",
-        status=getattr(response, "status_code", 0) or 0,
-        replica=headers.get("x-served-by") or "",
-        error=None if exception is None else str(exception)[:300],
-        opened=context.get("opened", 0),  # its connection, at first
-        sent=context.get("sent", 1),
-    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from loadtest.evidence import plots
 from loadtest.evidence.ledger.model import Audit
 from loadtest.evidence.plots import BAD, GOOD
-from loadtest.evidence.result import Entry, Expectation, Result, summarize
+from loadtest.evidence.result import SHARES, Entry, Expectation, Result, summarize
 
 
 def write(path: Path, result: Result) -> None:
@@ -81,10 +81,11 @@ def _by_page(requests: Sequence[Entry]) -> str:
     for name in sorted(pages):
         figures = summarize(pages[name])
         rows.append(
-            (name, figures.count, figures.failed, *(f"{ms:.0f}" for ms in (
-                figures.p50, figures.p95, figures.p99, figures.slowest)))
+            (name, figures.count, figures.failed, figures.repeated,
+             *(f"{ms:.0f}" for ms in (*figures.times.values(), figures.slowest)))
         )  # fmt: skip
-    return _table(("page", "requests", "failed", "p50 ms", "p95", "p99", "slowest"), rows)
+    shares = (f"p{share:g}" for share in SHARES)
+    return _table(("page", "requests", "failed", "sent again", *shares, "slowest, ms"), rows)
 
 
 def _failures(failures: Sequence[Entry], begin: float) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from hdrh.histogram import HdrHistogram
 
 from loadtest.evidence.ledger.model import Audit
 
@@ -53,6 +55,8 @@ class Result:
     samples: Sequence[Sample] = ()
     audit: Audit | None = None
     notes: Sequence[str] = ()
+    incidents: Sequence[Entry] = ()  # people who stumbled, exceptions in them
+    arrivals: Sequence[Entry] = ()  # of open load
     broken: Sequence[Entry] | None = None  # what was in flight on a lost edge; None: no edge was
 
     @property
@@ -67,17 +71,21 @@ class Result:
         return all(expectation.met is not False for expectation in self.expectations)
 
 
+SHARES = (50.0, 90.0, 99.0, 99.9, 99.99)  # percent of the requests that the times are given of
+
+
 @dataclass(frozen=True)
 class Summary:
-    """Figures over all requests; durations in milliseconds."""
+    """Figures over requests. `times` (milliseconds, by percent) count from when each should have
+    begun, so that what a slow answer held up is in them.
+    """
 
     count: int
     failed: int
     seconds: float
-    p50: float
-    p95: float
-    p99: float
+    times: Mapping[float, float]
     slowest: float
+    repeated: int  # requests that a browser had to send again
 
     @property
     def rate(self) -> float:
@@ -85,16 +93,34 @@ class Summary:
         return self.count / self.seconds if self.seconds else 0.0
 
 
+def latency(request: Entry) -> float:
+    """Return the milliseconds from when a request should have begun to the end of its answer."""
+    return float(request["ms"]) + max(float(request.get("late", 0.0)), 0.0)
+
+
+def histogram(requests: Iterable[Entry]) -> HdrHistogram:
+    """Return the latencies in microseconds, to three digits."""
+    made = HdrHistogram(1, 3_600_000_000, 3)
+    for request in requests:
+        made.record_value(max(round(latency(request) * 1000), 1))
+    return made
+
+
 def summarize(requests: Sequence[Entry]) -> Summary:
     """Work out the figures over all requests."""
     if not requests:
-        return Summary(0, 0, 0, 0, 0, 0, 0)
-    times = sorted(float(r["ms"]) for r in requests)
+        return Summary(0, 0, 0, dict.fromkeys(SHARES, 0.0), 0, 0)
+    spread = histogram(requests)
     first = min(float(r["at"]) for r in requests)
     last = max(float(r["at"]) + float(r["ms"]) / 1000 for r in requests)
-    failed = sum(r["error"] is not None for r in requests)
-    p50, p95, p99 = (percentile(times, share) for share in (0.5, 0.95, 0.99))
-    return Summary(len(times), failed, last - first, p50, p95, p99, times[-1])
+    return Summary(
+        len(requests),
+        sum(r["error"] is not None for r in requests),
+        last - first,
+        {share: spread.get_value_at_percentile(share) / 1000 for share in SHARES},
+        max(latency(r) for r in requests),
+        sum(r.get("sent", 1) > 1 for r in requests),
+    )
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

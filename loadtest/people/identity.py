@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from random import Random
 
 from PIL import Image
 
+# Two runs with one seed still have different accounts.
+_STARTED = f"{time.time_ns() // 1_000_000:x}"
 _SYLLABLES = ("ka", "lo", "mi", "ren", "sol", "ta", "ver", "zu")
 
 
 def account(kind: str, random: Random) -> dict[str, str]:
     """Return the details of a new account; `kind` shows in the name."""
-    token = f"{os.getpid():x}{random.getrandbits(40):x}"
+    token = f"{_STARTED}{os.getpid():x}{random.getrandbits(40):010x}"
     return {
-        "name": f"{kind} {token[-4:]}",
+        "name": f"{kind} {token[-10:]}",
         "email": f"{token}@load.example.org",
         "password": f"quiet lanterns {token}",
     }

@@ -2,96 +2,139 @@
 
 from __future__ import annotations
 
-import os
-import random
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
-import gevent.socket
-import gevent.ssl
-from locust import FastHttpUser, between, events
+from locust import User
+from locust.exception import StopUser
 from urllib3.filepost import encode_multipart_formdata
 
 from loadtest.evidence import recorder
 from loadtest.people import checks
-from loadtest.people.connections import Connections
+from loadtest.people.arrivals import Over
+from loadtest.people.browser import Browser
+from loadtest.people.client import Answer, Client
 from loadtest.people.pages import Form, Page
+from loadtest.people.setup import NEW_CONNECTIONS, RUN, SCRIPTS, SPANISH
 
 File = tuple[str, bytes, str]  # name, content, type
-PATIENCE = 30.0  # seconds that a person waits for a page
+Check = Callable[[Page], str]
 TRIES = 5  # times that a person sends a form whose answer does not come
 
-events.request.add_listener(recorder.record_request)  # type: ignore[no-untyped-call]
 
-
-def answer_for(resolve: str) -> None:
-    """Give names addresses of our own, as in curl's --resolve: "NAME=ADDRESS,NAME=ADDRESS"."""
-    known = dict(pair.split("=", 1) for pair in resolve.split(",") if "=" in pair)
-    ask = gevent.socket.getaddrinfo
-
-    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
-        return ask(known.get(host, host), *args, **kwargs)
-
-    gevent.socket.getaddrinfo = getaddrinfo
-
-
-answer_for(os.environ.get("LOADTEST_RESOLVE", ""))
-
-
-def trust() -> ssl.SSLContext:
-    """Trust the system's authorities, or those in the file that SSL_CERT_FILE names."""
-    return gevent.ssl.create_default_context()  # type: ignore[no-any-return]
-
-
-class Person(FastHttpUser):
-    """Somebody with a browser: keeps cookies, reads pages, takes time to think."""
+class Person(User):
+    """Somebody with a browser: keeps cookies and files, reads pages, takes time to think."""
 
     abstract = True
-    been_here = False  # the browser has kept the covers from another day
-    wait_time = between(0.5, 2.5)
-    network_timeout = PATIENCE
-    connection_timeout = 10.0
-    insecure = False
-    ssl_context_factory = staticmethod(trust)
-    default_headers = {"User-Agent": "BookStore-loadtest", "Accept-Language": "en"}
+    been_here = False  # the browser has kept pictures, styles and scripts from another day
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        pool = self.client.client.clientpool
-        self.connections = self.client.client.clientpool = Connections(**pool.client_args)
-        self.random = random.Random()
+        self.random = RUN.random()
+        if RUN.arrivals is not None:
+            RUN.arrivals.people += 1
+        language = "es" if self.random.random() < SPANISH else "en"
+        origin = (self.host or "").rstrip("/")
+        self.browser = Browser(origin, language, self.random.random() < SCRIPTS)
+        keep = self.random.random() >= NEW_CONNECTIONS
+        self.client = Client(
+            origin,
+            RUN.trusted if origin.startswith("https:") else None,
+            RUN.addresses,
+            keep=keep,
+        )
         self.email = ""  # once there is an account
-        self.pictures: set[str] = set()  # those that the browser keeps
+        self.password = ""
+        self.name = ""
+        self.basket: dict[int, int] | None = {}  # books and copies; None: not known for sure
+        self.prices: dict[int, int] = {}  # of the books that were looked at
+        self.orders: set[str] = set()  # addresses of the orders that it has confirmed
+        self._due = 0.0  # when the next click should begin, where that is known
+
+    def on_stop(self) -> None:
+        """Hang up."""
+        self.client.close()
+
+    def wait_time(self) -> float:
+        """Return the seconds until the person turns to something else."""
+        return self.pause(0.5, 2.5)
 
     def think(self, shortest: float = 0.3, longest: float = 1.5) -> None:
         """Look at the page for a while."""
-        time.sleep(self.random.uniform(shortest, longest))
+        time.sleep(self.pause(shortest, longest))
 
-    def open(self, path: str, name: str, check: Callable[[Page], str] = checks.whole) -> Page:
-        """Open an address, following redirects; a page that lacks what it should have fails."""
+    def pause(self, shortest: float, longest: float) -> float:
+        """Return the seconds of a pause, after which the next click should begin."""
+        seconds = self.random.uniform(shortest, longest)
+        self._due = time.time() + seconds
+        return seconds
+
+    def _click(self) -> float:
+        """Wait until the next click should begin; return that moment."""
+        if RUN.arrivals is not None:
+            try:
+                return RUN.arrivals.next_click()
+            except Over:
+                raise StopUser from None
+        due, self._due = self._due or time.time(), 0.0
+        return due
+
+    def leave(self) -> None:
+        """Forget the account: somebody else sits at the browser from now on."""
+        self.email = self.password = self.name = ""
+        self.basket, self.orders = {}, set()
+        self.browser.cookies.clear()
+        self.browser.kept.clear()
+
+    def load(self, path: str, check: Check) -> Page:
+        """Load a part of the page that is open, as htmx does by itself."""
+        return self._request("GET", path, path, check, kind="htmx")
+
+    def stumble(self, over: str) -> None:
+        """Note that a page which seemed right did not let the person go on."""
+        recorder.write("incidents", what="stumble", who=type(self).__name__, text=over)
+
+    def form(self, page: Page, pattern: str) -> Form | None:
+        """Find the form that posts to an address; a page that is right and has none is noted."""
+        form = page.form(pattern)
+        if form is None and not page.wrong:
+            self.stumble(f"no form to {pattern} on {page.path}")
+        return form
+
+    def open(self, path: str, name: str, check: Check = checks.whole, **options: Any) -> Page:
+        """Open an address, following redirects; a page that lacks what it should have fails.
+
+        With `fragment` a browser that runs htmx asks for the part of the page that changes.
+        """
+        fragment = options.get("fragment", False) and self.browser.scripts
+        due = self._click()
         for _ in range(5):
-            page = self._request("GET", path, name, check)
+            kind = "htmx" if fragment else "page"
+            page = self._request("GET", path, name, check, kind=kind, due=due)
             if page.status not in (302, 303) or not page.location:
                 break
-            path = page.location
-        self._look(page)
+            path, due = page.location, 0.0
+        if page.status == 200:
+            self.browser.page = path
+        self._besides(page)
         return page
 
-    def _look(self, page: Page) -> None:
-        """Load the covers that a page shows and the browser has not kept yet."""
-        for path in () if self.been_here else page.pictures():
-            if path not in self.pictures:
-                cover = self._request("GET", path, "/covers/[name]", checks.picture)
-                if cover.status == 200:
-                    self.pictures.add(path)
+    def _besides(self, page: Page) -> None:
+        """Load what a page makes a browser load, unless it is kept and fresh."""
+        for path, name in self.browser.besides(page.text):
+            is_file = path.startswith(("/static/", "/covers/"))
+            if (is_file and self.been_here) or self.browser.fresh(path):
+                continue
+            check = checks.file if is_file else checks.fragment
+            self._request("GET", path, name, check, kind="asset" if is_file else "htmx")
 
     def send(
         self,
         form: Form,
         name: str,
-        check: Callable[[Page], str],
+        check: Check,
         fields: Mapping[str, str] | None = None,
         files: Mapping[str, File] | None = None,
     ) -> Page:
@@ -100,11 +143,21 @@ class Person(FastHttpUser):
         The idempotency key in the form makes that safe, so people (and browsers) may do it.
         """
         values: dict[str, Any] = {**form.fields, **(fields or {}), **(files or {})}
+        if files:
+            body, content = encode_multipart_formdata(values)
+        else:
+            body = urlencode(values).encode()
+            content = "application/x-www-form-urlencoded"
+        kind = "htmx form" if form.htmx and self.browser.scripts else "form"
         page = Page(form.action, 0)
+        due = self._click()
         for attempt in range(TRIES):
             if attempt:
                 time.sleep(min(0.5 * 2**attempt, 5))
-            page = self._request("POST", form.action, name, check, values, multipart=bool(files))
+            page = self._request(
+                "POST", form.action, name, check,
+                kind=kind, due=0.0 if attempt else due, body=body, content=content, again=attempt,
+            )  # fmt: skip
             if page.heard:
                 break
         return page
@@ -114,34 +167,75 @@ class Person(FastHttpUser):
         method: str,
         path: str,
         name: str,
-        check: Callable[[Page], str],
-        values: Mapping[str, Any] | None = None,
+        check: Check,
         *,
-        multipart: bool = False,
+        kind: str,
+        due: float = 0.0,
+        body: bytes | None = None,
+        content: str = "",
+        again: int = 0,
     ) -> Page:
-        options: dict[str, Any] = {}
-        if multipart:
-            body, kind = encode_multipart_formdata(dict(values or {}))
-            options = {"data": body, "headers": {"Content-Type": kind}}
-        elif values is not None:
-            options = {"data": dict(values)}
-        with self.client.request(
-            method, path, name=name, catch_response=True, allow_redirects=False, **options
-        ) as response:
-            context = response.request_meta["context"]
-            opened = {"opened": round(self.connections.opened, 4), "sent": self.connections.sent}
-            response.request_meta["context"] = {**context, **opened}
-            headers = {k.lower(): v for k, v in (response.headers or {}).items()}
-            status = response.status_code or 0
-            is_text = headers.get("content-type", "").startswith("text/")
-            text = (response.text or "") if is_text else ""
-            page = Page(path, status, text, headers, str(getattr(response, "error", None) or ""))
-            wrong = check(page) if page.heard else _unheard(page)
-            if wrong:
-                response.failure(wrong)
-            else:
-                response.success()
+        more = {"Content-Type": content} if content else {}
+        if method == "GET" and kind != "htmx":
+            more = self.browser.condition(path)
+        at = time.time()
+        answer = self.client.ask(method, path, self.browser.headers(kind, more), body)
+        ended = time.time()
+        seen = self.browser.take(path, answer) if kind != "htmx" else answer
+        for line in answer.cookies if kind == "htmx" else ():
+            self.browser.set_cookie(line)
+        page = self._page(path, seen, fragment=kind.startswith("htmx"))
+        wrong = (check(page) or self._language(page)) if page.heard else _unheard(page)
+        page = page.found(wrong)
+        self._report(method, name, path, answer, page, at, ended, due or at, again)
         return page
+
+    def _language(self, page: Page) -> str:
+        """Say what is wrong with the language of a page."""
+        seen = page.language()
+        wanted = self.browser.language
+        return (
+            f"a page in {seen} for somebody who reads {wanted}" if seen not in ("", wanted) else ""
+        )
+
+    def _page(self, path: str, answer: Answer, *, fragment: bool) -> Page:
+        """Read an answer; a text that is no UTF-8 is no answer."""
+        kind = answer.headers.get("content-type", "")
+        text, problem = "", answer.problem
+        if kind.startswith("text/") or not kind:
+            try:
+                text = answer.body.decode("utf-8")
+            except UnicodeDecodeError as error:
+                problem = f"the text is not UTF-8: {error.reason}"
+                return Page(path, 0, "", answer.headers, problem)
+        return Page(
+            path, answer.status, text, answer.headers, problem,
+            size=len(answer.body), start=answer.body[:256], fragment=fragment,
+        )  # fmt: skip
+
+    def _report(
+        self, method: str, name: str, path: str, answer: Answer, page: Page, at: float,
+        ended: float, due: float, again: int,
+    ) -> None:  # fmt: skip
+        """Tell Locust and the record of the run. Times count from when it should have begun."""
+        ms = (ended - at) * 1000
+        recorder.write(
+            "requests", at=round(at, 4), ms=round(ms, 1), late=round((at - due) * 1000, 1),
+            name=f"{method} {name}", path=path, status=answer.status,
+            replica=answer.headers.get("x-served-by", ""), error=page.wrong[:300] or None,
+            opened=round(answer.opened, 4), sent=answer.sent, again=again,
+        )  # fmt: skip
+        self.environment.events.request.fire(
+            request_type=method,
+            name=name,
+            response_time=(ended - due) * 1000,
+            response_length=len(answer.body),
+            response=None,
+            context={},
+            exception=AssertionError(page.wrong) if page.wrong else None,
+            start_time=due,
+            url=path,
+        )
 
 
 def _unheard(page: Page) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loadtest.people.behaviours.account import sign_in_again
 from loadtest.people.behaviours.browsing import browse, search
 from loadtest.people.behaviours.buying import buy, watch
 from loadtest.people.behaviours.selling import sales, sell
@@ -20,10 +21,11 @@ class Buyer(Person):
 
     weight = 6
     tasks = [
-        *[browse] * 3,
-        *[search] * 2,
-        *[buy] * 4,
-        watch,
+        *[browse] * 6,
+        *[search] * 4,
+        *[buy] * 8,
+        *[watch] * 2,
+        sign_in_again,
     ]
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from locust import between
-
+from loadtest.people import checks
 from loadtest.people.behaviours.account import sign_up
+from loadtest.people.behaviours.browsing import look_at
 from loadtest.people.behaviours.buying import buy
-from loadtest.people.checks import BOOK, book_page, listing
 from loadtest.people.person import Person
 from loadtest.people.users import Buyer, Reader
 from loadtest.scenarios.shapes import Spike
@@ -20,17 +19,19 @@ class Hunter(Person):
     """Goes for one of the first books of the catalogue."""
 
     weight = 12
-    wait_time = between(0.2, 1.0)
+
+    def wait_time(self) -> float:
+        """Return the seconds until the next try."""
+        return self.pause(0.2, 1.0)
 
     def hunt(self) -> None:
         """Buy one of the few, if there is a copy left."""
         if not sign_up(self):
             return
-        page = self.open("/", "/", listing)
-        wanted = page.links(BOOK)[:WANTED]
+        page = self.open("/", "/", checks.listing)
+        wanted = page.cards()[:WANTED]
         if wanted:
-            book = self.open(self.random.choice(wanted), "/books/[id]", book_page)
-            buy(self, book)
+            buy(self, look_at(self, self.random.choice(wanted)))
 
     tasks = [hunt]
 

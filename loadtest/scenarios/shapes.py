@@ -1,4 +1,4 @@
-"""How many people there are over time. The peak is Locust's number of users (-u)."""
+"""How many people there are over time. The peak is Locust's number of users (-u), or its rate."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from typing import Any, ClassVar
 
 from locust import LoadTestShape
 
-Stage = tuple[float, float]  # seconds it lasts, share of the peak
+from loadtest.people.arrivals import Stage, share_at
 
 
 class Stages(LoadTestShape):
-    """One number of people after the other; after the last stage the test ends."""
+    """One number of people after the other; after the last stage the test ends.
+
+    Stages are stretched to the time that the test is given. Where load is open, the share is that
+    of the rate, and people come by themselves.
+    """
 
     abstract = True
     use_common_options = True
@@ -22,15 +26,17 @@ class Stages(LoadTestShape):
         assert self.runner is not None  # Locust sets it before it asks
         options: Any = self.runner.environment.parsed_options
         peak = max(int(options.num_users or 1), 1)
-        limit = options.run_time
-        now = float(self.get_run_time())  # type: ignore[no-untyped-call]
-        if limit and now > limit:
+        share = self.share(float(self.get_run_time()), options.run_time)  # type: ignore[no-untyped-call]
+        if share is None:
             return None
-        for seconds, share in self.stages:
-            if now < seconds:
-                return max(round(peak * share), 1), max(peak * self.rate, 1)
-            now -= seconds
-        return None
+        if options.rate:
+            return peak, peak
+        return max(round(peak * share), 1), max(peak * self.rate, 1)
+
+    @classmethod
+    def share(cls, now: float, run_time: float | None) -> float | None:
+        """Return the share of the peak at a moment; None once the test is over."""
+        return share_at(cls.stages, now, run_time)
 
 
 class Spike(Stages):

@@ -29,7 +29,7 @@ def entries(*more: dict[str, Any]) -> list[dict[str, Any]]:
         {"what": "asked", "kind": "order", "key": "k1", "by": ANA, "total": 1540},
         {"what": "told", "kind": "order", "key": "k1", "by": ANA, "order": 1, "lines": [[7, 1]]},
         {"what": "asked", "kind": "payment", "order": 1},
-        {"what": "told", "kind": "payment", "order": 1, "badge": "Paid", "total": 1540},
+        {"what": "told", "kind": "payment", "order": 1, "badge": "paid", "total": 1540},
         *more,
     ]
 

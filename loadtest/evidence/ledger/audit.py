@@ -11,7 +11,7 @@ from loadtest.evidence.ledger.database import read
 from loadtest.evidence.ledger.model import Audit, OrderRow, ShipmentRow, State
 
 Entry = Mapping[str, Any]
-PAID_BADGES = ("Paid", "Shipped", "Delivered", "On its way")
+PAID_BADGES = ("paid", "shipped", "delivered", "returned")
 
 
 def audit(entries: Iterable[Entry], state: State) -> Audit:

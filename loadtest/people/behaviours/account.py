@@ -1,10 +1,11 @@
-"""Creating an account."""
+"""Creating an account, signing out and in again."""
 
 from __future__ import annotations
 
 from loadtest.evidence import recorder
 from loadtest.people import identity
-from loadtest.people.checks import accepted
+from loadtest.people.checks import accepted, own_account
+from loadtest.people.pages import Page
 from loadtest.people.person import Person
 
 
@@ -13,14 +14,39 @@ def sign_up(person: Person) -> bool:
     if person.email:
         return True
     page = person.open("/register", "/register")
-    form = page.form("/register")
+    form = person.form(page, "/register")
     if form is None:
         return False
     details = identity.account(type(person).__name__, person.random)
     answer = person.send(form, "/register", accepted, details)
-    if answer.status not in (302, 303):
+    if not answer.accepted:
         return False
-    person.email = details["email"]
-    recorder.write("ledger", what="registered", email=person.email)
+    person.email, person.name = details["email"], details["name"]
+    person.password = details["password"]
+    recorder.write("ledger", what="registered", email=person.email, name=person.name)
     person.think()
     return True
+
+
+def sign_in_again(person: Person) -> None:
+    """Sign out, and in again: the account, the basket and the orders are still there."""
+    if not person.email:
+        return
+    page = person.open("/account", "/account", own_account(person.email))
+    form = person.form(page, "/logout")
+    if form is None or not person.send(form, "/logout", accepted).accepted:
+        return
+    person.think()
+    page = person.open("/login", "/login")
+    form = person.form(page, "/login")
+    details = {"email": person.email, "password": person.password}
+    answer = person.send(form, "/login", may_wait, details) if form else None
+    if answer is None or not answer.accepted:
+        person.leave()  # asked to wait, or not heard: somebody else from now on
+        return
+    person.open("/account", "/account", own_account(person.email))
+
+
+def may_wait(page: Page) -> str:
+    """Expect that a sign-in was taken, or put off because there are too many."""
+    return "" if page.status == 429 else accepted(page)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlencode
 
-from loadtest.people.checks import BOOK, LISTING, book_page, listing
-from loadtest.people.pages import Page
+from loadtest.people import checks
+from loadtest.people.checks import LISTING
+from loadtest.people.pages import Card, Page, amount
 from loadtest.people.person import Person
 
 
@@ -14,41 +15,49 @@ def browse(person: Person) -> None:
     """Leaf through the catalogue and look at some books."""
     page = leaf(person)
     for _ in range(person.random.randint(1, 3)):
-        books = page.links(BOOK)
-        if not books:
+        cards = page.cards()
+        if not cards:
             return
-        person.open(person.random.choice(books), "/books/[id]", book_page)
+        look_at(person, person.random.choice(cards))
         person.think()
 
 
 def search(person: Person) -> None:
     """Look for a word that is on a page, and open a hit."""
     page = leaf(person)
-    words = re.findall(r"[A-Za-z]{5,}", " ".join(re.findall("<h2>([^<]+)</h2>", page.text)))
+    words = re.findall(r"[A-Za-z]{5,}", " ".join(card.title for card in page.cards()))
     if not words:
         return
     word = person.random.choice(words)
-    found = person.open(f"/?q={word}", "/?q=[word]", listing)
+    found = person.open(f"/?q={word}", "/?q=[word]", checks.listing, fragment=True)
     person.think()
-    if books := found.links(BOOK):
-        person.open(person.random.choice(books), "/books/[id]", book_page)
+    if cards := found.cards():
+        look_at(person, person.random.choice(cards))
 
 
 def choose(person: Person) -> Page | None:
     """Find a book that is on sale and open its page."""
     page = leaf(person)
-    books = page.links(BOOK)
-    if not books:
+    cards = page.cards()
+    if not cards:
         return None
     person.think()
-    book = person.open(person.random.choice(books), "/books/[id]", book_page)
+    book = look_at(person, person.random.choice(cards))
     person.think()
     return book
 
 
+def look_at(person: Person, card: Card) -> Page:
+    """Open the page of a book: it is the one that the link named."""
+    page = person.open(card.link, "/books/[id]", checks.book(card))
+    if not page.wrong:
+        person.prices[int(card.link.rsplit("/", 1)[1])] = amount(card.price)
+    return page
+
+
 def leaf(person: Person) -> Page:
     """Open the catalogue, and often leaf on or narrow it down."""
-    page = person.open("/", "/", listing)
+    page = person.open("/", "/", checks.listing)
     for _ in range(person.random.randint(0, 2)):
         further = [link for link in page.links(LISTING) if "lang=" not in link]
         narrower = _narrowed(person, page)
@@ -56,12 +65,12 @@ def leaf(person: Person) -> Page:
             break
         person.think()
         link = person.random.choice([*further, narrower] if narrower else further)
-        page = person.open(link, "/?[listing]", listing)
+        page = person.open(link, "/?[listing]", checks.listing, fragment=link == narrower)
     return page
 
 
 def _narrowed(person: Person, page: Page) -> str:
-    """Choose a category or an order in the form of filters; give the address it leads to."""
+    """Choose a category or an order in the form of filters; return the address it leads to."""
     for form in page.forms():
         kinds = [name for name in ("category", "sort") if any(form.choices.get(name, ()))]
         if form.method == "get" and kinds:

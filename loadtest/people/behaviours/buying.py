@@ -1,123 +1,154 @@
-"""Ordering books and paying for them."""
+"""The basket, ordering and cancelling."""
 
 from __future__ import annotations
 
 import re
 
-from loadtest.evidence import recorder
+from loadtest.people import checks
 from loadtest.people.behaviours.account import sign_up
 from loadtest.people.behaviours.browsing import choose
+from loadtest.people.behaviours.paying import pay
 from loadtest.people.checks import ORDER, accepted
-from loadtest.people.pages import Page, amount
+from loadtest.people.operation import Operation
+from loadtest.people.pages import Form, Page
 from loadtest.people.person import Person
 
-GOOD_CARD = {"card_number": "4242 4242 4242 4242", "expiry": "12/34", "cvc": "123"}
+CANCELS = 0.08  # share of orders that somebody thinks better of
 
 
 def buy(person: Person, book: Page | None = None) -> None:
-    """Put a book into the basket, check out and pay."""
+    """Put a book into the basket, check out and pay; sometimes call the order off."""
     if not sign_up(person):
         return
     book = book or choose(person)
-    form = book.form("/basket") if book else None
-    if book is None or form is None:  # sold out meanwhile: there is no button
+    if book is None or book.wrong or book.texts("gone"):  # sold out: there is no button
         return
-    added = person.send(form, "/basket", accepted)
-    if added.status not in (204, 302, 303):
+    form = person.form(book, "/basket")
+    if form is None or not add(person, form):
         return
-    basket = person.open("/basket", "/basket")
+    basket = look_into_basket(person)
     person.think()
-    if not basket.links("/checkout"):
-        _empty(person, basket)
+    if basket.wrong:
         return
-    order = check_out(person, _lines(basket))
-    if order:
-        person.think()
-        pay(person, order)
+    if not basket.links("/checkout"):
+        empty(person, basket)
+        return
+    order, total = check_out(person)
+    if not order:
+        return
+    person.think()
+    if person.random.random() < CANCELS:
+        cancel(person, order, total)
+        return
+    pay(person, order, total)
+    if person.random.random() < CANCELS:
+        cancel(person, order, total)
 
 
-def check_out(person: Person, lines: list[list[int]]) -> str:
-    """Order what is in the basket; give the order's address, "" when it was refused.
+def add(person: Person, form: Form) -> bool:
+    """Put a book into the basket; tell whether the shop took it."""
+    number, quantity = int(form.fields["book_id"]), int(form.fields.get("quantity", "1"))
+    operation = Operation("basket", person.email, book=number, copies=quantity)
+    answer = person.send(form, "/basket", accepted)
+    taken = operation.end_by(answer)
+    if taken and person.basket is not None:
+        person.basket[number] = person.basket.get(number, 0) + quantity
+    elif not answer.heard:
+        person.basket = None
+    if "basket-changed" in answer.headers.get("hx-trigger", ""):
+        count = None if person.basket is None else sum(person.basket.values())
+        person.load("/basket/badge", checks.badge(count))
+    return taken
 
-    `lines` are the books and quantities in the basket.
-    """
+
+def look_into_basket(person: Person) -> Page:
+    """Open the basket: it holds what was put into it."""
+    page = person.open("/basket", "/basket", checks.basket(person.basket, person.prices))
+    if not page.wrong and page.status == 200:
+        person.basket = {number: row.quantity or 0 for number, row in page.basket().items()}
+    return page
+
+
+def check_out(person: Person) -> tuple[str, int]:
+    """Order what is in the basket; return the order's address and sum, "" when it was refused."""
     page = person.open("/checkout", "/checkout")
     form = page.form("/checkout")
     if form is None:
-        return ""
-    key = form.fields.get("idempotency_key", "")
-    recorder.write(
-        "ledger", what="asked", kind="order", key=key, by=person.email, total=_total(page)
-    )
-    details = {"name": "Load Reader", "address": "Calle Mayor 1\n28013 Madrid"}
+        if not page.wrong and not page.basket():  # the basket with what is wrong, or a form
+            person.stumble("neither a checkout nor a basket on /checkout")
+        return "", 0
+    carriers = form.choices.get("carrier") or ["post"]
+    details = {
+        "name": person.name,
+        "address": f"Calle Mayor {person.random.randint(1, 99)}\n28013 Madrid",
+        "carrier": form.fields.get("carrier", carriers[0]),
+    }
+    lines = None if person.basket is None else sorted([b, n] for b, n in person.basket.items())
+    operation = Operation(
+        "order", person.email, key=form.fields.get("idempotency_key", ""), total=page.total(),
+        lines=lines, country=form.fields.get("country", ""),
+        prices={str(b): p for b, p in person.prices.items() if b in (person.basket or ())},
+        **details,
+    )  # fmt: skip
     answer = person.send(form, "/checkout", accepted, details)
     order = re.match(ORDER, answer.location)
     if order is None:
+        # Who is sent back to the basket was refused as well.
         outcome = "refused" if answer.heard else "unheard"
-        recorder.write("ledger", what=outcome, kind="order", key=key, by=person.email)
+        operation.end(outcome, status=answer.status)  # type: ignore[arg-type]
+        person.basket = None
         if answer.heard:
-            _empty(person, person.open("/basket", "/basket"))
-        return ""
-    recorder.write(
-        "ledger", what="told", kind="order", key=key, by=person.email, order=_number(order[0]),
-        lines=lines,
-    )  # fmt: skip
-    return order[0]
+            empty(person, look_into_basket(person))
+        return "", 0
+    operation.end("told", order=number(order[0]))
+    person.basket = {}
+    person.orders.add(order[0])
+    return order[0], page.total()
 
 
-def pay(person: Person, order: str) -> None:
-    """Pay an order with a card that works."""
-    page = person.open(f"{order}/pay", "/orders/[id]/pay")
-    form = page.form(f"{order}/pay")
+def cancel(person: Person, order: str, total: int) -> None:
+    """Call an order off, as long as that is offered."""
+    check = checks.own_order(number(order), person.name, total)
+    page = person.open(order, "/orders/[id]", check)
+    form = page.form(f"{order}/cancel")
     if form is None:
-        return
-    number = _number(order)
-    recorder.write("ledger", what="asked", kind="payment", order=number)
-    answer = person.send(form, "/orders/[id]/pay", accepted, GOOD_CARD)
-    if answer.status not in (302, 303):
-        outcome = "refused" if answer.heard else "unheard"
-        recorder.write("ledger", what=outcome, kind="payment", order=number)
-        return
-    seen = person.open(answer.location, "/orders/[id]")
-    badge = (seen.texts("badge") or [""])[0]
-    if badge:
-        total = [text for text in seen.texts("total") if text]
-        recorder.write(
-            "ledger", what="told", kind="payment", order=number, badge=badge,
-            total=amount(total[-1]) if total else 0,
-        )  # fmt: skip
+        return  # paid and on its way, or given up by the shop
+    person.think()
+    operation = Operation("cancel", person.email, order=number(order))
+    if operation.end_by(person.send(form, "/orders/[id]/cancel", accepted)):
+        seen = person.open(order, "/orders/[id]", check)
+        if not seen.wrong and seen.badge():
+            Operation("look", person.email, order=number(order)).end("told", badge=seen.badge())
 
 
 def watch(person: Person) -> None:
     """Look what became of an order."""
     if not person.email:
         return
-    page = person.open("/orders", "/orders")
-    if orders := page.links(ORDER):
+    page = person.open("/orders", "/orders", checks.own_orders(person.orders))
+    known = [link for link in page.links(ORDER) if link in person.orders]
+    if known:
         person.think()
-        person.open(person.random.choice(orders), "/orders/[id]")
+        order = person.random.choice(known)
+        operation = Operation("look", person.email, order=number(order))
+        seen = person.open(order, "/orders/[id]", checks.own_order(number(order), person.name, 0))
+        if not seen.wrong and seen.badge():
+            operation.end("told", badge=seen.badge())
 
 
-def _empty(person: Person, basket: Page) -> None:
+def empty(person: Person, basket: Page) -> None:
     """Take everything out of a basket that cannot be ordered."""
     for form in basket.forms():
         if form.fields.get("quantity") == "0" and form.method == "post":
-            person.send(form, "/basket/[id]", accepted)
+            book = number(form.action)
+            operation = Operation("basket", person.email, book=book, copies=0)
+            taken = operation.end_by(person.send(form, "/basket/[id]", accepted))
+            if taken and person.basket is not None:
+                person.basket.pop(book, None)
+            elif not taken:
+                person.basket = None
 
 
-def _lines(basket: Page) -> list[list[int]]:
-    """Return the books and quantities in a basket, by the forms that change them."""
-    return [
-        [_number(form.action), int(form.fields["quantity"])]
-        for form in basket.forms()
-        if form.method == "post" and form.fields.get("quantity", "0") not in ("", "0")
-    ]
-
-
-def _total(page: Page) -> int:
-    totals = page.texts("total")
-    return amount(totals[-1]) if totals else 0
-
-
-def _number(order: str) -> int:
+def number(order: str) -> int:
+    """Return the number at the end of an address."""
     return int(order.rsplit("/", 1)[1])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from loadtest.evidence import recorder
 from loadtest.people.behaviours.account import sign_up
 from loadtest.people.checks import accepted
 from loadtest.people.identity import cover, word
+from loadtest.people.operation import Operation
 from loadtest.people.person import Person
 
 
@@ -16,15 +16,15 @@ def sell(person: Person) -> None:
     if not sign_up(person):
         return
     page = person.open("/sell", "/sell")
-    form = page.form("/sell")
+    form = person.form(page, "/sell")
     if form is None:
         return
     person.think(1, 3)
     title = f"{word(person.random)} and {word(person.random)}"
     copies = person.random.randint(1, 4)
     fields = {
-        "title": title, "author": f"{word(person.random)} {word(person.random)}", "price": "7.50",
-        "copies": str(copies), "description": "Read once, kept dry.",
+        "title": title, "author": f"{word(person.random)} {word(person.random)}",
+        "price": "7.50", "copies": str(copies), "description": "Read once, kept dry.",
     }  # fmt: skip
     fields = {k: v for k, v in fields.items() if k in form.fields}
     fields |= {
@@ -32,17 +32,14 @@ def sell(person: Person) -> None:
         for name, values in form.choices.items()
         if not form.fields.get(name) and any(values)
     }
-    key = form.fields.get("idempotency_key", "")
-    recorder.write("ledger", what="asked", kind="book", key=key, by=person.email, title=title)
     files = {name: ("cover.jpg", cover(person.random), "image/jpeg") for name in form.files[:1]}
-    answer = person.send(form, "/sell", accepted, fields, files)
-    outcome = "told" if answer.status in (302, 303) else "refused" if answer.heard else "unheard"
-    book = re.search(r"/books/(\d+)", answer.location)
-    recorder.write(
-        "ledger", what=outcome, kind="book", key=key, by=person.email, title=title, copies=copies,
-        book=int(book[1]) if book else None,
+    operation = Operation(
+        "book", person.email, key=form.fields.get("idempotency_key", ""), title=title,
+        copies=copies, price=750, cover=bool(files),
     )  # fmt: skip
-    if outcome == "told":
+    answer = person.send(form, "/sell", accepted, fields, files)
+    book = re.search(r"/books/(\d+)", answer.location)
+    if operation.end_by(answer, book=int(book[1]) if book else None):
         person.open(answer.location, "/my/books")
 
 
@@ -54,4 +51,5 @@ def sales(person: Person) -> None:
     form = page.form(r"/sales/\d+/ship")
     if form:
         person.think()
-        person.send(form, "/sales/[id]/ship", accepted)
+        operation = Operation("ship", person.email, shipment=int(form.action.split("/")[2]))
+        operation.end_by(person.send(form, "/sales/[id]/ship", accepted))

@@ -1,0 +1,59 @@
+"""The facts of a run that a report names, kept beside its record so that it can be judged again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from loadtest.errors import LoadError
+
+FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What was put on which shop; `rate` 0: closed load."""
+
+    scenario: str
+    about: str
+    host: str
+    seconds: int
+    users: int
+    rate: float = 0.0
+    arrivals: str = "poisson"
+    seed: str = ""
+    commit: str = ""
+
+    def words(self) -> str:
+        """Say it in a line."""
+        how = (
+            f"{self.rate:g} clicks a second ({self.arrivals}), up to {self.users} people,"
+            if self.rate
+            else f"Up to {self.users} people"
+        )
+        return f"{how} for {self.seconds} s on {self.host}, seed {self.seed}"
+
+    def write(self, folder: Path) -> None:
+        """Keep the facts in the folder of the run."""
+        (folder / FILE).write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> RunFacts:
+        """Read the facts of a kept run."""
+        try:
+            return cls(**json.loads((folder / FILE).read_text()))
+        except (OSError, ValueError, TypeError):
+            raise LoadError(f"{folder} holds no run: it has no {FILE} that can be read.") from None
+
+
+def commit() -> str:
+    """Return the commit of this tree; "" where there is none."""
+    here = Path(__file__).parent
+    asked = ["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
