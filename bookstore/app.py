@@ -27,7 +27,8 @@ from bookstore.links import (
 from bookstore.mail import mailbox
 from bookstore.mail.outbox import Outbox
 from bookstore.mail.sweep import SWEEP_SECONDS as MAIL_SECONDS
-from bookstore.mail.sweep import Box, Sweep
+from bookstore.mail.sweep import Box, Sweep, as_written
+from bookstore.orders import mails as orders_mails
 from bookstore.orders.service import Orders
 from bookstore.settings import CONTEXTS, Settings
 from bookstore.web import errors, headers, health, idempotency, templating
@@ -102,11 +103,19 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
             else HttpCatalogue(siblings["catalogue"])
         )
         webhook_key = derived_key(secret, "payment webhooks")
-        the_orders = Orders(databases["orders"], settings, clock, link, webhook_key=webhook_key)
+        the_orders = Orders(
+            databases["orders"],
+            settings,
+            clock,
+            link,
+            webhook_key=webhook_key,
+            outbox=outboxes["orders"],
+        )
         chores += _mount(app, "orders", the_orders, orders.blueprint)
     mail_key = app.extensions["bookstore.mail_key"] = derived_key(secret, "links of mails")
     if settings.smtp_url is not None and outboxes:
-        boxes = [Box(outbox, databases[name]) for name, outbox in outboxes.items()]
+        shown = {"accounts": as_written, "orders": orders_mails.shown}
+        boxes = [Box(outbox, databases[name], shown[name]) for name, outbox in outboxes.items()]
         sweep = Sweep(boxes, contacts, settings, clock, key=mail_key)
         app.extensions["bookstore.mail"] = sweep
         chores += [(MAIL_SECONDS, sweep.run), (600, sweep.forget_old)]

@@ -68,13 +68,13 @@ class Outbox:
         """Write a mail down in a transaction. `key` names it: a second one with it is left out."""
         if not self.is_open:
             return
-        if await queries.value(f"SELECT 1 FROM {self._table} WHERE mail_key = :key", {"key": key}):
-            return
         now = self._clock()
         await queries.execute(
             f"INSERT INTO {self._table} (mail_key, kind, person_id, address, language, thread,"
             " data, created_at, due_at, attempts)"
-            " VALUES (:key, :kind, :person_id, :address, :language, :thread, :data, :now, :now, 0)",
+            " SELECT :key, :kind, :person_id, :address, :language, :thread, :data, :now, :now, 0"
+            " FROM (SELECT 1 AS one) one WHERE NOT EXISTS"
+            f" (SELECT 1 FROM {self._table} WHERE mail_key = :key)",
             {
                 "key": key,
                 "kind": kind,

@@ -6,9 +6,9 @@ whose template fails is put off like any other and stops nobody else's.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from email.message import EmailMessage
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -28,11 +28,20 @@ _AT_ONCE = 50
 log = structlog.get_logger()
 
 
+type Shown = Callable[[Database, Letter], Awaitable[dict[str, Any]]]
+
+
+async def as_written(_database: Database, letter: Letter) -> dict[str, Any]:
+    """Return what a mail shows where everything was written down with it."""
+    return letter.values
+
+
 class Box(NamedTuple):
-    """An outbox and the database that it is in."""
+    """An outbox, the database that it is in, and what tells what its mails show."""
 
     outbox: Outbox
     database: Database
+    shown: Shown = as_written
 
 
 class Sweep:
@@ -87,7 +96,7 @@ class Sweep:
     async def _send(
         self, box: Box, letter: Letter, contact: Contact | None, transport: Transport
     ) -> None:
-        outbox, database = box
+        outbox, database, shown = box
         known = {"mail": letter.kind, "mail_id": letter.id, "context": outbox.context}
         topic = optional_topic(letter.kind)
         if contact is None or (topic is not None and topic in contact.muted):
@@ -98,7 +107,8 @@ class Sweep:
             await outbox.give_up(database, letter, "the address takes no mail")
             return
         try:
-            message = self._message(outbox.context, letter, contact, address, topic)
+            values = await shown(database, letter)
+            message = self._message(outbox.context, letter, values, contact, address, topic)
         except Exception as error:
             log.error("a mail cannot be written", **known, reason=repr(error))
             await outbox.try_later(database, letter)
@@ -118,7 +128,13 @@ class Sweep:
         await outbox.sent(database, letter)
 
     def _message(
-        self, context: str, letter: Letter, contact: Contact, address: str, topic: str | None
+        self,
+        context: str,
+        letter: Letter,
+        values: dict[str, Any],
+        contact: Contact,
+        address: str,
+        topic: str | None,
     ) -> EmailMessage:
         language = letter.language or contact.language
         stop = None
@@ -129,7 +145,7 @@ class Sweep:
             letter.kind,
             language,
             self._origin,
-            {"name": contact.name, "stop": stop, **letter.values},
+            {"name": contact.name, "stop": stop, **values},
         )
         return rendering.compose(
             written,

@@ -23,6 +23,7 @@ from bookstore.orders.domain import (
     Review,
     Shipment,
 )
+from bookstore.orders.mails import Mails
 from bookstore.orders.payments import Intent, IntentState
 
 
@@ -51,6 +52,7 @@ class Checkout:
         clock: Clock,
         catalogue: CatalogueLink,
         baskets: Baskets,
+        mails: Mails,
         *,
         hold_minutes: float,
     ) -> None:
@@ -58,6 +60,7 @@ class Checkout:
         self.clock = clock
         self.catalogue = catalogue
         self.baskets = baskets
+        self.mails = mails
         self.hold_time = round(hold_minutes * MINUTE)
 
     async def place(
@@ -180,9 +183,10 @@ class Checkout:
             if state != OrderState.PLACING:
                 return await repository.order(queries, order.id)
             if any(basket.items.get(book_id) != quantity for book_id, quantity in ordered.items()):
-                return await saga.cancel(queries, order, Reason.ABANDONED, self.clock())
+                return await saga.cancel(queries, order, Reason.ABANDONED, self.clock(), self.mails)
             await basket_rows.take_out(queries, basket.id, list(ordered))
             await repository.note_placed(queries, order.id)
+            await self.mails.to_buyer(queries, "placed", order)
             if also is not None:
                 await also(queries, order)
             return order._replace(state=OrderState.PLACED)

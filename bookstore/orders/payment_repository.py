@@ -131,8 +131,11 @@ async def owe_refund(queries: Queries, order_id: int, amount: int, now: int) -> 
         )
 
 
-async def refund_done(source: Source, order_id: int, now: int) -> None:
-    await source.execute(
-        "UPDATE refunds SET done_at = :now WHERE order_id = :order_id AND done_at IS NULL",
-        {"now": now, "order_id": order_id},
+async def refund_done(source: Source, order_id: int, now: int) -> bool:
+    """Note that a refund is done; False when none is owed."""
+    return bool(
+        await source.execute(
+            "UPDATE refunds SET done_at = :now WHERE order_id = :order_id AND done_at IS NULL",
+            {"now": now, "order_id": order_id},
+        )
     )

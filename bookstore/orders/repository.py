@@ -158,11 +158,33 @@ async def shipment(source: Source, shipment_id: int) -> Shipment | None:
     )
 
 
-async def mark_shipped(queries: Queries, shipment_id: int, code: str, now: int) -> None:
+async def mark_shipped(
+    queries: Queries, shipment_id: int, code: str, now: int, arrives_at: int | None
+) -> None:
     await queries.execute(
-        "UPDATE shipments SET shipped_at = :now, tracking_code = :code"
+        "UPDATE shipments SET shipped_at = :now, tracking_code = :code, arrives_at = :arrives_at"
         " WHERE id = :id AND shipped_at IS NULL",
-        {"now": now, "code": code, "id": shipment_id},
+        {"now": now, "code": code, "arrives_at": arrives_at, "id": shipment_id},
+    )
+
+
+async def arrived(source: Source, now: int, *, limit: int) -> list[Shipment]:
+    """Return shipments that have arrived and were not noted yet, the earliest first."""
+    return await source.all(
+        Shipment,
+        f"SELECT {_SHIPMENT} FROM shipments WHERE arrives_at <= :now"
+        " ORDER BY arrives_at LIMIT :limit",
+        {"now": now, "limit": limit},
+    )
+
+
+async def note_arrived(queries: Queries, shipment_id: int) -> bool:
+    """Note that the arrival of a shipment was told; False when somebody else did."""
+    return bool(
+        await queries.execute(
+            "UPDATE shipments SET arrives_at = NULL WHERE id = :id AND arrives_at IS NOT NULL",
+            {"id": shipment_id},
+        )
     )
 
 

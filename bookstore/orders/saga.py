@@ -15,6 +15,7 @@ from bookstore.data.queries import Queries
 from bookstore.orders import payment_repository as money
 from bookstore.orders import payments, repository
 from bookstore.orders.domain import Order, OrderState, Reason
+from bookstore.orders.mails import Mails
 from bookstore.orders.payments import IntentState
 
 SWEEP_SECONDS = 3.0
@@ -30,10 +31,13 @@ log = structlog.get_logger()
 class Saga:
     """The steps of an order after it was placed."""
 
-    def __init__(self, database: Database, clock: Clock, catalogue: CatalogueLink) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, catalogue: CatalogueLink, mails: Mails
+    ) -> None:
         self.database = database
         self.clock = clock
         self.catalogue = catalogue
+        self.mails = mails
 
     async def finish(self, order: Order) -> None:
         """Do what an order still owes. May be repeated, and run at the same time elsewhere."""
@@ -44,7 +48,7 @@ class Saga:
             if current.released_at is None:
                 await self.catalogue.release(current.reference)
                 await repository.note_released(self.database, current.id, self.clock())
-            await money.refund_done(self.database, current.id, self.clock())
+            await self._refund(current)
 
     async def try_to_finish(self, order_id: int, known: Order | None = None) -> None:
         """Finish an order now if everything answers; the sweep does it later otherwise. `known` is
@@ -67,10 +71,26 @@ class Saga:
         for order_id in await repository.unfinished(self.database, limit=_AT_ONCE):
             await self.try_to_finish(order_id)
 
+    async def _refund(self, order: Order) -> None:
+        """Send back what is owed, and say so to the buyer."""
+
+        async def work(queries: Queries) -> None:
+            if await money.refund_done(queries, order.id, self.clock()):
+                await self.mails.to_buyer(queries, "refunded", order)
+
+        await self.database.in_transaction(work)
+
     async def _confirm(self, order: Order) -> Order | None:
         if await self.catalogue.confirm(order.reference):
             now = self.clock()
-            if await repository.note_confirmed(self.database, order.id, now):
+
+            async def note(queries: Queries) -> bool:
+                if not await repository.note_confirmed(queries, order.id, now):
+                    return False
+                await self.mails.to_sellers(queries, "sold", order)
+                return True
+
+            if await self.database.in_transaction(note):
                 return order._replace(confirmed_at=now)
             return await repository.order(self.database, order.id)  # somebody else was quicker
 
@@ -78,7 +98,7 @@ class Saga:
             current = await repository.locked_order(queries, order.id)
             if current is None or current.state != OrderState.PAID or current.confirmed_at:
                 return current
-            return await cancel(queries, current, Reason.SOLD_OUT, self.clock())
+            return await cancel(queries, current, Reason.SOLD_OUT, self.clock(), self.mails)
 
         return await self.database.in_transaction(give_up)
 
@@ -89,14 +109,14 @@ class Saga:
             if order is None:
                 return
             if order.state == OrderState.PLACED and order.expires_at <= now:
-                await cancel(queries, order, Reason.EXPIRED, now)
+                await cancel(queries, order, Reason.EXPIRED, now, self.mails)
             if order.state == OrderState.PLACING and order.placed_at <= now - ABANDONED:
-                await cancel(queries, order, Reason.ABANDONED, now)
+                await cancel(queries, order, Reason.ABANDONED, now, self.mails)
 
         await self.database.in_transaction(work)
 
 
-async def cancel(queries: Queries, order: Order, reason: Reason, now: int) -> Order:
+async def cancel(queries: Queries, order: Order, reason: Reason, now: int, mails: Mails) -> Order:
     """Cancel a locked order: its copies are to be released, its payment stopped or refunded."""
     cancelled = order._replace(state=OrderState.CANCELLED, reason=reason, cancelled_at=now)
     await repository.save_order(queries, cancelled)
@@ -105,4 +125,5 @@ async def cancel(queries: Queries, order: Order, reason: Reason, now: int) -> Or
         await money.owe_refund(queries, order.id, intent.amount, now)
     elif intent is not None:
         await money.save_intent(queries, payments.cancel(intent))
+    await mails.cancelled(queries, cancelled)
     return cancelled

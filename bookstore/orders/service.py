@@ -8,17 +8,29 @@ from bookstore.clock import Clock
 from bookstore.contracts import CatalogueLink
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
+from bookstore.mail.outbox import Outbox
 from bookstore.orders import payment_repository as money
-from bookstore.orders import repository, saga
+from bookstore.orders import repository, saga, shipping
 from bookstore.orders.baskets import Baskets
 from bookstore.orders.checkout import Checkout
-from bookstore.orders.domain import MAX_ID, Address, Order, Reason, may_cancel, may_ship
+from bookstore.orders.domain import (
+    CARRIERS,
+    MAX_ID,
+    Address,
+    Order,
+    Reason,
+    Shipment,
+    may_cancel,
+    may_ship,
+)
+from bookstore.orders.mails import Mails
 from bookstore.orders.progress import OrderView, ParcelView, PaymentView, parcel_view
 from bookstore.orders.repository import Earnings
 from bookstore.orders.saga import Saga
 from bookstore.orders.settlement import DELIVERY_SECONDS, Settlement, UnknownOrder
 from bookstore.settings import Settings
 
+ARRIVALS_SECONDS = 5.0  # how often parcels are looked at that should have arrived
 PAGE = 20  # orders or sales on one page
 
 
@@ -53,7 +65,9 @@ class Orders:
         catalogue: CatalogueLink,
         *,
         webhook_key: bytes,
+        outbox: Outbox | None = None,
     ) -> None:
+        self.mails = Mails(outbox or Outbox("orders", clock, is_open=False))
         self.database = database
         self.settings = settings
         self.clock = clock
@@ -64,9 +78,10 @@ class Orders:
             clock,
             catalogue,
             self.baskets,
+            self.mails,
             hold_minutes=settings.hold_minutes,
         )
-        self.saga = Saga(database, clock, catalogue)
+        self.saga = Saga(database, clock, catalogue, self.mails)
         self.payments = Settlement(database, clock, self.saga, webhook_key=webhook_key)
 
     def chores(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
@@ -74,6 +89,7 @@ class Orders:
         return [
             (saga.SWEEP_SECONDS, self.saga.sweep),
             (DELIVERY_SECONDS, self.payments.deliver_webhooks),
+            (ARRIVALS_SECONDS, self.note_arrivals),
             (3600, self.baskets.forget_old),
             (3600, self.payments.forget_old_events),
         ]
@@ -118,7 +134,7 @@ class Orders:
                 raise UnknownOrder
             if not may_cancel(order, await repository.shipments_of(queries, [order_id])):
                 raise TooLate
-            await saga.cancel(queries, order, Reason.BUYER, self.clock())
+            await saga.cancel(queries, order, Reason.BUYER, self.clock(), self.mails)
 
         await self.database.in_transaction(work)
         await self.saga.try_to_finish(order_id)
@@ -137,7 +153,27 @@ class Orders:
             if order is None or current is None or not may_ship(order, current):
                 raise TooLate
             tracking = code or f"BK{secrets.randbelow(10**10):010}"
-            await repository.mark_shipped(queries, shipment_id, tracking, self.clock())
+            now = self.clock()
+            arrives_at = shipping.arrival(
+                now, tracking, self.settings.shipping_speed, CARRIERS[order.carrier].days
+            )
+            await repository.mark_shipped(queries, shipment_id, tracking, now, arrives_at)
+            await self.mails.about_parcel(queries, "shipped", order.buyer_id, current)
+
+        await self.database.in_transaction(work)
+
+    async def note_arrivals(self) -> None:
+        """Tell both sides of the parcels that have been delivered."""
+        for shipment in await repository.arrived(self.database, self.clock(), limit=200):
+            await self._note_arrival(shipment)
+
+    async def _note_arrival(self, shipment: Shipment) -> None:
+        async def work(queries: Queries) -> None:
+            order = await repository.order(queries, shipment.order_id)
+            if order is None or not await repository.note_arrived(queries, shipment.id):
+                return
+            await self.mails.about_parcel(queries, "delivered", order.buyer_id, shipment)
+            await self.mails.about_parcel(queries, "sale_delivered", shipment.seller_id, shipment)
 
         await self.database.in_transaction(work)
 

@@ -126,6 +126,8 @@ class Settlement:
         if after == before:
             return None
         await money.save_intent(queries, after)
+        if after.error_code is not None and order.state == OrderState.PLACED:
+            await self.saga.mails.to_buyer(queries, "payment_failed", order, str(after.attempt))
         if after.state != IntentState.SUCCEEDED:
             return None
         now = self.clock()
@@ -134,4 +136,5 @@ class Settlement:
             return None
         paid = order._replace(state=OrderState.PAID, paid_at=now)
         await repository.save_order(queries, paid)
+        await self.saga.mails.to_buyer(queries, "paid", paid)
         return paid

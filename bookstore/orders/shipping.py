@@ -59,7 +59,7 @@ def scans(
     if seed in TEST_CODES:
         return [Scan(state, shipped_at) for state in TEST_CODES[seed]]
     luck = hashlib.sha256(seed.encode()).digest()
-    whole = (days[0] + (days[1] - days[0]) * luck[0] / 255) * DAY / speed
+    whole = _whole_way(luck, speed, days)
     plan = (
         (Tracker.PRE_TRANSIT, 0.0),
         (Tracker.IN_TRANSIT, 0.10 + 0.15 * luck[1] / 255),
@@ -68,6 +68,17 @@ def scans(
     )
     moments = [Scan(state, shipped_at + round(whole * share)) for state, share in plan]
     return [scan for scan in moments if scan.at <= now]
+
+
+def arrival(shipped_at: int, seed: str, speed: float, days: tuple[int, int] = (2, 4)) -> int | None:
+    """Return the moment at which a parcel is delivered; None for a test code that never is."""
+    if seed in TEST_CODES:
+        return shipped_at if Tracker.DELIVERED in TEST_CODES[seed] else None
+    return shipped_at + round(_whole_way(hashlib.sha256(seed.encode()).digest(), speed, days))
+
+
+def _whole_way(luck: bytes, speed: float, days: tuple[int, int]) -> float:
+    return (days[0] + (days[1] - days[0]) * luck[0] / 255) * DAY / speed
 
 
 def state(
