@@ -23,6 +23,11 @@ class Mails:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
+    @property
+    def are_sent(self) -> bool:
+        """Tell whether the shop sends mail at all."""
+        return self._outbox.is_open
+
     async def to_buyer(self, queries: Queries, kind: str, order: Order, detail: str = "") -> None:
         """Tell a buyer something about an order, once for each `detail`."""
         key = f"{kind}-{order.id}" + (f"-{detail}" if detail else "")

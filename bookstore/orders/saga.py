@@ -90,7 +90,11 @@ class Saga:
                 await self.mails.to_sellers(queries, "sold", order)
                 return True
 
-            if await self.database.in_transaction(note):
+            if self.mails.are_sent:
+                noted = await self.database.in_transaction(note)
+            else:  # one statement, without a transaction around it
+                noted = await repository.note_confirmed(self.database, order.id, now)
+            if noted:
                 return order._replace(confirmed_at=now)
             return await repository.order(self.database, order.id)  # somebody else was quicker
 
