@@ -131,9 +131,7 @@ async def test_only_the_seller_ships_and_only_once(
     assert str(code).startswith("BK")
 
 
-@pytest.mark.parametrize(
-    "code", ["short", "x" * 25, "has/slashes/in", "<b>12345678</b>", "ñ" * 9]
-)
+@pytest.mark.parametrize("code", ["short", "x" * 25, "has/slashes/in", "<b>12345678</b>", "ñ" * 9])
 async def test_a_strange_tracking_code_is_refused_and_kept_in_the_form(
     buyer: Reader, seller: Reader, shop: Shop, code: str
 ) -> None:
