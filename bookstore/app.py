@@ -51,6 +51,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
     app.extensions.update(
         {
             "bookstore.settings": settings,
+            "bookstore.replica": settings.shown_replica,
             "bookstore.databases": databases,
             "bookstore.csrf_key": derived_key(secret, "csrf"),
             "bookstore.templates": templating.make_environments(),
@@ -171,6 +172,8 @@ def _run_with(
 
     @app.before_serving
     async def start() -> None:
+        settings: Settings = app.extensions["bookstore.settings"]
+        log.info("serving", replica=settings.replica, shown_as=settings.shown_replica)
         for database in set(databases.values()):
             await database.connect()
         tasks.extend(asyncio.ensure_future(_repeat(seconds, chore)) for seconds, chore in chores)

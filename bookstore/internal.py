@@ -1,9 +1,10 @@
 """What a service answers to its siblings, over HTTP, signed. Never routed in public."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
+from pydantic import BaseModel, Field, ValidationError
 from quart import Blueprint, Response, abort, current_app, request
 
 from bookstore.accounts import api as accounts_api
@@ -13,6 +14,36 @@ from bookstore.web.signing import MAX_BODY, Refused, Signer
 
 blueprint = Blueprint("internal", __name__, url_prefix="/internal")
 log = structlog.get_logger()
+
+type _Id = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+type _Text = Annotated[str, Field(max_length=255)]
+
+
+class _TokenCall(BaseModel):
+    token: _Text
+
+
+class _PeopleCall(BaseModel):
+    person_ids: list[_Id]
+
+
+class _UndeliverableCall(BaseModel):
+    person_id: _Id
+    email: _Text
+
+
+class _BooksCall(BaseModel):
+    book_ids: list[_Id]
+
+
+class _HoldCall(BaseModel):
+    reference: _Text
+    lines: list[tuple[_Id, Annotated[int, Field(gt=0, lt=2**31)]]]
+    expires_at: _Id
+
+
+class _ReferenceCall(BaseModel):
+    reference: _Text
 
 
 @blueprint.before_request
@@ -31,44 +62,48 @@ async def check_signature() -> Response | None:
     return None
 
 
+@blueprint.errorhandler(ValidationError)
+async def malformed(error: ValidationError) -> Response:
+    """Say what of a call is not as agreed."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or "the body"
+    return _refused(400, f"the call is not understood: {where}: {first['msg']}")
+
+
 @blueprint.post("/accounts/person_of")
 async def person_of() -> Response:
-    call = await _call()
-    person = await accounts_api.person_of(_service("accounts"), str(call["token"]))
+    call = await _call(_TokenCall)
+    person = await accounts_api.person_of(_service("accounts"), call.token)
     return _answer(person)
 
 
 @blueprint.post("/accounts/contacts")
 async def contacts() -> Response:
-    call = await _call()
-    found = await accounts_api.contacts(_service("accounts"), list(map(int, call["person_ids"])))
+    call = await _call(_PeopleCall)
+    found = await accounts_api.contacts(_service("accounts"), call.person_ids)
     return _answer(list(found.values()))
 
 
 @blueprint.post("/accounts/undeliverable")
 async def undeliverable() -> Response:
-    call = await _call()
-    await accounts_api.undeliverable(
-        _service("accounts"), int(call["person_id"]), str(call["email"])
-    )
+    call = await _call(_UndeliverableCall)
+    await accounts_api.undeliverable(_service("accounts"), call.person_id, call.email)
     return _answer(None)
 
 
 @blueprint.post("/catalogue/quotes")
 async def quotes() -> Response:
-    call = await _call()
-    found = await catalogue_api.quotes(_service("catalogue"), list(map(int, call["book_ids"])))
+    call = await _call(_BooksCall)
+    found = await catalogue_api.quotes(_service("catalogue"), call.book_ids)
     return _answer(list(found.values()))
 
 
 @blueprint.post("/catalogue/hold")
 async def hold() -> Response:
-    call = await _call()
-    lines = [HoldLine(int(book_id), int(quantity)) for book_id, quantity in call["lines"]]
+    call = await _call(_HoldCall)
+    lines = [HoldLine(*line) for line in call.lines]
     try:
-        await catalogue_api.hold(
-            _service("catalogue"), str(call["reference"]), lines, int(call["expires_at"])
-        )
+        await catalogue_api.hold(_service("catalogue"), call.reference, lines, call.expires_at)
     except HoldRefused as refusal:
         return _answer({"left": list(refusal.left.items())})
     return _answer({"left": None})
@@ -76,14 +111,14 @@ async def hold() -> Response:
 
 @blueprint.post("/catalogue/confirm")
 async def confirm() -> Response:
-    call = await _call()
-    return _answer(await catalogue_api.confirm(_service("catalogue"), str(call["reference"])))
+    call = await _call(_ReferenceCall)
+    return _answer(await catalogue_api.confirm(_service("catalogue"), call.reference))
 
 
 @blueprint.post("/catalogue/release")
 async def release() -> Response:
-    call = await _call()
-    await catalogue_api.release(_service("catalogue"), str(call["reference"]))
+    call = await _call(_ReferenceCall)
+    await catalogue_api.release(_service("catalogue"), call.reference)
     return _answer(None)
 
 
@@ -94,9 +129,9 @@ def _service(context: str) -> Any:
     return service
 
 
-async def _call() -> dict[str, Any]:
-    call: dict[str, Any] = json.loads(await request.get_data())
-    return call
+async def _call[T: BaseModel](shape: type[T]) -> T:
+    """Return what a sibling sent; raise ValidationError when it does not have that shape."""
+    return shape.model_validate_json(await request.get_data())
 
 
 def _answer(value: Any) -> Response:

@@ -1,6 +1,7 @@
 """Every setting of the shop. Each is read from BOOKSTORE_<NAME>, or from the file that
 BOOKSTORE_<NAME>_FILE names (a Docker secret, for example). docs/settings.md explains them."""
 
+import hashlib
 import os
 import socket
 from email.utils import parseaddr
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     bind: str = "127.0.0.1:8000"
     drain_seconds: float = Field(8.0, ge=0, le=600)
     replica: str = Field(default_factory=socket.gethostname)
+    show_replica: bool | None = None
 
     smtp_url: SecretStr | None = None
     mail_from: str = "BookStore <bookstore@localhost>"
@@ -213,6 +215,15 @@ class Settings(BaseSettings):
     def https(self) -> bool:
         """Tell whether readers reach the shop over HTTPS."""
         return self.public_origin is not None and self.public_origin.startswith("https://")
+
+    @property
+    def shown_replica(self) -> str:
+        """Return what readers know this replica by: its name, which may be a host's, or where
+        that is nobody's business an alias."""
+        if self.show_replica if self.show_replica is not None else not self.https:
+            return self.replica
+        known = f"{self.required_secret_key()}{self.replica}"
+        return "r-" + hashlib.sha256(known.encode()).hexdigest()[:8]
 
     def database_url_of(self, context: str) -> str:
         """Return the database URL of one context: its own, or the common one."""

@@ -104,6 +104,8 @@ def encoded(content: bytes) -> tuple[bytes, bytes]:
 
 def _flat(picture: Image.Image) -> Image.Image:
     """Return the picture in RGB, transparent parts on white."""
+    if picture.mode.startswith("I"):  # 16 bits a pixel, which `convert` would cut off at 255
+        picture = picture.convert("I").point(lambda value: value / 256).convert("L")
     if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
         over = picture.convert("RGBA")
         under = Image.new("RGBA", over.size, "white")

@@ -10,6 +10,8 @@ import json
 from enum import StrEnum
 from typing import NamedTuple
 
+from pydantic_core import from_json
+
 from bookstore.clock import SECOND
 
 TOLERANCE = 300 * SECOND  # how far a webhook's timestamp may be from our clock
@@ -205,18 +207,20 @@ def encode(event: Event, now: int) -> bytes:
 def decode(body: bytes) -> Event:
     """Read an event; raise BadWebhook when it does not have the shape of one."""
     try:
-        message = json.loads(body)
+        message = from_json(body, allow_inf_nan=False)  # it refuses what is no Unicode text
         thing = message["data"]["object"]
         error = thing.get("last_payment_error") or {}
         attempt = (thing.get("metadata") or {}).get("attempt", 0)
         texts = [message["id"], message["type"], thing["id"]]
         codes = [error.get("code"), error.get("decline_code")]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadWebhook("The body is not a payment event.") from error
     if not all(isinstance(text, str) and 0 < len(text) <= 64 for text in texts):
         raise BadWebhook("The event lacks its id, its type or its payment intent.")
     if not all(code is None or (isinstance(code, str) and len(code) <= 64) for code in codes):
         raise BadWebhook("The event's error codes are not texts of at most 64 characters.")
+    if type(attempt) is not int or not 0 <= attempt < 2**31:
+        raise BadWebhook("The event's attempt is not a small number.")
     return Event(texts[0], texts[1], texts[2], attempt, codes[0], codes[1])
 
 

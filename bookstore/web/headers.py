@@ -9,7 +9,7 @@ from bookstore.settings import Settings
 from bookstore.web import i18n
 from bookstore.web.csrf import check_request
 from bookstore.web.inbound import inbound
-from bookstore.web.page_error import PageError
+from bookstore.web.page_error import PageError, not_found
 from bookstore.web.placeholders import FLAG
 from bookstore.web.sessions import set_session_cookie
 
@@ -25,7 +25,7 @@ _ANY_HOST = {"/healthz", "/readyz", "/metrics"}
 def on_every_answer(settings: Settings) -> list[tuple[str, str]]:
     """Return the headers that every answer has, and always alike."""
     always = [
-        ("X-Served-By", settings.replica),
+        ("X-Served-By", settings.shown_replica),
         ("Content-Security-Policy", POLICY),
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "same-origin"),
@@ -61,6 +61,8 @@ def install(app: Quart, settings: Settings) -> None:
         proxied = settings.trusted_hops > 0 and "X-Forwarded-For" in request.headers
         if proxied and (private or request.path == "/metrics"):
             raise PageError(404, "There is nothing here.")
+        if _too_long(asked.path):
+            raise not_found()
         if request.routing_exception is not None:  # no such page, or not with this method
             raise request.routing_exception
         await check_request()
@@ -92,3 +94,9 @@ def install(app: Quart, settings: Settings) -> None:
         if token is not None and not response.headers.get("Set-Cookie", "").count("session="):
             set_session_cookie(response, token)
         return response
+
+
+def _too_long(path: str) -> bool:
+    """Tell whether no page or file can have a path: no file system takes such names."""
+    written = path.encode(errors="replace")
+    return len(written) > 2000 or any(len(part) > 255 for part in written.split(b"/"))

@@ -1,5 +1,6 @@
 """What machines ask: alive, ready, metrics."""
 
+import re
 import time
 from collections.abc import Iterable
 from functools import cache
@@ -38,6 +39,12 @@ SECONDS = Histogram(
 
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+@cache
+def route(rule: str) -> str:
+    """Return a route as the metrics name it: without the limits of its numbers."""
+    return re.sub(r"\(.*?\)", "", rule)
 
 
 @cache
@@ -142,7 +149,7 @@ def install(app: Quart, databases: dict[str, Database]) -> None:
             request.method
             if request.method in METHODS
             else "(other)",  # a stranger may invent some
-            asked.rule if asked else "(none)",
+            route(asked.rule) if asked else "(none)",
             response.status_code,
         )
         requests.inc()

@@ -143,7 +143,8 @@ def locale() -> str:
 
 
 def requested_address() -> str:
-    """Return path and query of the request at hand, or / outside of one."""
+    """Return path and query of the request at hand, or / outside of one. Slashes at its start are
+    one: two would name another host."""
     if not has_request_context():
         return "/"
-    return request.full_path.rstrip("?")
+    return "/" + request.full_path.rstrip("?").lstrip("/")

@@ -7,6 +7,7 @@ more, so a replay at another replica changes nothing either.
 
 import hashlib
 import hmac
+import math
 import secrets
 import time
 from collections import OrderedDict
@@ -33,9 +34,12 @@ class Signer:
         self._key = key
         self._seen: OrderedDict[str, float] = OrderedDict()
 
-    def headers(self, method: str, path: str, body: bytes) -> dict[str, str]:
-        """Return the headers that sign a call."""
-        moment, nonce = f"{time.time():.3f}", secrets.token_hex(12)
+    def headers(
+        self, method: str, path: str, body: bytes, *, moment: str | None = None
+    ) -> dict[str, str]:
+        """Return the headers that sign a call; `moment` is now unless given."""
+        moment = f"{time.time():.3f}" if moment is None else moment
+        nonce = secrets.token_hex(12)
         return {
             "X-Internal-Key": KEY_ID,
             "X-Internal-Time": moment,
@@ -52,7 +56,7 @@ class Signer:
         known_key = headers.get("X-Internal-Key") == KEY_ID
         if not known_key or not hmac.compare_digest(given.encode(), expected.encode()):
             raise Refused(401, "the call is not signed with the key that siblings share")
-        if abs(time.time() - float(moment)) > TOLERANCE:
+        if not abs(time.time() - _seconds(moment)) <= TOLERANCE:  # nan is no moment either
             raise Refused(401, "the signature is older than 30 seconds; check the hosts' clocks")
         self._forget_old()
         if nonce in self._seen:
@@ -70,3 +74,10 @@ class Signer:
             if seen > before and len(self._seen) < _REMEMBERED:
                 return
             del self._seen[nonce]
+
+
+def _seconds(moment: str) -> float:
+    try:
+        return float(moment)
+    except ValueError:
+        return math.nan

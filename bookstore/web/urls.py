@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
+# In a route: numbers that no database can hold are no ids of anything, so they are 404.
+ID = f"int(max={2**63 - 1})"
+
 
 def home(**query: object) -> str:
     """Return the catalogue's address with search, facets, sort and cursor as its query."""
@@ -155,9 +158,9 @@ def static(name: str) -> str:
 
 def with_language(address: str, language: str) -> str:
     """Return `address` with its language changed, the rest of its query kept."""
-    parts = urlsplit(address)
-    kept = [pair for pair in parts.query.split("&") if pair and not pair.startswith("lang=")]
-    return parts._replace(query="&".join([*kept, f"lang={language}"])).geturl()
+    path, _question, query = address.partition("?")
+    kept = [pair for pair in query.split("&") if pair and not pair.startswith("lang=")]
+    return f"{path}?{'&'.join([*kept, f'lang={language}'])}"
 
 
 def safe_next(address: str | None, default: str) -> str:
@@ -170,8 +173,7 @@ def safe_next(address: str | None, default: str) -> str:
         for character in address
     ):
         return default
-    parts = urlsplit(address)
-    return address if not parts.scheme and not parts.netloc else default
+    return address
 
 
 def _with_query(path: str, query: Mapping[str, object]) -> str:
@@ -183,5 +185,8 @@ def path_of(address: str | None) -> str:
     """Return path and query of a full address, or / when there is none."""
     if not address:
         return "/"
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # not an address, such as http://[x
+        return "/"
     return safe_next(parts._replace(scheme="", netloc="", fragment="").geturl(), "/")

@@ -2,6 +2,7 @@
 
 import io
 import re
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 from werkzeug.datastructures import FileStorage
 
+from bookstore.catalogue import covers
 from bookstore.data.database import Database
 from bookstore.settings import Settings
 from bookstore.web.server import Shop
@@ -250,3 +252,20 @@ async def test_a_cover_that_was_never_sent_cannot_be_named(
 )
 async def test_what_is_no_cover_is_not_found(reader: Reader, name: str) -> None:
     assert (await reader.get(f"/covers/{name}")).status == 404
+
+
+@pytest.mark.parametrize("mode", ["I;16", "1", "L", "LA", "P", "RGBA", "CMYK"])
+def test_every_kind_of_pixels_keeps_its_shades(mode: str) -> None:
+    """Left a dark half and right a bright one: that is what a reader is to see."""
+    grey = Image.linear_gradient("L").rotate(90).resize((200, 300))
+    if mode.startswith("I"):
+        wide = array("H", (value * 257 for value in grey.tobytes()))
+        picture = Image.frombytes("I;16", grey.size, wide.tobytes())
+    else:
+        picture = grey.convert(mode)
+    kind = "JPEG" if mode == "CMYK" else "PNG"
+    with Image.open(io.BytesIO(covers.encoded(encoded(picture, kind))[1])) as kept:
+        row = kept.convert("L").crop((0, 50, kept.width, 51)).tobytes()
+    dark, bright = sorted((row[10], row[-10]))
+    assert dark < 60
+    assert bright > 190

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bookstore.app import create_app
 from bookstore.web.server import Shop
@@ -77,6 +78,28 @@ async def test_https_cookies_are_bound_to_the_host(https_shop: Shop) -> None:
         assert part in cookie
     assert "Domain" not in cookie
     assert page.headers["Strict-Transport-Security"].startswith("max-age=31536000")
+
+
+async def test_readers_learn_no_host_s_name_over_https(sqlite_url: str, tmp_path: Path) -> None:
+    for shown in (None, False, True):
+        settings = settings_for(
+            sqlite_url, tmp_path, public_origin="https://books.example", show_replica=shown
+        )
+        app = create_app(settings)
+        async with app.test_app():
+            page = await Reader(app).get("/", Host="books.example")
+        assert ("test-replica" in page.text) is (shown is True)
+        name = page.headers["X-Served-By"]
+        assert (name == "test-replica") is (shown is True)
+        assert name in page.see("footer")
+
+
+def test_the_edge_weakens_nothing_that_the_shop_says() -> None:
+    edge = yaml.safe_load(Path("swarm/edge/traefik.yml").read_text())
+    headers = edge["http"]["middlewares"]["headers"]["headers"]
+    assert headers["referrerPolicy"] == REQUIRED["Referrer-Policy"]
+    assert headers["contentTypeNosniff"] is True
+    assert headers["stsSeconds"] >= 31536000
 
 
 @pytest.mark.parametrize("host", ["evil.example", "books.example.evil.example", "books.example:1"])

@@ -84,7 +84,7 @@ async def logout() -> Response:
     return response
 
 
-@blueprint.get("/people/<int:person_id>")
+@blueprint.get(f"/people/<{urls.ID}:person_id>")
 async def person(person_id: int) -> Response:
     profile = await the_accounts().profile(person_id)
     if profile is None:

@@ -9,7 +9,6 @@ from bookstore.catalogue import covers, search
 from bookstore.catalogue.changes import LISTINGS, book_tag, isbn_tag
 from bookstore.catalogue.listing import COUNTED
 from bookstore.catalogue.routes.common import (
-    ID,
     blueprint,
     category_names,
     grade_meanings,
@@ -68,7 +67,7 @@ async def index() -> Response:
     return cacheable(response, LISTINGS)
 
 
-@blueprint.get(f"/books/<{ID}:book_id>")
+@blueprint.get(f"/books/<{urls.ID}:book_id>")
 async def book(book_id: int) -> Response:
     offers = await the_catalogue().book(book_id)
     if offers is None:

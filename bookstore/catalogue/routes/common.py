@@ -7,7 +7,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 from quart import Blueprint, Response, current_app
 
-from bookstore.catalogue.domain import CATEGORIES, GRADES, LARGEST_ID
+from bookstore.catalogue.domain import CATEGORIES, GRADES
 from bookstore.catalogue.listing import Card
 from bookstore.catalogue.service import Catalogue
 from bookstore.contracts import ContactLink
@@ -18,8 +18,6 @@ from bookstore.web.sessions import required_person
 from bookstore.web.templating import macro
 
 blueprint = Blueprint("catalogue", __name__)
-# Numbers that no database can hold are no ids of anything: 404.
-ID = f"int(max={LARGEST_ID})"
 
 
 def the_catalogue() -> Catalogue:

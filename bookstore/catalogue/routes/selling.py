@@ -11,7 +11,6 @@ from bookstore.catalogue import covers, isbn
 from bookstore.catalogue.forms import BookForm, EditForm, edit_form_of
 from bookstore.catalogue.repository import Book
 from bookstore.catalogue.routes.common import (
-    ID,
     blueprint,
     grade_meanings,
     grade_names,
@@ -110,14 +109,14 @@ async def my_books() -> Response:
     )
 
 
-@blueprint.get(f"/my/books/<{ID}:book_id>")
+@blueprint.get(f"/my/books/<{urls.ID}:book_id>")
 @login_required
 async def my_book(book_id: int) -> Response:
     book = await _own(book_id)
     return _edit_page(book, edit_form_of(book))
 
 
-@blueprint.post(f"/my/books/<{ID}:book_id>")
+@blueprint.post(f"/my/books/<{urls.ID}:book_id>")
 @login_required
 @idempotent
 async def change(book_id: int) -> Response:
@@ -153,7 +152,7 @@ async def change(book_id: int) -> Response:
     return see_other(urls.my_books(done="saved"))
 
 
-@blueprint.post(f"/my/books/<{ID}:book_id>/withdraw")
+@blueprint.post(f"/my/books/<{urls.ID}:book_id>/withdraw")
 @login_required
 @idempotent
 async def withdraw(book_id: int) -> Response:
@@ -161,7 +160,7 @@ async def withdraw(book_id: int) -> Response:
     return see_other(urls.my_books(done="withdrawn"))
 
 
-@blueprint.post(f"/my/books/<{ID}:book_id>/offer")
+@blueprint.post(f"/my/books/<{urls.ID}:book_id>/offer")
 @login_required
 @idempotent
 async def offer_again(book_id: int) -> Response:

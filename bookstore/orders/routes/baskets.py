@@ -10,7 +10,6 @@ from bookstore.orders.domain import MAX_QUANTITY, MAX_TITLES, BasketFull, Proble
 from bookstore.orders.forms import AddForm, QuantityForm
 from bookstore.orders.routes.common import (
     BASKET_COOKIE,
-    ID,
     basket_owner,
     basket_token,
     blueprint,
@@ -64,7 +63,7 @@ async def add() -> Response:
     return _with_cookie(answer, owner, token)
 
 
-@blueprint.post(f"/basket/<{ID}:book_id>")
+@blueprint.post(f"/basket/<{urls.ID}:book_id>")
 @idempotent
 async def set_quantity(book_id: int) -> Response:
     form = await QuantityForm.from_request()

@@ -3,7 +3,6 @@
 from quart import Blueprint, current_app, request
 
 from bookstore.orders.basket_repository import Owner
-from bookstore.orders.domain import MAX_ID
 from bookstore.orders.service import Orders
 from bookstore.settings import Settings
 from bookstore.web.forms import row_id
@@ -12,8 +11,6 @@ from bookstore.web.sessions import current_person, token_hash, token_in
 
 blueprint = Blueprint("orders", __name__)
 BASKET_COOKIE = "basket"
-# Numbers that no database can hold are no ids of anything: 404.
-ID = f"int(max={MAX_ID})"
 
 
 def the_orders() -> Orders:

@@ -7,7 +7,7 @@ from quart import Response
 from bookstore.orders.domain import CARRIERS
 from bookstore.orders.progress import OrderView, Status
 from bookstore.orders.routes import texts
-from bookstore.orders.routes.common import ID, before, blueprint, the_orders
+from bookstore.orders.routes.common import before, blueprint, the_orders
 from bookstore.orders.service import TooLate
 from bookstore.orders.settlement import UnknownOrder
 from bookstore.web import urls
@@ -27,19 +27,19 @@ async def orders() -> Response:
     return page("orders/orders.html", views=views, older=older, texts=texts)
 
 
-@blueprint.get(f"/orders/<{ID}:order_id>")
+@blueprint.get(f"/orders/<{urls.ID}:order_id>")
 @login_required
 async def order(order_id: int) -> Response:
     return page("orders/order.html", **await _context(order_id))
 
 
-@blueprint.get(f"/orders/<{ID}:order_id>/timeline")
+@blueprint.get(f"/orders/<{urls.ID}:order_id>/timeline")
 @login_required
 async def timeline(order_id: int) -> Response:
     return render_fragment("orders/order.html", "timeline", **await _context(order_id))
 
 
-@blueprint.post(f"/orders/<{ID}:order_id>/cancel")
+@blueprint.post(f"/orders/<{urls.ID}:order_id>/cancel")
 @login_required
 @idempotent
 async def cancel(order_id: int) -> Response:

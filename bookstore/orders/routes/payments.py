@@ -9,7 +9,7 @@ from bookstore.orders.forms import PaymentForm
 from bookstore.orders.payments import TEST_CARDS, BadWebhook, Intent, IntentState, NotPayable
 from bookstore.orders.progress import PaymentView
 from bookstore.orders.routes import texts
-from bookstore.orders.routes.common import ID, blueprint, the_orders
+from bookstore.orders.routes.common import blueprint, the_orders
 from bookstore.orders.settlement import UnknownOrder
 from bookstore.web import urls
 from bookstore.web.idempotency import idempotent, keep_answer
@@ -21,7 +21,7 @@ from bookstore.web.templating import page
 _LARGEST_WEBHOOK = 64 * 1024
 
 
-@blueprint.get(f"/orders/<{ID}:order_id>/pay")
+@blueprint.get(f"/orders/<{urls.ID}:order_id>/pay")
 @login_required
 async def payment_form(order_id: int) -> Response:
     view = await _view(order_id)
@@ -32,7 +32,7 @@ async def payment_form(order_id: int) -> Response:
     return _payment_page(view, form)
 
 
-@blueprint.post(f"/orders/<{ID}:order_id>/pay")
+@blueprint.post(f"/orders/<{urls.ID}:order_id>/pay")
 @login_required
 @idempotent
 async def pay(order_id: int) -> Response:

@@ -4,7 +4,7 @@ from quart import Response
 
 from bookstore.orders.forms import ShipForm
 from bookstore.orders.routes import texts
-from bookstore.orders.routes.common import ID, before, blueprint, the_orders
+from bookstore.orders.routes.common import before, blueprint, the_orders
 from bookstore.orders.service import TooLate
 from bookstore.orders.settlement import UnknownOrder
 from bookstore.web import urls
@@ -22,7 +22,7 @@ async def sales() -> Response:
     return await _sales_page(ShipForm())
 
 
-@blueprint.post(f"/sales/<{ID}:shipment_id>/ship")
+@blueprint.post(f"/sales/<{urls.ID}:shipment_id>/ship")
 @login_required
 @idempotent
 async def ship(shipment_id: int) -> Response:
