@@ -72,8 +72,8 @@ def install(app: Quart, settings: Settings) -> None:
         headers = response.headers
         if not request.scope.get(FLAG):  # to pages for everybody, the page cache adds them
             headers["X-Request-ID"] = inbound().request_id
-            for name, value in always:  # nobody else writes these
-                headers.add(name, value)
+            for name, value in always:
+                headers.setdefault(name, value)  # a page may have a policy of its own
         if response.mimetype == "text/html":
             headers["Content-Language"] = i18n.language()
             headers.add("Vary", "Accept-Language, Cookie")
