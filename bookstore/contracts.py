@@ -1,6 +1,8 @@
 """What the contexts say to each other: the types that cross, and the calls each may rely on.
 A link is a direct call in one process and HTTP between services."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -41,6 +43,19 @@ class Quote(NamedTuple):
     cover: str | None
     stock: int
     listed: bool
+    ex_library: bool = False
+    defects: str = ""
+    description: str = ""
+    isbn13: str | None = None
+    year: int | None = None
+    language: str | None = None
+
+    @property
+    def terms(self) -> str:
+        """Return what changes with anything that a buyer sees of the book and agrees to. How many
+        copies are left, and what the seller is called, is none of it."""
+        seen = self._replace(stock=0, listed=True, seller_name="")
+        return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:32]
 
 
 class HoldLine(NamedTuple):
@@ -52,7 +67,7 @@ class HoldLine(NamedTuple):
 
 class HoldRefused(Exception):
     """Some book has fewer copies left than asked for, or, with no book named, the reference was
-    released before; nothing was held."""
+    released before or a book is not on the terms that were agreed on; nothing was held."""
 
     def __init__(self, left: Mapping[int, int]) -> None:
         super().__init__(f"not enough copies left: {dict(left)}")
@@ -95,9 +110,17 @@ class CatalogueLink(Protocol):
         """Return today's terms of those of the books that exist."""
         ...
 
-    async def hold(self, reference: str, lines: Sequence[HoldLine], expires_at: int) -> None:
+    async def hold(
+        self,
+        reference: str,
+        lines: Sequence[HoldLine],
+        expires_at: int,
+        *,
+        terms: Mapping[int, str] | None = None,
+    ) -> None:
         """Set copies aside until `expires_at` (milliseconds), all or none; raise HoldRefused. A
-        call that arrives after `release` of its reference is refused."""
+        call that arrives after `release` of its reference is refused, and so is one for a book
+        whose `terms` (Quote.terms by book id) are not today's."""
         ...
 
     async def confirm(self, reference: str) -> bool:
@@ -106,4 +129,8 @@ class CatalogueLink(Protocol):
 
     async def release(self, reference: str) -> None:
         """Put copies back on sale, held or sold."""
+        ...
+
+    async def release_books(self, reference: str, book_ids: Sequence[int]) -> None:
+        """Put the copies of some of a reference's books back on sale; the others stay its own."""
         ...

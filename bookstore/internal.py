@@ -40,10 +40,16 @@ class _HoldCall(BaseModel):
     reference: _Text
     lines: list[tuple[_Id, Annotated[int, Field(gt=0, lt=2**31)]]]
     expires_at: _Id
+    terms: list[tuple[_Id, _Text]] = []
 
 
 class _ReferenceCall(BaseModel):
     reference: _Text
+
+
+class _ReleaseBooksCall(BaseModel):
+    reference: _Text
+    book_ids: list[_Id]
 
 
 @blueprint.before_request
@@ -103,7 +109,9 @@ async def hold() -> Response:
     call = await _call(_HoldCall)
     lines = [HoldLine(*line) for line in call.lines]
     try:
-        await catalogue_api.hold(_service("catalogue"), call.reference, lines, call.expires_at)
+        await catalogue_api.hold(
+            _service("catalogue"), call.reference, lines, call.expires_at, terms=dict(call.terms)
+        )
     except HoldRefused as refusal:
         return _answer({"left": list(refusal.left.items())})
     return _answer({"left": None})
@@ -119,6 +127,13 @@ async def confirm() -> Response:
 async def release() -> Response:
     call = await _call(_ReferenceCall)
     await catalogue_api.release(_service("catalogue"), call.reference)
+    return _answer(None)
+
+
+@blueprint.post("/catalogue/release_books")
+async def release_books() -> Response:
+    call = await _call(_ReleaseBooksCall)
+    await catalogue_api.release_books(_service("catalogue"), call.reference, call.book_ids)
     return _answer(None)
 
 

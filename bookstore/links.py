@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -84,14 +84,24 @@ class DirectCatalogue:
     async def quotes(self, book_ids: Sequence[int]) -> dict[int, Quote]:
         return await catalogue_api.quotes(self._catalogue, book_ids)
 
-    async def hold(self, reference: str, lines: Sequence[HoldLine], expires_at: int) -> None:
-        await catalogue_api.hold(self._catalogue, reference, lines, expires_at)
+    async def hold(
+        self,
+        reference: str,
+        lines: Sequence[HoldLine],
+        expires_at: int,
+        *,
+        terms: Mapping[int, str] | None = None,
+    ) -> None:
+        await catalogue_api.hold(self._catalogue, reference, lines, expires_at, terms=terms)
 
     async def confirm(self, reference: str) -> bool:
         return await catalogue_api.confirm(self._catalogue, reference)
 
     async def release(self, reference: str) -> None:
         await catalogue_api.release(self._catalogue, reference)
+
+    async def release_books(self, reference: str, book_ids: Sequence[int]) -> None:
+        await catalogue_api.release_books(self._catalogue, reference, book_ids)
 
 
 class Sibling:
@@ -207,14 +217,24 @@ class HttpCatalogue:
         if not book_ids:
             return {}
         answer = await self._sibling.call("/internal/catalogue/quotes", book_ids=list(book_ids))
-        return {quote.book_id: quote for quote in (Quote(*row) for row in answer)}
+        return {
+            quote.book_id: quote for quote in (Quote(*row[: len(Quote._fields)]) for row in answer)
+        }
 
-    async def hold(self, reference: str, lines: Sequence[HoldLine], expires_at: int) -> None:
+    async def hold(
+        self,
+        reference: str,
+        lines: Sequence[HoldLine],
+        expires_at: int,
+        *,
+        terms: Mapping[int, str] | None = None,
+    ) -> None:
         answer = await self._sibling.call(
             "/internal/catalogue/hold",
             reference=reference,
             lines=[list(line) for line in lines],
             expires_at=expires_at,
+            terms=list((terms or {}).items()),
         )
         if answer["left"] is not None:
             raise HoldRefused({int(book): int(left) for book, left in answer["left"]})
@@ -224,3 +244,8 @@ class HttpCatalogue:
 
     async def release(self, reference: str) -> None:
         await self._sibling.call("/internal/catalogue/release", reference=reference)
+
+    async def release_books(self, reference: str, book_ids: Sequence[int]) -> None:
+        await self._sibling.call(
+            "/internal/catalogue/release_books", reference=reference, book_ids=list(book_ids)
+        )

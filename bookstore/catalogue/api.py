@@ -1,6 +1,6 @@
 """What sibling contexts may call. Each call may be repeated without doing more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bookstore.catalogue.service import Catalogue
 from bookstore.contracts import HoldLine, Quote
@@ -14,12 +14,18 @@ async def quotes(catalogue: Catalogue, book_ids: Sequence[int]) -> dict[int, Quo
 
 
 async def hold(
-    catalogue: Catalogue, reference: str, lines: Sequence[HoldLine], expires_at: int
+    catalogue: Catalogue,
+    reference: str,
+    lines: Sequence[HoldLine],
+    expires_at: int,
+    *,
+    terms: Mapping[int, str] | None = None,
 ) -> None:
     """Set copies aside until `expires_at` (milliseconds), all or none; raise HoldRefused with what
     is left of the books that fell short, 0 of a withdrawn one. A reference that ran out may hold
-    again; one that was released is refused, and then no book fell short."""
-    await catalogue.holds.hold(reference, lines, expires_at)
+    again; one that was released is refused, and then no book fell short; likewise a hold of books
+    that are not on the `terms` given (Quote.terms by book id)."""
+    await catalogue.holds.hold(reference, lines, expires_at, terms=terms)
 
 
 async def confirm(catalogue: Catalogue, reference: str) -> bool:
@@ -31,3 +37,8 @@ async def confirm(catalogue: Catalogue, reference: str) -> bool:
 async def release(catalogue: Catalogue, reference: str) -> None:
     """Put copies back on sale, held or sold, and refuse a hold that arrives later."""
     await catalogue.holds.release(reference)
+
+
+async def release_books(catalogue: Catalogue, reference: str, book_ids: Sequence[int]) -> None:
+    """Put the copies of some of a reference's books back on sale, held or sold."""
+    await catalogue.holds.release_books(reference, book_ids)

@@ -141,10 +141,21 @@ async def refuse_from_now_on(queries: Queries, reference: str, now: int) -> None
     )
 
 
-async def release(queries: Queries, reference: str, now: int, *, run_out: bool) -> list[HoldLine]:
-    """Mark a hold as released, held or sold, or only if it has run out; return its lines."""
+async def release(
+    queries: Queries,
+    reference: str,
+    now: int,
+    *,
+    run_out: bool,
+    book_ids: Sequence[int] | None = None,
+) -> list[HoldLine]:
+    """Mark a hold, or the part of it that is some books, as released, held or sold, or only if it
+    has run out; return its lines."""
     which = "= 'held' AND expires_at <= :now" if run_out else "IN ('held', 'sold')"
-    values = {"reference": reference, "now": now}
+    values: dict[str, Any] = {"reference": reference, "now": now}
+    if book_ids is not None:
+        which += " AND book_id IN :books"
+        values["books"] = sorted(book_ids)
     # An UPDATE would pass by rows that are being written at this moment; this waits for them.
     lines = await queries.all(
         HoldLine,

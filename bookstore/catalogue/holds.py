@@ -2,12 +2,13 @@
 hold's rows first and then the books by rising id, so that two baskets never wait for each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from bookstore.catalogue import hold_repository as repository
 from bookstore.catalogue.changes import Changes
 from bookstore.catalogue.domain import merged_lines, shortfall
+from bookstore.catalogue.repository import quotes
 from bookstore.clock import DAY, HOUR, Clock
 from bookstore.contracts import HoldLine, HoldRefused
 from bookstore.data.database import Database
@@ -31,34 +32,53 @@ class Holds:
         self.changes = changes
         self._forgot_at = 0
 
-    async def hold(self, reference: str, lines: Sequence[HoldLine], expires_at: int) -> None:
+    async def hold(
+        self,
+        reference: str,
+        lines: Sequence[HoldLine],
+        expires_at: int,
+        *,
+        terms: Mapping[int, str] | None = None,
+    ) -> None:
         """Set copies aside until `expires_at`, all or none; raise HoldRefused with what is left of
         the books that fell short. A reference that holds or has sold already changes nothing; one
-        that ran out sets the copies aside anew; one that was released is refused, with no book."""
+        that ran out sets the copies aside anew; one that was released is refused, with no book,
+        and so is a hold of books that are not on the `terms` given (Quote.terms by book id)."""
         wanted = merged_lines(lines)
+        agreed = dict(terms or {})
         try:
             await self.database.in_transaction(
-                lambda queries: self._take(queries, reference, wanted, expires_at)
+                lambda queries: self._take(queries, reference, wanted, agreed, expires_at)
             )
         except (Duplicate, _Known):
             with suppress(Duplicate, _Known):  # the same call at the same moment: it holds
                 await self.database.in_transaction(
-                    lambda queries: self._hold_again(queries, reference, wanted, expires_at)
+                    lambda queries: self._hold_again(queries, reference, wanted, agreed, expires_at)
                 )
         self.changes.here(*(line.book_id for line in wanted))
 
     async def _hold_again(
-        self, queries: Queries, reference: str, wanted: Sequence[HoldLine], expires_at: int
+        self,
+        queries: Queries,
+        reference: str,
+        wanted: Sequence[HoldLine],
+        agreed: Mapping[int, str],
+        expires_at: int,
     ) -> None:
         states = await repository.locked_states(queries, reference)
         if "held" in states or "sold" in states:
             await repository.extend(queries, reference, expires_at)
             return
         await repository.delete_released(queries, reference)
-        await self._take(queries, reference, wanted, expires_at)
+        await self._take(queries, reference, wanted, agreed, expires_at)
 
     async def _take(
-        self, queries: Queries, reference: str, wanted: Sequence[HoldLine], expires_at: int
+        self,
+        queries: Queries,
+        reference: str,
+        wanted: Sequence[HoldLine],
+        agreed: Mapping[int, str],
+        expires_at: int,
     ) -> None:
         taken = await repository.take(
             queries, reference, wanted, expires_at=expires_at, now=self.clock()
@@ -72,6 +92,10 @@ class Holds:
             for line in wanted:  # what this transaction took, it gives back
                 left[line.book_id] += line.quantity if line.book_id in taken.book_ids else 0
             raise HoldRefused(shortfall(wanted, left))
+        if agreed:  # nobody edits the books now: their rows are locked
+            today = await quotes(queries, list(agreed))
+            if any(quote.terms != agreed[quote.book_id] for quote in today):
+                raise HoldRefused({})
 
     async def confirm(self, reference: str) -> bool:
         """Sell what is held. False when the hold ran out, was released or never was."""
@@ -83,6 +107,10 @@ class Holds:
         """Put copies back on sale, held or sold, and refuse a hold that arrives later."""
         await self._release(reference, run_out=False)
 
+    async def release_books(self, reference: str, book_ids: Sequence[int]) -> None:
+        """Put the copies of some of a reference's books back on sale; the others stay its own."""
+        await self._release(reference, run_out=False, book_ids=book_ids)
+
     async def release_expired(self) -> int:
         """Release the holds that ran out; return how many."""
         references = await repository.run_out(self.database, self.clock(), _SWEEP_AT_ONCE)
@@ -90,12 +118,16 @@ class Holds:
             await self._release(reference, run_out=True)
         return len(references)
 
-    async def _release(self, reference: str, *, run_out: bool) -> None:
+    async def _release(
+        self, reference: str, *, run_out: bool, book_ids: Sequence[int] | None = None
+    ) -> None:
         async def work(queries: Queries) -> list[HoldLine]:
             now = self.clock()
-            if not run_out:
+            if not run_out and book_ids is None:
                 await repository.refuse_from_now_on(queries, reference, now)
-            lines = await repository.release(queries, reference, now, run_out=run_out)
+            lines = await repository.release(
+                queries, reference, now, run_out=run_out, book_ids=book_ids
+            )
             for line in lines:
                 await repository.return_copies(queries, line, now)
             return lines

@@ -25,6 +25,12 @@ class _QuoteRow(NamedTuple):
     cover: str | None
     stock: int
     listed: int
+    ex_library: int
+    defects: str
+    description: str
+    isbn13: str | None
+    year: int | None
+    language: str | None
 
 
 class Book(NamedTuple):
@@ -76,7 +82,8 @@ async def quotes(source: Source, book_ids: Sequence[int]) -> list[Quote]:
     rows = await source.all(
         _QuoteRow,
         "SELECT id, title, author, `condition`, price, currency, seller_id, seller_name, cover,"
-        " stock, listed FROM books WHERE id IN :ids",
+        " stock, listed, ex_library, defects, description, isbn13, year, language"
+        " FROM books WHERE id IN :ids",
         {"ids": list(book_ids)},
     )
     return [
@@ -92,6 +99,12 @@ async def quotes(source: Source, book_ids: Sequence[int]) -> list[Quote]:
             cover=row.cover,
             stock=row.stock,
             listed=bool(row.listed),
+            ex_library=bool(row.ex_library),
+            defects=row.defects,
+            description=row.description,
+            isbn13=row.isbn13,
+            year=row.year,
+            language=row.language,
         )
         for row in rows
     ]

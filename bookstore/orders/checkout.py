@@ -1,14 +1,15 @@
 """From a basket to an order: the copies are held, and the order waits for its payment."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused
 from bookstore.data.database import Database
 from bookstore.data.queries import Also, Duplicate, Queries
 from bookstore.orders import basket_repository as basket_rows
-from bookstore.orders import domain, metrics, repository, saga
+from bookstore.orders import domain, metrics, repository, saga, terms
 from bookstore.orders import payment_repository as money
 from bookstore.orders.basket_repository import Owner
 from bookstore.orders.baskets import Baskets, merge, with_basket
@@ -36,7 +37,7 @@ class NotOrderable(Exception):
 
 
 class TermsChanged(Exception):
-    """The basket or a price changed since the buyer saw it."""
+    """The basket or a book in it is not as the buyer saw it."""
 
 
 class KeyReused(Exception):
@@ -70,11 +71,12 @@ class Checkout:
         key: str,
         address: Address,
         carrier: str,
-        seen: str | None,
+        seen: Mapping[str, Any] | None,
         also: Also[Order] | None = None,
     ) -> Order:
         """Order what is in a person's basket, once for each `key`: the same checkout sent again
-        finds its order. `seen` is the digest of the review that the buyer agreed to.
+        finds its order. `seen` is what the page showed (terms.seen) to which the buyer agreed;
+        nobody orders what they have not seen.
 
         Raises NotOrderable, TermsChanged or KeyReused; then nothing is held and the basket kept.
         """
@@ -84,23 +86,23 @@ class Checkout:
             owner = await self._own_basket(owner)
         fingerprint = domain.checkout_fingerprint(address, carrier)
         review = await self.baskets.review(owner)
-        ordered = {line.book_id: line.quantity for line in review.lines}
+        lines = _lines(0, review)
         order = None
-        if review.ready and seen in {None, review.digest}:
+        if review.ready and seen is not None and not terms.changes(seen, review):
             order = await self._begin(owner, key, fingerprint, address, carrier, review)
         if order is None:  # it was written before, or it cannot be written
             order = await repository.order_of_checkout(self.database, buyer_id, key)
             if order is None:
                 raise TermsChanged if review.ready else _refused(review)
             lines = await repository.lines_of(self.database, [order.id])
-            ordered = {line.book_id: line.quantity for line in lines}
         if order.fingerprint != fingerprint:
             raise KeyReused
         if order.reason == Reason.ABANDONED:
             raise TermsChanged
         if order.state != OrderState.PLACING:
             return order
-        await self._hold(owner, order, ordered)
+        await self._hold(owner, order, lines)
+        ordered = {line.book_id: line.quantity for line in lines}
         return await self._complete(order, ordered, also)
 
     async def _own_basket(self, owner: Owner) -> Owner:
@@ -154,13 +156,17 @@ class Checkout:
         except Duplicate:
             return None
 
-    async def _hold(self, owner: Owner, order: Order, ordered: Mapping[int, int]) -> None:
-        lines = [HoldLine(book_id, quantity) for book_id, quantity in ordered.items()]
+    async def _hold(self, owner: Owner, order: Order, lines: Sequence[OrderLine]) -> None:
         try:
-            await self.catalogue.hold(order.reference, lines, order.expires_at + saga.GRACE)
+            await self.catalogue.hold(
+                order.reference,
+                [HoldLine(line.book_id, line.quantity) for line in lines],
+                order.expires_at + saga.GRACE,
+                terms={line.book_id: line.terms(order.currency) for line in lines},
+            )
         except HoldRefused as refused:
             await self.database.in_transaction(lambda queries: self._forget(queries, order.id))
-            if not refused.left:  # this took so long that the order was given up
+            if not refused.left:  # a book was changed meanwhile, or the order was given up
                 raise TermsChanged from refused
             raise _refused(await self.baskets.review(owner, left=refused.left)) from refused
 
@@ -216,6 +222,13 @@ def _lines(order_id: int, review: Review) -> list[OrderLine]:
             line.quote.cover,
             line.quote.price,
             line.quantity,
+            line.quote.condition,
+            line.quote.ex_library,
+            line.quote.defects,
+            line.quote.description,
+            line.quote.isbn13,
+            line.quote.year,
+            line.quote.language,
         )
         for line in review.lines
         if line.quote is not None

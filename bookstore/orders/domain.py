@@ -110,13 +110,6 @@ class Review(NamedTuple):
     def total(self, carrier: Carrier) -> int:
         return self.goods + self.shipping(carrier)
 
-    @property
-    def digest(self) -> str:
-        """Return what changes when a book, a quantity or a price does: the form carries it, so
-        that nobody orders at other terms than those on the page."""
-        terms = [(line.book_id, line.quantity, line.total) for line in self.lines]
-        return _digest([*terms, self.currency])
-
 
 def review(
     wanted: Mapping[int, int], quotes: Mapping[int, Quote], *, buyer_id: int | None, currency: str
@@ -236,7 +229,7 @@ class Order(NamedTuple):
 
 
 class OrderLine(NamedTuple):
-    """A book as it was when it was ordered."""
+    """A book as it was when it was ordered: the terms that the buyer agreed to."""
 
     order_id: int
     book_id: int
@@ -246,6 +239,19 @@ class OrderLine(NamedTuple):
     cover: str | None
     price: int
     quantity: int
+    condition: str
+    ex_library: bool
+    defects: str
+    description: str | None
+    isbn13: str | None
+    year: int | None
+    language: str | None
+
+    def terms(self, currency: str) -> str:
+        """Return what the catalogue's terms (Quote.terms) were when this was agreed to."""
+        known = {name: getattr(self, name) for name in Quote._fields if hasattr(self, name)}
+        known |= {"ex_library": bool(self.ex_library), "description": self.description or ""}
+        return Quote(**known, currency=currency, seller_name="", stock=0, listed=True).terms
 
 
 class Shipment(NamedTuple):

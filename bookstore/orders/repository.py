@@ -10,6 +10,7 @@ from bookstore.orders.domain import Address, Order, OrderLine, OrderState, Shipm
 type Source = Database | Queries
 
 _ORDER = ", ".join(Order._fields)
+_LINE = ", ".join(f"`{field}`" for field in OrderLine._fields)
 _SHIPMENT = ", ".join(Shipment._fields)
 # Which orders their buyers know of.
 _SEEN = "(state <> 'placing') AND (reason IS NULL OR reason <> 'abandoned')"
@@ -30,10 +31,9 @@ async def add_order(queries: Queries, order: Order, *, key: str) -> int:
 
 
 async def add_lines(queries: Queries, lines: Sequence[OrderLine]) -> None:
-    fields = OrderLine._fields
     await queries.execute_many(
-        f"INSERT INTO order_lines ({', '.join(fields)})"
-        f" VALUES ({', '.join(':' + field for field in fields)})",
+        f"INSERT INTO order_lines ({_LINE})"
+        f" VALUES ({', '.join(':' + field for field in OrderLine._fields)})",
         [line._asdict() for line in lines],
     )
 
@@ -138,7 +138,7 @@ async def orders_of(source: Source, buyer_id: int, *, before: int, limit: int) -
 async def lines_of(source: Source, order_ids: Sequence[int]) -> list[OrderLine]:
     return await source.all(
         OrderLine,
-        f"SELECT {', '.join(OrderLine._fields)} FROM order_lines WHERE order_id IN :ids"
+        f"SELECT {_LINE} FROM order_lines WHERE order_id IN :ids"
         " ORDER BY order_id, seller_id, book_id",
         {"ids": list(order_ids)},
     )

@@ -98,6 +98,13 @@ def _number(value: int, locale: str) -> str:
     return str(format_decimal(value, locale=locale))
 
 
+def year(value: int | None) -> str | None:
+    """Write a year; those before Christ are negative."""
+    if value is None:
+        return None
+    return str(value) if value > 0 else gettext("%(year)s BC", year=-value)
+
+
 def date(moment: int) -> str:
     """Write the day of a moment in milliseconds (UTC)."""
     return _date(moment // 86_400_000, locale())

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bookstore.contracts import Quote
-from bookstore.orders import domain
+from bookstore.orders import domain, terms
 from bookstore.orders.domain import (
     CARRIERS,
     MAX_QUANTITY,
@@ -83,12 +83,39 @@ def test_an_empty_basket_or_one_with_a_problem_is_not_ready() -> None:
     assert not review((1, QUOTE), (9, QUOTE._replace(book_id=11))).ready
 
 
-def test_the_digest_changes_with_price_quantity_and_book_alone() -> None:
-    same = review((1, QUOTE)).digest
-    assert review((1, QUOTE._replace(stock=1, title="Another"))).digest == same
-    assert review((2, QUOTE)).digest != same
-    assert review((1, QUOTE._replace(price=1251))).digest != same
-    assert review((1, QUOTE._replace(book_id=11))).digest != same
+@pytest.mark.parametrize(
+    "same", [QUOTE, QUOTE._replace(stock=1), QUOTE._replace(seller_name="Sela Nueva")]
+)
+def test_stock_and_the_sellers_name_are_no_terms(same: Quote) -> None:
+    assert terms.changes(terms.seen(review((1, QUOTE))), review((1, same))) == []
+    assert same.terms == QUOTE.terms
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("title", "Orlando (photocopy)"), ("author", "V. Woolf"), ("condition", "Poor"),
+        ("price", 1251), ("ex_library", True), ("defects", "Pages missing"),
+        ("description", "No jacket"), ("isbn13", "9780156701600"), ("year", 1999),
+        ("language", "es"), ("cover", "another"),
+    ],
+)  # fmt: skip
+def test_whatever_is_seen_of_a_book_is_a_term(name: str, value: object) -> None:
+    changed = QUOTE._replace(**{name: value})  # type: ignore[arg-type]
+    assert changed.terms != QUOTE.terms
+    found = terms.changes(terms.seen(review((1, QUOTE))), review((1, changed)))
+    assert [change.what for change in found] == [name]
+
+
+def test_other_books_quantities_and_postage_are_other_terms() -> None:
+    seen = terms.seen(review((1, QUOTE)))
+    assert [c.what for c in terms.changes(seen, review((2, QUOTE)))] == ["quantity"]
+    other = review((1, QUOTE._replace(book_id=11)))
+    assert [c.what for c in terms.changes(seen, other)] == ["gone", "added"]
+    seen["postage"]["post"] -= 100
+    assert terms.changes(seen, review((1, QUOTE))) == [
+        terms.Change("postage", "Snail Post", 190, 290)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
 """Whatever process dies between two steps, the order ends right."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from bookstore.clock import MINUTE, SECOND
 from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused, Quote
-from bookstore.orders import payments
+from bookstore.orders import payments, terms
 from bookstore.orders.basket_repository import Owner
 from bookstore.orders.checkout import TermsChanged
 from bookstore.orders.domain import Address, Order
@@ -42,9 +42,16 @@ class DyingLink:
     async def quotes(self, book_ids: Sequence[int]) -> dict[int, Quote]:
         return await self._real.quotes(book_ids)
 
-    async def hold(self, reference: str, lines: Sequence[HoldLine], expires_at: int) -> None:
+    async def hold(
+        self,
+        reference: str,
+        lines: Sequence[HoldLine],
+        expires_at: int,
+        *,
+        terms: Mapping[int, str] | None = None,
+    ) -> None:
         self._pass("before", "hold")
-        await self._real.hold(reference, lines, expires_at)
+        await self._real.hold(reference, lines, expires_at, terms=terms)
         self._pass("after", "hold")
 
     async def confirm(self, reference: str) -> bool:
@@ -58,6 +65,11 @@ class DyingLink:
         await self._real.release(reference)
         self._pass("after", "release")
 
+    async def release_books(self, reference: str, book_ids: Sequence[int]) -> None:
+        self._pass("before", "release_books")
+        await self._real.release_books(reference, book_ids)
+        self._pass("after", "release_books")
+
 
 def dying(orders: Orders, settings: Settings, clock: Clock, when: str, call: str) -> Orders:
     """Return a replica that dies at that moment."""
@@ -70,7 +82,8 @@ async def place(orders: Orders, *books: int, key: str = "key") -> Order:
     for book in books:
         await orders.baskets.add(owner, book, 1)
     address = Address("Ana", "Calle Mayor 1", "ES")
-    return await orders.checkout.place(owner, key=key, address=address, carrier="post", seen=None)
+    seen = terms.seen(await orders.baskets.review(owner))
+    return await orders.checkout.place(owner, key=key, address=address, carrier="post", seen=seen)
 
 
 async def state(shop: Shop) -> str:

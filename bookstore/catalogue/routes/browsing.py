@@ -81,7 +81,7 @@ async def book(book_id: int) -> Response:
             book=found,
             large_cover=covers.large(found.cover) if found.cover else None,
             amount=money.plain(found.price, found.currency),
-            year=_year(found.year),
+            year=i18n.year(found.year),
             others=others,
             grades=grade_names(),
             meanings=grade_meanings(),
@@ -95,10 +95,3 @@ async def book(book_id: int) -> Response:
 def _typed(amount: int | None, currency: str) -> str:
     """Write an amount as it stands in a field of the form."""
     return "" if amount is None else money.typed(amount, currency, i18n.locale())
-
-
-def _year(year: int | None) -> str | None:
-    """Write a year; those before Christ are negative."""
-    if year is None:
-        return None
-    return str(year) if year > 0 else _("%(year)s BC", year=-year)

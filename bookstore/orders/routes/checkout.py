@@ -1,9 +1,14 @@
 """From the basket to an order."""
 
-from quart import Response, request
+from collections.abc import Sequence
+from typing import Any
+
+from itsdangerous import BadData, URLSafeSerializer
+from quart import Response, current_app, request
 from wtforms.fields.choices import SelectChoice
 
 from bookstore.data.queries import Queries
+from bookstore.orders import terms
 from bookstore.orders.checkout import KeyReused, NotOrderable, TermsChanged
 from bookstore.orders.domain import CARRIERS, MAX_QUANTITY, Address, Order, Review
 from bookstore.orders.forms import CheckoutForm
@@ -16,6 +21,7 @@ from bookstore.orders.routes.common import (
     blueprint,
     the_orders,
 )
+from bookstore.settings import Settings
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import money
@@ -61,7 +67,7 @@ async def place_order() -> Response:
             key=await request_key(),
             address=Address(form["name"].data, form["address"].data, form["country"].data),
             carrier=form["carrier"].data,
-            seen=(await request.form).get("seen"),
+            seen=await _seen(),
             also=keep,
         )
     except NotOrderable as error:
@@ -71,10 +77,12 @@ async def place_order() -> Response:
         if not review.ready:
             return _not_orderable(review)
         problem = _(
-            "Your basket or a price in it has changed since this page was opened. "
+            "Your basket or a book in it has changed since this page was opened. "
             "Nothing was ordered. Please look through it and order again."
         )
-        return _checkout_page(form, review, problem=problem, status=422)
+        seen = await _seen()
+        changes = texts.change_sentences(terms.changes(seen, review), review) if seen else []
+        return _checkout_page(form, review, problem=problem, changes=changes, status=422)
     except KeyReused:
         review = await the_orders().baskets.review(owner)
         problem = _(
@@ -86,6 +94,20 @@ async def place_order() -> Response:
     if basket_token() is not None:
         forget_cookie(response, BASKET_COOKIE)
     return response
+
+
+async def _seen() -> dict[str, Any] | None:
+    """Return what the page showed to whoever sent its form; None when it is not a page of ours."""
+    try:
+        seen: dict[str, Any] = _signer().loads((await request.form).get("seen", ""))
+    except BadData:
+        return None
+    return seen
+
+
+def _signer() -> URLSafeSerializer:
+    settings: Settings = current_app.extensions["bookstore.settings"]
+    return URLSafeSerializer(settings.required_secret_key(), salt="checkout")
 
 
 def _not_orderable(review: Review) -> Response:
@@ -106,7 +128,12 @@ def _not_orderable(review: Review) -> Response:
 
 
 def _checkout_page(
-    form: CheckoutForm, review: Review, *, problem: str | None = None, status: int = 200
+    form: CheckoutForm,
+    review: Review,
+    *,
+    problem: str | None = None,
+    changes: Sequence[str] = (),
+    status: int = 200,
 ) -> Response:
     form["carrier"].choices = [
         SelectChoice(
@@ -123,5 +150,8 @@ def _checkout_page(
         form=form,
         review=review,
         problem=problem,
+        changes=changes,
+        seen=_signer().dumps(terms.seen(review)),
+        texts=texts,
         chosen=CARRIERS.get(form["carrier"].data) or CARRIERS["post"],
     )

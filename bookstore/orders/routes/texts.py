@@ -1,11 +1,16 @@
 """What states and codes are called where people read them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from babel import Locale
 
-from bookstore.orders.domain import CARRIERS, Carrier
+from bookstore.contracts import Quote
+from bookstore.orders.domain import CARRIERS, Carrier, OrderLine, Review
 from bookstore.orders.payments import Card, Intent, IntentState
 from bookstore.orders.progress import Status
 from bookstore.orders.shipping import Tracker
+from bookstore.orders.terms import Change
 from bookstore.web import i18n
 from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import ngettext
@@ -107,3 +112,80 @@ def delivery_time(carrier: Carrier) -> str:
     if low == high:
         return ngettext("%(num)s day", "%(num)s days", high)
     return _("%(low)s to %(high)s days", low=low, high=high)
+
+
+def terms_line(book: Quote | OrderLine) -> str:
+    """Return what a copy of a book is like, in one line: its condition and what is wrong with it,
+    its year, language and ISBN."""
+    parts = [
+        _(book.condition),
+        _("from a library, with its marks") if book.ex_library else "",
+        _("Defects: %(defects)s", defects=book.defects) if book.defects else "",
+        i18n.year(book.year) or "",
+        i18n.language_name(book.language) if book.language else "",
+        f"ISBN {book.isbn13}" if book.isbn13 else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def change_sentences(changes: Sequence[Change], review: Review) -> list[str]:
+    """Say what is not as the buyer saw it, one sentence each."""
+    return [_change_sentence(change, review.currency) for change in changes]
+
+
+def _change_sentence(change: Change, currency: str) -> str:
+    name = change.name
+    if change.what == "added":
+        return _("“%(title)s” was added.", title=name)
+    if change.what == "gone":
+        return _("“%(title)s” is not in your basket any more.", title=name)
+    if change.what == "description":
+        return _("“%(title)s”: the description was changed.", title=name)
+    if change.what == "cover":
+        return _("“%(title)s”: the picture was changed.", title=name)
+    if change.what == "postage":
+        return _(
+            "Delivery with %(carrier)s: %(before)s before, %(after)s now.",
+            carrier=name,
+            before=_written("price", change.before, currency),
+            after=_written("price", change.after, currency),
+        )
+    if change.what == "currency":
+        return _("Prices were in %(before)s and are in %(after)s now.",
+                 before=change.before, after=change.after)  # fmt: skip
+    labels = {
+        "quantity": _("Quantity"),
+        "price": _("Price"),
+        "condition": _("Condition"),
+        "ex_library": _("From a library"),
+        "defects": _("Defects"),
+        "title": _("Title"),
+        "author": _("Author"),
+        "year": _("Year"),
+        "isbn13": _("ISBN"),
+        "language": _("Language"),
+    }
+    return _(
+        "“%(title)s”: %(field)s: “%(before)s” before, “%(after)s” now.",
+        title=name,
+        field=labels[change.what],
+        before=_written(change.what, change.before, currency),
+        after=_written(change.what, change.after, currency),
+    )
+
+
+def _written(what: str, value: Any, currency: str) -> str:
+    if value in (None, ""):
+        return "–"
+    match what:
+        case "price":
+            return i18n.money(value, currency)
+        case "condition":
+            return _(value)
+        case "ex_library":
+            return _("yes") if value else _("no")
+        case "language":
+            return i18n.language_name(value)
+        case "year":
+            return i18n.year(value) or "–"
+    return str(value)
