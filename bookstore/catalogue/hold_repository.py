@@ -1,7 +1,7 @@
 """The tables of holds, and the copies that they take and give back."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bookstore.catalogue import changes
 from bookstore.contracts import HoldLine
