@@ -34,7 +34,7 @@ from bookstore.settings import CONTEXTS, Settings
 from bookstore.web import errors, headers, health, idempotency, templating
 from bookstore.web.cache.page_cache import PageCache
 from bookstore.web.cache.versions import Versions
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from bookstore.web.signing import Signer
 
 log = structlog.get_logger()
@@ -46,7 +46,11 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
     """Build the shop; it connects to its databases when it starts serving."""
     secret = settings.required_secret_key()
     app = Shop("bookstore", static_folder=str(templating.STATIC_DIR), static_url_path="/static")
-    app.config.update(MAX_CONTENT_LENGTH=12 * 1024 * 1024, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.config.update(
+        MAX_CONTENT_LENGTH=12 * 1024 * 1024,
+        BODY_TIMEOUT=3 * settings.client_timeout,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+    )
     databases = _databases(settings)
     app.extensions.update(
         {
@@ -58,9 +62,8 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
         }
     )
     app.extensions["bookstore.versions"] = versions = Versions()
-    # Quart has middleware installed like this; its types know ASGI's messages more closely.
-    app.asgi_app = PageCache(  # type: ignore[assignment]
-        app.asgi_app,  # type: ignore[arg-type]
+    app.asgi_app = PageCache(  # type: ignore[method-assign]  # so Quart has middleware installed
+        app.asgi_app,
         settings,
         derived_key(secret, "csrf"),
         versions,

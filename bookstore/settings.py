@@ -6,7 +6,7 @@ import os
 import socket
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     public_origin: str | None = None
     trusted_hops: int = Field(0, ge=0, le=10)
     bind: str = "127.0.0.1:8000"
+    server: Literal["hypercorn", "uvicorn"] = "hypercorn"
+    max_connections: int = Field(1000, ge=16, le=100_000)
+    client_timeout: float = Field(20.0, gt=0, le=600)
     drain_seconds: float = Field(8.0, ge=0, le=600)
     replica: str = Field(default_factory=socket.gethostname)
     show_replica: bool | None = None

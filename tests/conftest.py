@@ -11,7 +11,7 @@ from bookstore.app import create_app
 from bookstore.data.database import Database
 from bookstore.migrations import migrate
 from bookstore.settings import Settings, load_settings
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.support.mariadb import ENGINES, MariaDB, NotInstalled, with_driver
 from tests.support.reader import Reader
 

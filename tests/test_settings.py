@@ -29,6 +29,9 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ORDERS_DATABASE_URL", "mysql+mysqldb://shop:hunter2@db/shop", "mysql\\+asyncmy"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
         ("CURRENCY", "euro", "a currency in use"),
+        ("SERVER", "apache", "'hypercorn' or 'uvicorn'"),
+        ("MAX_CONNECTIONS", "0", "greater than or equal to 16"),
+        ("CLIENT_TIMEOUT", "0", "greater than 0"),
     ],
 )
 def test_a_wrong_setting_is_a_sentence_with_its_name(

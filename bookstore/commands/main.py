@@ -44,10 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def serve(settings: Settings) -> int:
     """Serve the shop until a signal ends it."""
     from bookstore.app import create_app
-    from bookstore.web import logs, server
+    from bookstore.web import logs
+    from bookstore.web.serving.run import run
 
     logs.configure(settings.log_level, settings.log_format)
-    server.run(create_app(settings), settings)
+    run(create_app(settings), settings)
     return 0
 
 

@@ -113,6 +113,7 @@ def environment_of(context: str, settings: Settings, origins: dict[str, str]) ->
         "HOLD_MINUTES": str(settings.hold_minutes),
         "LOG_LEVEL": settings.log_level,
         "LOG_FORMAT": settings.log_format,
+        "SERVER": settings.server,
         "DRAIN_SECONDS": str(settings.drain_seconds),
         "TRUSTED_HOPS": "1",
         "CONTEXTS": context,

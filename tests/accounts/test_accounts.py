@@ -2,7 +2,7 @@
 
 import pytest
 
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.support.reader import PASSWORD, Reader
 
 

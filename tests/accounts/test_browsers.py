@@ -3,7 +3,7 @@
 import pytest
 
 from bookstore.accounts.browsers import browser_and_system
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.support.reader import PASSWORD, Reader
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"

@@ -8,7 +8,7 @@ import pytest
 
 from bookstore.clock import DAY, MINUTE
 from bookstore.mail.sweep import Sweep, unsubscribe_token
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.mail.conftest import Clock, link_in
 from tests.mail.conftest import clock as clock
 from tests.mail.conftest import office as office

@@ -15,7 +15,7 @@ from bookstore.catalogue.service import Catalogue
 from bookstore.clock import now
 from bookstore.contracts import HoldLine
 from bookstore.data.database import Database
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.conftest import settings_for
 from tests.support.books import add_book
 from tests.support.reader import Reader

@@ -13,7 +13,7 @@ from werkzeug.datastructures import FileStorage
 from bookstore.catalogue import covers
 from bookstore.data.database import Database
 from bookstore.settings import Settings
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.support.reader import Page, Reader
 
 BOOK: dict[str, Any] = {

@@ -15,7 +15,7 @@ from werkzeug.datastructures import FileStorage
 from bookstore.app import create_app
 from bookstore.catalogue.search import SORTS
 from bookstore.web.idempotency import new_key
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.conftest import settings_for
 from tests.support.books import add_book
 from tests.support.reader import Page, Reader

@@ -12,7 +12,7 @@ from bookstore.catalogue import listing
 from bookstore.catalogue.search import PAGE
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.support.books import add_book
 from tests.support.reader import Page, Reader
 

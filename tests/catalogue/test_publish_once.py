@@ -1,6 +1,6 @@
 """A form puts one book on sale, even when the replica that took it in never answered."""
 
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.support.reader import Reader
 
 BOOK = {"title": "Orlando", "author": "Virginia Woolf", "price": "7.50", "copies": "2"}

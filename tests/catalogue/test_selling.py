@@ -9,7 +9,7 @@ from bookstore.catalogue.service import Catalogue
 from bookstore.clock import HOUR, now
 from bookstore.contracts import HoldLine
 from bookstore.data.database import Database
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.support.books import add_book
 from tests.support.reader import Page, Reader
 

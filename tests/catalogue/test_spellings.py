@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from bookstore.app import create_app
 from bookstore.catalogue import isbn, search
 from bookstore.web.forms import whole_number
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.conftest import settings_for
 from tests.support.reader import Page, Reader
 

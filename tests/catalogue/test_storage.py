@@ -13,7 +13,7 @@ from werkzeug.datastructures import FileStorage
 
 from bookstore.catalogue import storage
 from bookstore.settings import Settings
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.catalogue.test_covers import BOOK, stored
 from tests.support.reader import Reader
 

@@ -9,7 +9,7 @@ import pytest
 from bookstore.app import create_app
 from bookstore.mail.sweep import Sweep
 from bookstore.settings import Settings
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.conftest import settings_for
 from tests.support.smtp import PostOffice, post_office, text_of
 

@@ -4,7 +4,7 @@ import pytest
 
 from bookstore.clock import DAY, HOUR, MINUTE
 from bookstore.mail.sweep import Sweep
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.mail.conftest import Clock, link_in
 from tests.orders.support import bought, on_sale, order, pay, person_id, ship
 from tests.support.reader import Reader

@@ -14,7 +14,7 @@ from bookstore.mail.outbox import Outbox
 from bookstore.mail.sweep import Sweep
 from bookstore.mail.transport import NotNow, SmtpTransport
 from bookstore.settings import Settings
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.mail.conftest import Clock
 from tests.support.reader import Reader
 from tests.support.smtp import PostOffice, text_of

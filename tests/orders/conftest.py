@@ -8,7 +8,7 @@ from bookstore import clock as real
 from bookstore.app import create_app
 from bookstore.orders.service import Orders
 from bookstore.settings import Settings
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.support.reader import Reader
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bookstore.data.database import Database
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.support.books import add_book
 from tests.support.reader import Page, Reader
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.orders.support import add, on_sale, person_id, safe
 from tests.support.reader import Reader
 

@@ -7,7 +7,7 @@ import pytest
 
 from bookstore.clock import MINUTE, SECOND
 from bookstore.orders.service import Orders
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.orders.conftest import Clock
 from tests.orders.support import ADDRESS, add, bought, databases, on_sale, order, safe
 from tests.support.reader import Reader

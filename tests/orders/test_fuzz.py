@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bookstore.app import create_app
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.conftest import settings_for
 from tests.orders.support import ADDRESS, add, on_sale, order, safe
 from tests.support.reader import Reader

@@ -1,6 +1,6 @@
 """Buying and selling as people do it."""
 
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.orders.support import bought, on_sale, person_id, ship
 from tests.support.reader import Reader
 

@@ -9,7 +9,7 @@ import pytest
 from bookstore.contracts import Quote
 from bookstore.data.queries import Queries
 from bookstore.orders.service import Orders
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.orders.support import ADDRESS, CARD, add, databases, on_sale, order, safe
 from tests.support.reader import Page, Reader
 

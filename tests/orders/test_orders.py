@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bookstore.clock import DAY, SECOND
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.orders.conftest import Clock
 from tests.orders.support import bought, databases, on_sale, order, pay, person_id, safe, ship
 from tests.support.reader import Page, Reader

@@ -9,7 +9,7 @@ from bookstore.clock import MINUTE, SECOND
 from bookstore.orders import payments
 from bookstore.orders.payments import Event
 from bookstore.orders.service import Orders
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.orders.conftest import Clock
 from tests.orders.support import CARD, HANGING, databases, on_sale, order, pay
 from tests.support.reader import Page, Reader

@@ -4,7 +4,7 @@ import pytest
 from quart import has_request_context
 
 from bookstore.data import mysql
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.orders.support import ADDRESS, CARD, databases, on_sale, safe
 from tests.support.reader import Reader
 

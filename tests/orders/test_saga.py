@@ -13,7 +13,7 @@ from bookstore.orders.checkout import TermsChanged
 from bookstore.orders.domain import Address, Order
 from bookstore.orders.service import Orders
 from bookstore.settings import Settings
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.orders.conftest import Clock
 from tests.orders.support import databases, on_sale
 from tests.support.mariadb import ENGINES_AND_DRIVERS

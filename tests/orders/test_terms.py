@@ -8,7 +8,7 @@ import pytest
 from bookstore.contracts import HoldLine
 from bookstore.links import DirectCatalogue
 from bookstore.orders.service import Orders
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.orders.support import ADDRESS, add, databases, pay
 from tests.support.reader import Page, Reader
 

@@ -1,6 +1,7 @@
 """Requests as a server hands them to the application: any headers, in any order, any number of
 times, which no HTTP client would send."""
 
+import asyncio
 import gzip
 from typing import Any, NamedTuple
 
@@ -47,11 +48,21 @@ async def ask(
     }  # fmt: skip
     sent: list[Any] = []
 
+    given_already = False
+    answered = asyncio.Event()
+
     async def receive() -> Any:
+        nonlocal given_already
+        if given_already:
+            await answered.wait()
+            return {"type": "http.disconnect"}
+        given_already = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Any) -> None:
         sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            answered.set()
 
     await app(scope, receive, send)
     return Answer(

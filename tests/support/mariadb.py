@@ -101,6 +101,16 @@ class MariaDB:
             cursor.execute(f"GRANT ALL ON `{name}`.* TO 'shop'@'%'")
         return f"mysql://shop:shop@127.0.0.1:{self.port}/{name}"
 
+    @contextlib.contextmanager
+    def locked(self, name: str, table: str) -> Iterator[None]:
+        """Have every statement on a table wait for the length of the block."""
+        with self.connect(name) as connection, connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLES `{table}` WRITE")
+            try:
+                yield
+            finally:
+                cursor.execute("UNLOCK TABLES")
+
     def empty(self, name: str) -> None:
         """Delete every row of a database but the migrations' own."""
         with self.connect(name) as connection, connection.cursor() as cursor:

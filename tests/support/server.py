@@ -26,6 +26,10 @@ class Server:
         """Send the process a signal."""
         self.process.send_signal(number)
 
+    def connect(self) -> socket.socket:
+        """Return a connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
     def wait(self, seconds: float = 30) -> int:
         """Wait for the process to end; return its status."""
         return self.process.wait(timeout=seconds)
@@ -40,9 +44,15 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def serving(
-    database_url: str, folder: Path, *, command: str = "serve", **settings: object
+    database_url: str,
+    folder: Path,
+    *,
+    command: str = "serve",
+    descriptors: int | None = None,
+    **settings: object,
 ) -> Iterator[Server]:
-    """Run the shop for the length of the block, with BOOKSTORE_* settings given by name."""
+    """Run the shop for the length of the block, with BOOKSTORE_* settings given by name; on
+    request with no more than some open files and sockets."""
     port = free_port()
     environment = {key: value for key, value in os.environ.items() if "BOOKSTORE" not in key}
     given = {
@@ -56,9 +66,10 @@ def serving(
     environment |= {f"BOOKSTORE_{name.upper()}": str(value) for name, value in given.items()}
     log = folder / f"server-{port}.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bookstore", command], env=environment, stderr=output
-        )
+        shop = [sys.executable, "-m", "bookstore", command]
+        if descriptors is not None:
+            shop = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *shop]
+        process = subprocess.Popen(shop, env=environment, stderr=output)
     server = Server(process, port, log)
     try:
         _wait_until_alive(server)

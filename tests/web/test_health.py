@@ -8,7 +8,7 @@ from bookstore.app import create_app
 from bookstore.data.database import Database
 from bookstore.migrations import migrate
 from bookstore.settings import Settings
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.conftest import settings_for
 
 

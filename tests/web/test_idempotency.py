@@ -3,7 +3,7 @@
 import asyncio
 
 from bookstore.clock import now
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.support.reader import Reader
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bookstore.app import create_app
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from tests.conftest import settings_for
 from tests.support.reader import PASSWORD, Reader
 

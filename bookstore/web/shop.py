@@ -1,0 +1,58 @@
+"""The shop as a Quart application."""
+
+import asyncio
+from typing import Any
+
+from quart import Quart
+
+from bookstore.web.csrf import SAFE_METHODS
+
+
+class Shop(Quart):
+    """Quart, except that a request which changes something runs to its end even when the reader
+    goes away: it commits or rolls back, and its answer is kept for the next try."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.unfinished: set[asyncio.Task[None]] = set()
+
+    async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request; one that changes something, in a task that nobody cancels."""
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
+            return await super().asgi_app(scope, receive, send)
+        exchange = _Exchange(receive, send)
+        answering = super().asgi_app(scope, exchange.receive, exchange.send)
+        task = asyncio.ensure_future(answering)
+        self.unfinished.add(task)
+        task.add_done_callback(self.unfinished.discard)
+        return await asyncio.shield(task)
+
+
+class _Exchange:
+    """What the server and the shop tell each other about one request. Once it has arrived whole,
+    the shop hears no more of the reader until it has answered."""
+
+    def __init__(self, receive: Any, send: Any) -> None:
+        self._receive = receive
+        self._send = send
+        self._arrived = False
+        self._answered = asyncio.Event()
+
+    async def receive(self) -> Any:
+        """Return the next piece of the request."""
+        if self._arrived:
+            await self._answered.wait()
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        self._arrived = message["type"] == "http.request" and not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Any) -> None:
+        """Send a piece of the answer."""
+        try:
+            await self._send(message)
+        except OSError:
+            pass  # nobody hears it
+        finally:
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                self._answered.set()
