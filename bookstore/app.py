@@ -21,6 +21,7 @@ from bookstore.links import (
     DirectSessions,
     HttpCatalogue,
     HttpContacts,
+    HttpPersonal,
     HttpSessions,
     Sibling,
 )
@@ -116,6 +117,15 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
             outbox=outboxes["orders"],
         )
         chores += _mount(app, "orders", the_orders, orders.blueprint)
+    app.extensions["bookstore.personal"] = {
+        name: (
+            app.extensions[f"bookstore.{name}"].personal
+            if name in settings.contexts
+            else HttpPersonal(siblings[name], name)
+        )
+        for name in ("catalogue", "orders")
+        if name in settings.contexts or name in siblings
+    }
     mail_key = app.extensions["bookstore.mail_key"] = derived_key(secret, "links of mails")
     if settings.smtp_url is not None and outboxes:
         shown = {"accounts": as_written, "orders": orders_mails.shown}

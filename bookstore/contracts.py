@@ -4,7 +4,7 @@ A link is a direct call in one process and HTTP between services."""
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class Person(NamedTuple):
@@ -99,6 +99,22 @@ class ContactLink(Protocol):
 
     async def undeliverable(self, person_id: int, email: str) -> None:
         """Note that an address takes no mail, if it still is the person's."""
+        ...
+
+
+class PersonalLink(Protocol):
+    """What each context does with what it keeps of one person. All of it may be repeated."""
+
+    async def page(self, table: str, person_id: int, offset: int) -> list[dict[str, Any]]:
+        """Return a page of a table's rows about a person; an empty one is behind the last."""
+        ...
+
+    async def unsettled(self, person_id: int) -> list[str]:
+        """Return what the person must settle before they can be forgotten, by names of ours."""
+        ...
+
+    async def forget(self, person_id: int) -> None:
+        """Delete what is only theirs, and take their name off the rest."""
         ...
 
 

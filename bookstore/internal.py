@@ -9,7 +9,7 @@ from quart import Blueprint, Response, abort, current_app, request
 
 from bookstore.accounts import api as accounts_api
 from bookstore.catalogue import api as catalogue_api
-from bookstore.contracts import HoldLine, HoldRefused
+from bookstore.contracts import HoldLine, HoldRefused, PersonalLink
 from bookstore.web.signing import MAX_BODY, Refused, Signer
 
 blueprint = Blueprint("internal", __name__, url_prefix="/internal")
@@ -30,6 +30,16 @@ class _PeopleCall(BaseModel):
 class _UndeliverableCall(BaseModel):
     person_id: _Id
     email: _Text
+
+
+class _PersonCall(BaseModel):
+    person_id: _Id
+
+
+class _PageCall(BaseModel):
+    table: _Text
+    person_id: _Id
+    offset: Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class _BooksCall(BaseModel):
@@ -97,6 +107,28 @@ async def undeliverable() -> Response:
     return _answer(None)
 
 
+@blueprint.post("/<any(catalogue, orders):context>/personal/page")
+async def personal_page(context: str) -> Response:
+    call = await _call(_PageCall)
+    try:
+        return _answer(await _personal(context).page(call.table, call.person_id, call.offset))
+    except KeyError:
+        return _refused(400, f"{context} has no table {call.table!r} of persons' data")
+
+
+@blueprint.post("/<any(catalogue, orders):context>/personal/unsettled")
+async def personal_unsettled(context: str) -> Response:
+    call = await _call(_PersonCall)
+    return _answer(await _personal(context).unsettled(call.person_id))
+
+
+@blueprint.post("/<any(catalogue, orders):context>/personal/forget")
+async def personal_forget(context: str) -> Response:
+    call = await _call(_PersonCall)
+    await _personal(context).forget(call.person_id)
+    return _answer(None)
+
+
 @blueprint.post("/catalogue/quotes")
 async def quotes() -> Response:
     call = await _call(_BooksCall)
@@ -135,6 +167,11 @@ async def release_books() -> Response:
     call = await _call(_ReleaseBooksCall)
     await catalogue_api.release_books(_service("catalogue"), call.reference, call.book_ids)
     return _answer(None)
+
+
+def _personal(context: str) -> PersonalLink:
+    personal: PersonalLink = _service(context).personal
+    return personal
 
 
 def _service(context: str) -> Any:

@@ -207,6 +207,27 @@ class HttpContacts:
         )
 
 
+class HttpPersonal:
+    """Ask a sibling over HTTP what it keeps of one person, and have it forget them."""
+
+    def __init__(self, sibling: Sibling, context: str) -> None:
+        self._sibling = sibling
+        self._path = f"/internal/{context}/personal"
+
+    async def page(self, table: str, person_id: int, offset: int) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = await self._sibling.call(
+            f"{self._path}/page", table=table, person_id=person_id, offset=offset
+        )
+        return rows
+
+    async def unsettled(self, person_id: int) -> list[str]:
+        kinds: list[str] = await self._sibling.call(f"{self._path}/unsettled", person_id=person_id)
+        return kinds
+
+    async def forget(self, person_id: int) -> None:
+        await self._sibling.call(f"{self._path}/forget", person_id=person_id)
+
+
 class HttpCatalogue:
     """Ask the catalogue over HTTP."""
 

@@ -113,3 +113,11 @@ class MailsForm(ShopForm):
 
     progress = BooleanField(lazy_gettext("When a parcel leaves and arrives"))
     sales = BooleanField(lazy_gettext("When a parcel of mine has arrived"))
+
+
+class DeleteForm(ShopForm):
+    current = PasswordField(
+        lazy_gettext("Current password"),
+        [InputRequired(), Length(max=domain.MAX_PASSWORD)],
+        render_kw={"autocomplete": "current-password"},
+    )

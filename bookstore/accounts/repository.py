@@ -72,7 +72,9 @@ async def credentials_of(source: Source, person_id: int) -> Credentials | None:
 
 async def profile(source: Source, person_id: int) -> Profile | None:
     return await source.one(
-        Profile, "SELECT id, name, created_at FROM people WHERE id = :id", {"id": person_id}
+        Profile,
+        "SELECT id, name, created_at FROM people WHERE id = :id AND deleted_at IS NULL",
+        {"id": person_id},
     )
 
 
@@ -143,6 +145,19 @@ async def set_language(source: Source, person_id: int, language: str) -> None:
     await source.execute(
         "UPDATE people SET language = :language WHERE id = :id",
         {"language": language, "id": person_id},
+    )
+
+
+async def forget_person(source: Source, person_id: int, name: str, now: int) -> None:
+    """Take away what a person could be known by; the row stays, since orders name its id."""
+    for table in ("sessions", "one_time_links", "accounts_outbox"):
+        await source.execute(f"DELETE FROM {table} WHERE person_id = :id", {"id": person_id})
+    nowhere = f"deleted-{person_id}@invalid"
+    await source.execute(
+        "UPDATE people SET name = :name, email = :nowhere, email_key = :nowhere,"
+        " password_hash = '!', registration_key = '', muted = '', confirmed_at = NULL,"
+        " deleted_at = :now WHERE id = :id",
+        {"name": name, "nowhere": nowhere, "now": now, "id": person_id},
     )
 
 

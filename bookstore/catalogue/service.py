@@ -9,6 +9,7 @@ from bookstore.catalogue.changes import POLL_SECONDS, Changes
 from bookstore.catalogue.domain import Seller, Terms, possible_ids
 from bookstore.catalogue.holds import SWEEP_SECONDS, Holds
 from bookstore.catalogue.listing import Card
+from bookstore.catalogue.personal import CataloguePersonal
 from bookstore.catalogue.repository import Book, Copy, Known
 from bookstore.catalogue.search import Cursor, Search
 from bookstore.clock import MINUTE, Clock
@@ -48,6 +49,7 @@ class Catalogue:
         self.clock = clock
         self.changes = Changes(database, clock)
         self.holds = Holds(database, clock, self.changes)
+        self.personal = CataloguePersonal(database, clock)
         self._languages: tuple[str, ...] = ()
         self._languages_until = 0
 

@@ -24,6 +24,7 @@ from bookstore.orders.domain import (
     may_ship,
 )
 from bookstore.orders.mails import Mails
+from bookstore.orders.personal import OrdersPersonal
 from bookstore.orders.progress import OrderView, ParcelView, PaymentView, parcel_view
 from bookstore.orders.repository import Earnings
 from bookstore.orders.saga import Saga
@@ -72,6 +73,7 @@ class Orders:
         self.settings = settings
         self.clock = clock
         self.catalogue = catalogue
+        self.personal = OrdersPersonal(database)
         self.baskets = Baskets(database, clock, catalogue, currency=settings.currency)
         self.checkout = Checkout(
             database,

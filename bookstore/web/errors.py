@@ -60,6 +60,10 @@ async def _on_sibling_unavailable(error: SiblingUnavailable) -> Response:
             "The catalogue does not answer at the moment. Your basket is kept; "
             "please try again in a few seconds."
         ),
+        "orders": _(
+            "The orders do not answer at the moment. Nothing was changed; "
+            "please try again in a few seconds."
+        ),
     }
     response = error_page(503, texts[error.sibling])
     response.headers["Retry-After"] = "2"

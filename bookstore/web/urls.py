@@ -80,6 +80,14 @@ def account_mails() -> str:
     return "/account/mails"
 
 
+def account_data() -> str:
+    return "/account/data"
+
+
+def account_delete() -> str:
+    return "/account/delete"
+
+
 def account_link(token: str) -> str:
     return f"/account/links/{token}"
 
