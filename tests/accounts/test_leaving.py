@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -33,9 +32,9 @@ async def sela(shop: Shop) -> Reader:
 
 
 @pytest.fixture
-async def book(shop: Shop, sela: Reader) -> AsyncIterator[int]:
+async def book(shop: Shop, sela: Reader) -> int:
     seller = await person_id(shop, SELA)
-    yield await on_sale(shop, seller_id=seller, seller_name="Sela", title="=1+1", copies=3)
+    return await on_sale(shop, seller_id=seller, seller_name="Sela", title="=1+1", copies=3)
 
 
 async def leave(reader: Reader, password: str = PASSWORD) -> Page:
