@@ -10,6 +10,7 @@ import structlog
 from quart import Blueprint
 
 from bookstore import accounts, catalogue, internal, orders
+from bookstore.accounts.second_step import SecondStep
 from bookstore.accounts.service import Accounts
 from bookstore.catalogue.service import Catalogue
 from bookstore.clock import Clock, now
@@ -90,6 +91,9 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
     if "accounts" in settings.contexts:
         the_accounts = Accounts(databases["accounts"], clock, outboxes["accounts"])
         contacts = DirectContacts(the_accounts)
+        app.extensions["bookstore.second_step"] = SecondStep(
+            the_accounts, derived_key(secret, "second step")
+        )
         chores += _mount(app, "accounts", the_accounts, accounts.blueprint)
         app.extensions["bookstore.sessions"] = DirectSessions(the_accounts)
     else:

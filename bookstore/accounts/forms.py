@@ -121,3 +121,11 @@ class DeleteForm(ShopForm):
         [InputRequired(), Length(max=domain.MAX_PASSWORD)],
         render_kw={"autocomplete": "current-password"},
     )
+
+
+class CodeForm(ShopForm):
+    code = StringField(
+        lazy_gettext("Code"),
+        [InputRequired(), Length(max=40)],
+        render_kw={"autocomplete": "one-time-code", "inputmode": "text", "spellcheck": "false"},
+    )

@@ -1,4 +1,4 @@
-"""One-time links that reach people by mail: what each is for, and how long it works.
+"""One-time links: what each is for, and how long it works. Most reach people by mail.
 
 The database keeps a link's hash, never the link. A link is taken by one statement, so that of two
 presses at once one counts.
@@ -25,6 +25,7 @@ class Purpose(StrEnum):
     RESET = "reset"
     CHANGE_OLD = "change_old"
     CHANGE_NEW = "change_new"
+    SECOND_STEP = "second_step"  # of a sign-in that is under way; not sent to anybody
 
 
 LIFETIMES = {
@@ -32,6 +33,7 @@ LIFETIMES = {
     Purpose.RESET: 30 * MINUTE,
     Purpose.CHANGE_OLD: 2 * DAY,
     Purpose.CHANGE_NEW: 2 * DAY,
+    Purpose.SECOND_STEP: 5 * MINUTE,
 }
 
 

@@ -53,6 +53,8 @@ async def working_link(accounts: Accounts, token: str) -> Link:
     link = await links.find(accounts.database, token)
     if link is None or link.person_id < 0 or not link.works(accounts.clock()):
         raise LinkEnded
+    if link.purpose == Purpose.SECOND_STEP:
+        raise LinkEnded
     return link
 
 

@@ -150,7 +150,10 @@ async def set_language(source: Source, person_id: int, language: str) -> None:
 
 async def forget_person(source: Source, person_id: int, name: str, now: int) -> None:
     """Take away what a person could be known by; the row stays, since orders name its id."""
-    for table in ("sessions", "one_time_links", "accounts_outbox"):
+    for table in (
+        *("sessions", "one_time_links", "accounts_outbox"),
+        *("second_steps", "recovery_codes", "passkeys"),
+    ):
         await source.execute(f"DELETE FROM {table} WHERE person_id = :id", {"id": person_id})
     nowhere = f"deleted-{person_id}@invalid"
     await source.execute(

@@ -96,6 +96,18 @@ def forgot_password(**query: object) -> str:
     return _with_query("/login/forgot", query)
 
 
+def second_step(token: str, **query: object) -> str:
+    return _with_query(f"/login/code/{token}", query)
+
+
+def account_second_step() -> str:
+    return "/account/second-step"
+
+
+def account_second_step_off() -> str:
+    return "/account/second-step/off"
+
+
 def unsubscribe(token: str) -> str:
     return f"/account/unsubscribe/{token}"
 

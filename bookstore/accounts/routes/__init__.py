@@ -1,6 +1,6 @@
 """The pages of accounts."""
 
-from bookstore.accounts.routes import access, account, leaving, recovery
+from bookstore.accounts.routes import access, account, leaving, recovery, second_step
 from bookstore.accounts.routes.common import blueprint
 
-__all__ = ["access", "account", "blueprint", "leaving", "recovery"]
+__all__ = ["access", "account", "blueprint", "leaving", "recovery", "second_step"]

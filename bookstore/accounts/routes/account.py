@@ -151,6 +151,7 @@ async def account_page(
         "email": _("Two mails are on their way, to the old and the new address. Confirm in both."),
         "mails": _("Your choice is saved."),
         "confirmed": _("Your address is confirmed."),
+        "second_step_off": _("The second step is switched off."),
         "reset": _("Your new password is set, and every other session was ended."),
     }
     return page(

@@ -2,6 +2,7 @@
 
 from quart import Blueprint, Response, current_app, request
 
+from bookstore.accounts.second_step import SecondStep
 from bookstore.accounts.service import Accounts
 from bookstore.contracts import Person
 from bookstore.web import i18n, urls
@@ -17,6 +18,15 @@ def the_accounts() -> Accounts:
 
 
 async def signed_in(person: Person, wanted: str | None) -> Response:
+    """Go on with a sign-in whose first step is done: to the second, or to the page wanted."""
+    step: SecondStep = current_app.extensions["bookstore.second_step"]
+    if await step.is_on(person.id):
+        token = await step.begin(person)
+        return see_other(urls.second_step(token, next=wanted))
+    return await start_session(person, wanted)
+
+
+async def start_session(person: Person, wanted: str | None) -> Response:
     """Start a session and lead to the page that was wanted."""
     token = await the_accounts().sign_in(
         person,
