@@ -187,6 +187,7 @@ class Reason(StrEnum):
     """Why an order was cancelled."""
 
     BUYER = "buyer"
+    SELLER = "seller"
     EXPIRED = "expired"
     SOLD_OUT = "sold_out"
     ABANDONED = "abandoned"
@@ -265,11 +266,23 @@ class Shipment(NamedTuple):
     shipping: int
     tracking_code: str | None
     shipped_at: int | None
+    cancelled_at: int | None = None
+    cancelled_by: str | None = None
 
 
 class Refund(NamedTuple):
     """Money that goes back to a buyer; `done_at` is None while it is owed."""
 
+    order_id: int
+    amount: int
+    owed_at: int
+    done_at: int | None
+
+
+class ParcelRefund(NamedTuple):
+    """Money that goes back for one parcel of an order, with its copies to their seller."""
+
+    shipment_id: int
     order_id: int
     amount: int
     owed_at: int
@@ -288,9 +301,15 @@ def may_cancel(order: Order, shipments: Sequence[Shipment]) -> bool:
 
 
 def may_ship(order: Order, shipment: Shipment) -> bool:
-    """Tell whether a parcel may leave: it is paid for, its copies are sold, and it has not left."""
+    """Tell whether a parcel may leave: it is paid for, its copies are sold, it was not called off,
+    and it has not left."""
     sold = order.state == OrderState.PAID and order.confirmed_at is not None
-    return sold and shipment.shipped_at is None
+    return sold and shipment.shipped_at is None and shipment.cancelled_at is None
+
+
+def may_cancel_parcel(order: Order, shipment: Shipment) -> bool:
+    """Tell whether a parcel may be called off by itself: as long as it may leave."""
+    return may_ship(order, shipment)
 
 
 def checkout_fingerprint(address: Address, carrier: str) -> str:

@@ -12,7 +12,15 @@ from bookstore.data.queries import Queries
 from bookstore.mail.outbox import Letter, Outbox
 from bookstore.orders import payment_repository as money
 from bookstore.orders import repository
-from bookstore.orders.domain import CARRIERS, Order, OrderLine, Reason, Shipment
+from bookstore.orders.domain import (
+    CARRIERS,
+    Order,
+    OrderLine,
+    ParcelRefund,
+    Reason,
+    Refund,
+    Shipment,
+)
 
 SHIP_WITHIN = 3 * DAY  # how soon a seller is asked to send what was sold
 
@@ -45,6 +53,8 @@ class Mails:
         if not self._outbox.is_open:
             return
         for shipment in await repository.shipments_of(queries, [order.id]):
+            if shipment.cancelled_at is not None:
+                continue  # it was told before
             await self.about_parcel(queries, kind, shipment.seller_id, shipment)
 
     async def about_parcel(
@@ -82,7 +92,12 @@ async def shown(database: Database, letter: Letter) -> dict[str, Any]:
     """Return what a mail about an order shows; raise LookupError when the order is gone."""
     facts = await _facts(database, letter)
     order, lines, shipment = facts
-    refund = await money.refund_of(database, order.id)
+    refund: Refund | ParcelRefund | None
+    if shipment is None:
+        refund = await money.refund_of(database, order.id)
+    else:
+        owed = await money.parcel_refunds(database, [order.id])
+        refund = next((one for one in owed if one.shipment_id == shipment.id), None)
     return {
         "order": order.id,
         "currency": order.currency,
@@ -100,7 +115,7 @@ async def shown(database: Database, letter: Letter) -> dict[str, Any]:
         "pay_by": order.expires_at,
         "address": f"{order.name}\n{order.address}\n{order.country}",
         "carrier": CARRIERS[order.carrier].name,
-        "reason": order.reason,
+        "reason": shipment.cancelled_by if shipment and shipment.cancelled_by else order.reason,
         "refund": refund.amount if refund else 0,
         "ship_by": (order.confirmed_at or order.placed_at) + SHIP_WITHIN,
         "seller": shipment.seller_name if shipment else "",

@@ -5,12 +5,13 @@ from typing import Any
 
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
-from bookstore.orders.domain import Order, Refund
+from bookstore.orders.domain import Order, ParcelRefund, Refund
 from bookstore.orders.payments import Event, Intent, IntentState
 
 type Source = Database | Queries
 
 _INTENT = ", ".join(Intent._fields)
+_PARCEL_REFUND = ", ".join(ParcelRefund._fields)
 _BOTH = ", ".join(
     [*(f"o.{field}" for field in Order._fields), *(f"p.{field}" for field in Intent._fields)]
 )
@@ -137,5 +138,32 @@ async def refund_done(source: Source, order_id: int, now: int) -> bool:
         await source.execute(
             "UPDATE refunds SET done_at = :now WHERE order_id = :order_id AND done_at IS NULL",
             {"now": now, "order_id": order_id},
+        )
+    )
+
+
+async def parcel_refunds(source: Source, order_ids: Sequence[int]) -> list[ParcelRefund]:
+    return await source.all(
+        ParcelRefund,
+        f"SELECT {_PARCEL_REFUND} FROM parcel_refunds WHERE order_id IN :ids ORDER BY shipment_id",
+        {"ids": list(order_ids)},
+    )
+
+
+async def owe_parcel_refund(queries: Queries, refund: ParcelRefund) -> None:
+    """Note that the money for a parcel must go back. Its order's row is locked by the caller."""
+    await queries.execute(
+        f"INSERT INTO parcel_refunds ({_PARCEL_REFUND})"
+        f" VALUES ({', '.join(':' + field for field in ParcelRefund._fields)})",
+        refund._asdict(),
+    )
+
+
+async def parcel_refund_done(source: Source, shipment_id: int, now: int) -> bool:
+    """Note that the refund of a parcel is done; False when none is owed."""
+    return bool(
+        await source.execute(
+            "UPDATE parcel_refunds SET done_at = :now WHERE shipment_id = :id AND done_at IS NULL",
+            {"now": now, "id": shipment_id},
         )
     )

@@ -10,9 +10,11 @@ from bookstore.orders.domain import (
     Order,
     OrderLine,
     OrderState,
+    ParcelRefund,
     Refund,
     Shipment,
     may_cancel,
+    may_cancel_parcel,
     may_pay,
 )
 from bookstore.orders.payments import Intent, IntentState
@@ -45,6 +47,7 @@ class ParcelView(NamedTuple):
     shipment: Shipment
     lines: tuple[OrderLine, ...]
     scans: tuple[Scan, ...]
+    refund: ParcelRefund | None = None
 
     @property
     def tracker(self) -> Tracker:
@@ -75,26 +78,46 @@ class OrderView(NamedTuple):
     @property
     def status(self) -> Status:
         if self.order.state == OrderState.CANCELLED:
-            done = self.refund is not None and self.refund.done_at is not None
-            return Status.REFUNDED if done else Status.CANCELLED
+            return Status.REFUNDED if self.refunded and not self.owed else Status.CANCELLED
         if self.order.state != OrderState.PAID:
             waiting = self.intent.state == IntentState.PROCESSING
             return Status.PROCESSING if waiting else Status.AWAITING_PAYMENT
-        trackers = {parcel.tracker for parcel in self.parcels}
+        going = [parcel for parcel in self.parcels if parcel.shipment.cancelled_at is None]
+        trackers = {parcel.tracker for parcel in going}
         if trackers <= {Tracker.DELIVERED}:
             return Status.DELIVERED
         if trackers <= shipping.FINAL:
             return Status.RETURNED
-        sent = any(parcel.shipment.shipped_at is not None for parcel in self.parcels)
+        sent = any(parcel.shipment.shipped_at is not None for parcel in going)
         return Status.SHIPPED if sent else Status.PAID
 
     @property
     def final(self) -> bool:
         """Tell whether nothing will happen to it any more, so that its page need not look again."""
         if self.order.state == OrderState.CANCELLED:
-            owed = self.refund is not None and self.refund.done_at is None
-            return not owed and self.intent.state != IntentState.PROCESSING
-        return self.status in {Status.DELIVERED, Status.RETURNED}
+            return not self.owed and self.intent.state != IntentState.PROCESSING
+        return self.status in {Status.DELIVERED, Status.RETURNED} and not self.owed
+
+    @property
+    def refunds(self) -> list[Refund | ParcelRefund]:
+        """Return what goes back of the money, for the order and for parcels by themselves."""
+        parcels = [parcel.refund for parcel in self.parcels if parcel.refund is not None]
+        return [*parcels, *([self.refund] if self.refund else [])]
+
+    @property
+    def refunded(self) -> int:
+        """Return how much goes back, owed or sent already."""
+        return sum(refund.amount for refund in self.refunds)
+
+    @property
+    def owed(self) -> bool:
+        """Tell whether some of that is still owed."""
+        return any(refund.done_at is None for refund in self.refunds)
+
+    def may_cancel_parcel(self, parcel: ParcelView) -> bool:
+        """Tell whether a parcel can be called off while others of its order go on."""
+        going = [one for one in self.parcels if one.shipment.cancelled_at is None]
+        return len(going) > 1 and may_cancel_parcel(self.order, parcel.shipment)
 
     @property
     def payable(self) -> bool:
@@ -120,7 +143,13 @@ class OrderView(NamedTuple):
 
 
 def parcel_view(
-    shipment: Shipment, lines: Sequence[OrderLine], carrier: str, *, speed: float, now: int
+    shipment: Shipment,
+    lines: Sequence[OrderLine],
+    carrier: str,
+    *,
+    speed: float,
+    now: int,
+    refund: ParcelRefund | None = None,
 ) -> ParcelView:
     """Return a shipment with its lines of the order's and where it is now."""
     return ParcelView(
@@ -139,4 +168,5 @@ def parcel_view(
                 CARRIERS[carrier].days,
             )
         ),
+        refund,
     )

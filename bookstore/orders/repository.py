@@ -168,6 +168,15 @@ async def mark_shipped(
     )
 
 
+async def cancel_shipment(queries: Queries, shipment_id: int, by: str, now: int) -> None:
+    """Note that a parcel was called off. Its order's row is locked by the caller."""
+    await queries.execute(
+        "UPDATE shipments SET cancelled_at = :now, cancelled_by = :by"
+        " WHERE id = :id AND shipped_at IS NULL AND cancelled_at IS NULL",
+        {"now": now, "by": by, "id": shipment_id},
+    )
+
+
 async def arrived(source: Source, now: int, *, limit: int) -> list[Shipment]:
     """Return shipments that have arrived and were not noted yet, the earliest first."""
     return await source.all(
@@ -199,7 +208,7 @@ async def sales_of(
         Shipment,
         f"SELECT {columns} FROM shipments s JOIN orders o ON o.id = s.order_id"
         f" WHERE s.seller_id = :seller_id AND s.shipped_at {which} AND s.id < :before"
-        " AND o.state = 'paid' AND o.confirmed_at IS NOT NULL"
+        " AND o.state = 'paid' AND o.confirmed_at IS NOT NULL AND s.cancelled_at IS NULL"
         f" ORDER BY s.id {direction} LIMIT :limit",
         {"seller_id": seller_id, "before": before, "limit": limit},
     )
@@ -222,6 +231,7 @@ async def earnings_of(source: Source, seller_id: int) -> list[Earnings]:
         " SUM(CASE WHEN s.shipped_at IS NULL THEN s.goods ELSE 0 END) AS to_send"
         " FROM shipments s JOIN orders o ON o.id = s.order_id"
         " WHERE s.seller_id = :seller_id AND o.state = 'paid' AND o.confirmed_at IS NOT NULL"
+        " AND s.cancelled_at IS NULL"
         " GROUP BY o.currency ORDER BY o.currency",
         {"seller_id": seller_id},
     )
@@ -263,6 +273,12 @@ async def unfinished(source: Source, *, limit: int) -> list[int]:
         *await source.all(
             _Id,
             "SELECT order_id AS id FROM refunds WHERE done_at IS NULL"
+            " ORDER BY order_id LIMIT :limit",
+            {"limit": limit},
+        ),
+        *await source.all(
+            _Id,
+            "SELECT order_id AS id FROM parcel_refunds WHERE done_at IS NULL"
             " ORDER BY order_id LIMIT :limit",
             {"limit": limit},
         ),

@@ -14,7 +14,7 @@ from bookstore.data.database import Database
 from bookstore.data.queries import Queries
 from bookstore.orders import payment_repository as money
 from bookstore.orders import payments, repository
-from bookstore.orders.domain import Order, OrderState, Reason
+from bookstore.orders.domain import Order, OrderState, Reason, Shipment
 from bookstore.orders.mails import Mails
 from bookstore.orders.payments import IntentState
 
@@ -49,6 +49,8 @@ class Saga:
                 await self.catalogue.release(current.reference)
                 await repository.note_released(self.database, current.id, self.clock())
             await self._refund(current)
+        if current is not None and current.confirmed_at is not None and order.confirmed_at:
+            await self._refund_parcels(current)
 
     async def try_to_finish(self, order_id: int, known: Order | None = None) -> None:
         """Finish an order now if everything answers; the sweep does it later otherwise. `known` is
@@ -77,6 +79,28 @@ class Saga:
         async def work(queries: Queries) -> None:
             if await money.refund_done(queries, order.id, self.clock()):
                 await self.mails.to_buyer(queries, "refunded", order)
+
+        await self.database.in_transaction(work)
+
+    async def _refund_parcels(self, order: Order) -> None:
+        """Put the copies of parcels that were called off back on sale, and send back the money."""
+        owed = [
+            refund
+            for refund in await money.parcel_refunds(self.database, [order.id])
+            if refund.done_at is None
+        ]
+        for refund in owed:
+            shipment = await repository.shipment(self.database, refund.shipment_id)
+            assert shipment is not None
+            lines = await repository.lines_of(self.database, [order.id])
+            books = [line.book_id for line in lines if line.seller_id == shipment.seller_id]
+            await self.catalogue.release_books(order.reference, books)
+            await self._refund_parcel(order, shipment)
+
+    async def _refund_parcel(self, order: Order, shipment: Shipment) -> None:
+        async def work(queries: Queries) -> None:
+            if await money.parcel_refund_done(queries, shipment.id, self.clock()):
+                await self.mails.about_parcel(queries, "refunded", order.buyer_id, shipment)
 
         await self.database.in_transaction(work)
 
@@ -126,7 +150,8 @@ async def cancel(queries: Queries, order: Order, reason: Reason, now: int, mails
     await repository.save_order(queries, cancelled)
     intent = await money.intent_of(queries, order.id)
     if intent is not None and intent.state == IntentState.SUCCEEDED:
-        await money.owe_refund(queries, order.id, intent.amount, now)
+        before = sum(one.amount for one in await money.parcel_refunds(queries, [order.id]))
+        await money.owe_refund(queries, order.id, intent.amount - before, now)
     elif intent is not None:
         await money.save_intent(queries, payments.cancel(intent))
     await mails.cancelled(queries, cancelled)

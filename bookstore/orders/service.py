@@ -24,6 +24,7 @@ from bookstore.orders.domain import (
     may_ship,
 )
 from bookstore.orders.mails import Mails
+from bookstore.orders.parcels import Parcels, TooLate
 from bookstore.orders.personal import OrdersPersonal
 from bookstore.orders.progress import OrderView, ParcelView, PaymentView, parcel_view
 from bookstore.orders.repository import Earnings
@@ -33,10 +34,6 @@ from bookstore.settings import Settings
 
 ARRIVALS_SECONDS = 5.0  # how often parcels are looked at that should have arrived
 PAGE = 20  # orders or sales on one page
-
-
-class TooLate(Exception):
-    """The order has come too far for this, or not far enough."""
 
 
 class Sale(NamedTuple):
@@ -84,6 +81,7 @@ class Orders:
             hold_minutes=settings.hold_minutes,
         )
         self.saga = Saga(database, clock, catalogue, self.mails)
+        self.parcels = Parcels(database, clock, catalogue, self.saga)
         self.payments = Settlement(database, clock, self.saga, webhook_key=webhook_key)
 
     def chores(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
@@ -220,13 +218,22 @@ class Orders:
         shipments = await repository.shipments_of(self.database, ids)
         intents = {intent.order_id: intent for intent in await money.intents(self.database, ids)}
         refunds = {refund.order_id: refund for refund in await money.refunds(self.database, ids)}
+        called_off = [shipment.order_id for shipment in shipments if shipment.cancelled_at]
+        parcel_refunds = await money.parcel_refunds(self.database, called_off) if called_off else []
         now = self.clock()
         return [
             OrderView(
                 order,
                 tuple(
                     parcel_view(
-                        shipment, lines, order.carrier, speed=self.settings.shipping_speed, now=now
+                        shipment,
+                        lines,
+                        order.carrier,
+                        speed=self.settings.shipping_speed,
+                        now=now,
+                        refund=next(
+                            (one for one in parcel_refunds if one.shipment_id == shipment.id), None
+                        ),
                     )
                     for shipment in shipments
                     if shipment.order_id == order.id

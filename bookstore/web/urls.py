@@ -160,6 +160,14 @@ def sales(**query: object) -> str:
     return _with_query("/sales", query)
 
 
+def cancel_parcel(order_id: int, shipment_id: int) -> str:
+    return f"/orders/{order_id}/parcels/{shipment_id}/cancel"
+
+
+def cancel_sale(shipment_id: int) -> str:
+    return f"/sales/{shipment_id}/cancel"
+
+
 def ship(shipment_id: int) -> str:
     return f"/sales/{shipment_id}/ship"
 

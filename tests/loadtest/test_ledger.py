@@ -19,6 +19,7 @@ from loadtest.evidence.ledger.model import (
 )
 from tests.support.mariadb import DRIVERS, MariaDB, with_driver
 
+SELLER = 3
 ANA = "ana@load.example.org"
 
 
@@ -46,12 +47,13 @@ def book(**changes: Any) -> BookRow:
 def state(
     *orders: OrderRow,
     books: tuple[BookRow, ...] = (),
-    lines: tuple[LineRow, ...] = (LineRow(1, 7, 1250, 1),),
+    lines: tuple[LineRow, ...] = (LineRow(1, 7, 1250, 1, SELLER),),
     refunds: tuple[RefundRow, ...] = (),
     people: frozenset[str] = frozenset({ANA}),
+    parcels: tuple[ShipmentRow, ...] = (),
 ) -> State:
-    parcels = tuple(ShipmentRow(o.id, o.goods, o.shipping) for o in orders)
-    return State(orders, lines, books or (book(),), parcels, refunds, people)
+    whole = tuple(ShipmentRow(o.id, o.id, SELLER, o.goods, o.shipping, None) for o in orders)
+    return State(orders, lines, books or (book(),), parcels or whole, refunds, people)
 
 
 def findings(kept: State, *more: dict[str, Any]) -> list[tuple[str, str]]:
@@ -70,7 +72,7 @@ def test_a_kept_promise_is_no_finding() -> None:
     [
         (state(lines=(), books=(book(sold=0, stock=3),)), "lost", "does not exist"),
         (state(order(), order(id=2)), "duplicated", "exists 2 times: 1, 2"),
-        (state(order(), lines=(LineRow(1, 7, 1250, 2),)), "lost", "holds [[7, 2]]"),
+        (state(order(), lines=(LineRow(1, 7, 1250, 2, SELLER),)), "lost", "holds [[7, 2]]"),
         (state(order(paid_at=None, state="placed")), "lost", "shown as paid; it is placed"),
         (state(order(intent_state="processing")), "lost", "shown as paid"),
         (state(order(confirmed_at=None)), "lost", "its copies are not sold"),
@@ -80,7 +82,13 @@ def test_a_kept_promise_is_no_finding() -> None:
         (state(order(), books=(book(stock=1, sold=2),)), "stock", "2 sold, 1 in sold orders"),
         (state(order(goods=1300, intent_amount=1590)), "money", "its lines make 1250, not 1300"),
         (state(order(intent_amount=1)), "money", "1 to pay, not 1540"),
-        (state(order(), refunds=(RefundRow(1, 99),)), "money", "99 refunded"),
+        (state(order(), refunds=(RefundRow(1, 99, True),)), "money", "99 goes back, not None"),
+        (state(order(state="cancelled")), "money", "None goes back, not 1540"),
+        (
+            state(order(state="cancelled"), refunds=(RefundRow(1, 99, True),)),
+            "money",
+            "99 goes back, not 1540",
+        ),
     ],
 )
 def test_a_broken_promise_is_found(kept: State, kind: str, words: str) -> None:
@@ -92,7 +100,7 @@ def unasked(**changes: Any) -> OrderRow:
     return order(**(usual | {"intent_state": None, "intent_amount": None} | changes))
 
 
-LINES = (LineRow(1, 7, 1250, 1), LineRow(2, 7, 1250, 1))
+LINES = (LineRow(1, 7, 1250, 1, SELLER), LineRow(2, 7, 1250, 1, SELLER))
 ASKED = {"what": "asked", "kind": "order", "key": "k2", "by": ANA}
 
 
@@ -122,9 +130,50 @@ def test_orders_of_others_are_none_of_its_business() -> None:
 
 def test_a_paid_order_that_is_refunded_for_want_of_copies_is_fine() -> None:
     kept = state(
-        order(confirmed_at=None), books=(book(stock=3, sold=0),), refunds=(RefundRow(1, 1540),)
+        order(state="cancelled", reason="sold_out", confirmed_at=None),
+        books=(book(stock=3, sold=0),),
+        refunds=(RefundRow(1, 1540, True),),
     )
     assert findings(kept) == []
+
+
+# Two parcels, of which the second was called off: its money went back, its copy is on sale again.
+TWO = order(goods=2000, shipping=580, intent_amount=2580)
+PARCELS = (
+    ShipmentRow(1, 1, SELLER, 1250, 290, None),
+    ShipmentRow(2, 1, SELLER + 1, 750, 290, 9),
+)
+TWO_LINES = (LineRow(1, 7, 1250, 1, SELLER), LineRow(1, 8, 750, 1, SELLER + 1))
+BACK = RefundRow(1, 1040, True, 2)
+ALL_OFF = TWO._replace(state="cancelled", released_at=9)
+
+
+@pytest.mark.parametrize(
+    ("kept", "sold", "refunds", "kinds"),
+    [
+        (TWO, 0, (BACK,), set()),
+        (TWO, 1, (BACK,), {"stock"}),  # the copy did not go back on sale
+        (TWO, 1, (BACK._replace(done=False),), set()),  # it will
+        (TWO, 0, (), {"money", "stock"}),
+        (TWO, 0, (BACK._replace(amount=750),), {"money"}),
+        (TWO, 0, (BACK, RefundRow(1, 2580, True)), {"money"}),  # twice
+        (
+            TWO._replace(state="cancelled", released_at=9),
+            0,
+            (BACK, RefundRow(1, 1540, True)),
+            set(),
+        ),
+    ],
+)
+def test_a_parcel_that_was_called_off(
+    kept: OrderRow, sold: int, refunds: tuple[RefundRow, ...], kinds: set[str]
+) -> None:
+    first = book(sold=0, stock=3) if kept.state == "cancelled" else book()
+    second = book(id=8, sold=sold, stock=3 - sold)
+    made = audit(
+        [], state(kept, books=(first, second), lines=TWO_LINES, refunds=refunds, parcels=PARCELS)
+    )
+    assert {finding.kind for finding in made.findings} == kinds
 
 
 def test_books_of_sellers() -> None:

@@ -150,3 +150,22 @@ async def test_a_crash_between_paid_and_sent_loses_no_mail(
     clock.moment += 3 * MINUTE
     await sweep.run()
     assert len([m for m in office.to(BUYER) if m["Subject"].endswith(": paid")]) == 1
+
+
+async def test_a_parcel_called_off_by_its_seller_is_told_to_the_buyer(
+    buyer: Reader, seller: Reader, book: int, shop: Shop, sweep: Sweep, office: PostOffice
+) -> None:
+    other = await on_sale(shop, seller_id=4711, seller_name="Tomás", title="Emma", price=900)
+    await bought(buyer, book, other)
+    page = await seller.get("/sales")
+    form = page.soup.select_one("form[action$='/cancel']")
+    assert form is not None
+    await seller.submit("/sales", str(form["action"]))
+    told = (await subjects(sweep, office, BUYER))[-2:]
+    assert told == ["a parcel was cancelled", "refunded"]
+    first, second = office.to(BUYER)[-2:]
+    for mail in (first, second):
+        assert "€7.40" in text_of(mail)  # 4.50 and its postage
+    assert "1 × Kim" in text_of(first)
+    assert "Emma" not in text_of(first)
+    assert "has cancelled this parcel" in text_of(first)

@@ -4,11 +4,11 @@ from typing import Any
 
 from quart import Response
 
-from bookstore.orders.domain import CARRIERS
+from bookstore.orders.domain import CARRIERS, Reason
+from bookstore.orders.parcels import TooLate
 from bookstore.orders.progress import OrderView, Status
 from bookstore.orders.routes import texts
 from bookstore.orders.routes.common import before, blueprint, the_orders
-from bookstore.orders.service import TooLate
 from bookstore.orders.settlement import UnknownOrder
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
@@ -56,6 +56,20 @@ async def cancel(order_id: int) -> Response:
                 "or a parcel has left already."
             ),
         ) from None
+    return see_other(urls.order(order_id))
+
+
+@blueprint.post(f"/orders/<{urls.ID}:order_id>/parcels/<{urls.ID}:shipment_id>/cancel")
+@login_required
+@idempotent
+async def cancel_parcel(order_id: int, shipment_id: int) -> Response:
+    person = await required_person()
+    try:
+        await the_orders().parcels.cancel(shipment_id, person_id=person.id, by=Reason.BUYER)
+    except UnknownOrder:
+        raise not_found() from None
+    except TooLate:
+        raise PageError(409, texts.too_late_for_parcel()) from None
     return see_other(urls.order(order_id))
 
 

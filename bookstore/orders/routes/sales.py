@@ -2,10 +2,11 @@
 
 from quart import Response
 
+from bookstore.orders.domain import Reason
 from bookstore.orders.forms import ShipForm
+from bookstore.orders.parcels import TooLate
 from bookstore.orders.routes import texts
 from bookstore.orders.routes.common import before, blueprint, the_orders
-from bookstore.orders.service import TooLate
 from bookstore.orders.settlement import UnknownOrder
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
@@ -45,6 +46,20 @@ async def ship(shipment_id: int) -> Response:
                 "or its order is not paid for or was cancelled."
             ),
         ) from None
+    return see_other(urls.sales())
+
+
+@blueprint.post(f"/sales/<{urls.ID}:shipment_id>/cancel")
+@login_required
+@idempotent
+async def cancel_sale(shipment_id: int) -> Response:
+    person = await required_person()
+    try:
+        await the_orders().parcels.cancel(shipment_id, person_id=person.id, by=Reason.SELLER)
+    except UnknownOrder:
+        raise not_found() from None
+    except TooLate:
+        raise PageError(409, texts.too_late_for_parcel()) from None
     return see_other(urls.sales())
 
 

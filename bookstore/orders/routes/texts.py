@@ -89,12 +89,21 @@ def step_name(kind: str) -> str:
         "paid": _("Payment received"),
         "confirmed": _("Sellers told to send the books"),
         "cancelled_buyer": _("Cancelled by you"),
+        "cancelled_seller": _("Cancelled by the seller"),
         "cancelled_expired": _("Cancelled: it was not paid in time"),
         "cancelled_sold_out": _("Cancelled: the books were no longer available"),
         "cancelled_abandoned": _("Cancelled: the checkout broke off"),
         "refund_owed": _("Refund under way"),
         "refunded": _("Your money was refunded"),
     }[kind]
+
+
+def too_late_for_parcel() -> str:
+    """Say why a parcel cannot be called off."""
+    return _(
+        "This parcel cannot be cancelled any more: it was cancelled before or has left already, "
+        "or its order is not paid for."
+    )
 
 
 def country_name(code: str) -> str:

@@ -107,8 +107,10 @@ def _copies(state: State, made: Audit) -> None:
     """Of every book, copies at first = stock + held + sold, and what is sold was ordered."""
     ordered: Counter[int] = Counter()
     sold_orders = {o.id for o in state.orders if o.confirmed_at and o.released_at is None}
+    back = {refund.shipment_id for refund in state.refunds if refund.done}
+    returned = {(one.order_id, one.seller_id) for one in state.shipments if one.id in back}
     for line in state.lines:
-        if line.order_id in sold_orders:
+        if line.order_id in sold_orders and (line.order_id, line.seller_id) not in returned:
             ordered[line.book_id] += line.quantity
     for book in state.books:
         name = f"Book {book.id} “{book.title}”"
@@ -141,10 +143,28 @@ def _money(state: State, made: Audit) -> None:
         mine = parcels[order.id]
         if mine and sum(p.goods + p.shipping for p in mine) != total:
             made.add("money", f"{name}: its parcels do not add up to {total}.")
-    totals = {order.id: order.goods + order.shipping for order in state.orders}
+    _refunds(state, made)
+
+
+def _refunds(state: State, made: Audit) -> None:
+    """A parcel that was called off gives its own money back, and a cancelled order the rest."""
+    owed = {refund.shipment_id: refund.amount for refund in state.refunds if refund.shipment_id}
+    for parcel in state.shipments:
+        due = parcel.goods + parcel.shipping if parcel.cancelled_at else None
+        if owed.get(parcel.id) != due:
+            name = f"Order {parcel.order_id}, parcel {parcel.id}"
+            made.add("money", f"{name}: {owed.get(parcel.id)} goes back, not {due}.")
+    whole = {refund.order_id: refund.amount for refund in state.refunds if not refund.shipment_id}
+    parcels: Counter[int] = Counter()
     for refund in state.refunds:
-        if refund.amount != totals.get(refund.order_id):
-            made.add("money", f"Order {refund.order_id}: {refund.amount} refunded.")
+        if refund.shipment_id:
+            parcels[refund.order_id] += refund.amount
+    for order in state.orders:
+        rest = order.goods + order.shipping - parcels[order.id]
+        paid = order.intent_state == "succeeded"
+        due = rest if paid and order.state == "cancelled" else None
+        if whole.get(order.id) != due:
+            made.add("money", f"Order {order.id}: {whole.get(order.id)} goes back, not {due}.")
 
 
 def _offers(entries: Sequence[Entry], state: State, made: Audit) -> None:

@@ -36,7 +36,7 @@ def read(urls: Mapping[str, str]) -> State:
                 [LineRow(*r) for r in _all(orders, _LINES)],
                 [],
                 [ShipmentRow(*r) for r in _all(orders, _SHIPMENTS)],
-                [RefundRow(*r) for r in _all(orders, _REFUNDS)],
+                [RefundRow(r[0], r[1], bool(r[2]), r[3]) for r in _all(orders, _REFUNDS)],
                 frozenset(people.values()),
             )
         with _rows(urls["catalogue"]) as catalogue:
@@ -75,9 +75,12 @@ _ORDERS = (
     " o.confirmed_at, o.released_at, i.state, i.amount"
     " FROM orders o LEFT JOIN payment_intents i ON i.order_id = o.id"
 )
-_LINES = "SELECT order_id, book_id, price, quantity FROM order_lines"
-_SHIPMENTS = "SELECT order_id, goods, shipping FROM shipments"
-_REFUNDS = "SELECT order_id, amount FROM refunds"
+_LINES = "SELECT order_id, book_id, price, quantity, seller_id FROM order_lines"
+_SHIPMENTS = "SELECT id, order_id, seller_id, goods, shipping, cancelled_at FROM shipments"
+_REFUNDS = (
+    "SELECT order_id, amount, done_at IS NOT NULL, NULL FROM refunds"
+    " UNION ALL SELECT order_id, amount, done_at IS NOT NULL, shipment_id FROM parcel_refunds"
+)
 _BOOKS = (
     "SELECT b.id, b.title, b.stock, b.copies_total,"
     " COALESCE(SUM(CASE WHEN h.state = 'held' THEN h.quantity END), 0),"

@@ -40,6 +40,7 @@ class LineRow(NamedTuple):
     book_id: int
     price: int
     quantity: int
+    seller_id: int
 
 
 class BookRow(NamedTuple):
@@ -57,16 +58,22 @@ class BookRow(NamedTuple):
 class ShipmentRow(NamedTuple):
     """A parcel's share of the money."""
 
+    id: int
     order_id: int
+    seller_id: int
     goods: int
     shipping: int
+    cancelled_at: int | None
 
 
 class RefundRow(NamedTuple):
-    """Money given back, or owed."""
+    """Money given back, or owed: for what is left of an order, or for one parcel of it, whose
+    copies are back on sale once it is `done`."""
 
     order_id: int
     amount: int
+    done: bool
+    shipment_id: int | None = None
 
 
 @dataclass(frozen=True)
