@@ -19,7 +19,10 @@ TABLES = {
         "orders WHERE buyer_id = :person_id",
     ),
     "order_lines": personal.Table(
-        ("l.order_id", "l.book_id", "l.title", "l.author", "l.price", "l.quantity"),
+        (
+            *("l.order_id", "l.book_id", "l.title", "l.author", "l.price", "l.quantity"),
+            *("l.`condition`", "l.defects", "l.description"),
+        ),
         "order_lines l JOIN orders o ON o.id = l.order_id WHERE o.buyer_id = :person_id",
         "l.order_id, l.book_id",
     ),
@@ -29,7 +32,7 @@ TABLES = {
         "p.order_id",
     ),
     "sales": personal.Table(
-        ("id", "order_id", "goods", "shipping", "tracking_code", "shipped_at"),
+        ("id", "order_id", "goods", "shipping", "tracking_code", "shipped_at", "cancelled_at"),
         "shipments WHERE seller_id = :person_id",
     ),
     "basket": personal.Table(
@@ -43,15 +46,18 @@ _UNSETTLED = {
     "order_open": "orders WHERE buyer_id = :person_id AND state IN ('placing', 'placed')",
     "order_on_its_way": (
         "orders o JOIN shipments s ON s.order_id = o.id WHERE o.buyer_id = :person_id"
-        " AND o.state = 'paid' AND (s.shipped_at IS NULL OR s.arrives_at IS NOT NULL)"
+        " AND o.state = 'paid' AND s.cancelled_at IS NULL"
+        " AND (s.shipped_at IS NULL OR s.arrives_at IS NOT NULL)"
     ),
     "refund_owed": (
-        "refunds r JOIN orders o ON o.id = r.order_id WHERE o.buyer_id = :person_id"
-        " AND r.done_at IS NULL"
+        "orders o WHERE o.buyer_id = :person_id"
+        " AND (EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = o.id AND r.done_at IS NULL)"
+        " OR EXISTS (SELECT 1 FROM parcel_refunds r"
+        " WHERE r.order_id = o.id AND r.done_at IS NULL))"
     ),
     "parcel_to_send": (
         "shipments s JOIN orders o ON o.id = s.order_id WHERE s.seller_id = :person_id"
-        " AND o.state = 'paid' AND s.shipped_at IS NULL"
+        " AND o.state = 'paid' AND s.shipped_at IS NULL AND s.cancelled_at IS NULL"
     ),
     "parcel_on_its_way": "shipments WHERE seller_id = :person_id AND arrives_at IS NOT NULL",
 }

@@ -7,7 +7,7 @@ import pytest
 
 from bookstore.orders.service import Orders
 from bookstore.settings import Settings
-from bookstore.web.server import Shop
+from bookstore.web.shop import Shop
 from loadtest.evidence.ledger.audit import audit
 from loadtest.evidence.ledger.database import read
 from tests.orders.conftest import Clock
