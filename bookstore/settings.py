@@ -3,7 +3,9 @@ BOOKSTORE_<NAME>_FILE names (a Docker secret, for example). docs/settings.md exp
 
 import hashlib
 import os
+import re
 import socket
+from difflib import get_close_matches
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,6 +24,9 @@ from bookstore import money
 
 PREFIX = "BOOKSTORE_"
 CONTEXTS = ("accounts", "catalogue", "orders")
+_OTHERS = {f"{PREFIX}REHEARSAL"}  # the operators' tools have one of their own
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(%\w+)?\]")
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 class SettingsError(Exception):
@@ -56,7 +61,8 @@ class _FileSource(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    database_url: SecretStr = SecretStr("sqlite:///var/bookstore.db")
+    data: Path = Path("var")
+    database_url: SecretStr = SecretStr("")  # under `data`, as the media
     accounts_database_url: SecretStr | None = None
     catalogue_database_url: SecretStr | None = None
     orders_database_url: SecretStr | None = None
@@ -69,7 +75,7 @@ class Settings(BaseSettings):
     orders_origin: str | None = None
 
     page_cache_mb: int = Field(16, ge=0, le=10_000)
-    media_dir: Path = Path("var/media")
+    media_dir: Path = Path()
     secret_key: SecretStr | None = None
     public_origin: str | None = None
     trusted_hops: int = Field(0, ge=0, le=10)
@@ -103,6 +109,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _FileSource(settings_cls), env_settings
 
+    @model_validator(mode="before")
+    @classmethod
+    def _kept_under_data(cls, values: Any) -> Any:
+        folder = Path(values.get("data") or "var")
+        return {
+            "database_url": f"sqlite:///{folder / 'bookstore.db'}",
+            "media_dir": folder / "media",
+            **values,
+        }
+
     @field_validator("contexts", mode="before")
     @classmethod
     def _split_contexts(cls, value: Any) -> Any:
@@ -128,10 +144,21 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _known_engine(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and urlsplit(value.get_secret_value()).scheme not in {
-            "sqlite", "mysql", "mysql+asyncmy",
-        }:  # fmt: skip
-            raise ValueError("it takes sqlite:///FILE, mysql://… or mysql+asyncmy://…")
+        if value is not None and not _names_a_database(value.get_secret_value()):
+            raise ValueError(
+                "it takes sqlite:///FILE, mysql://USER:PASSWORD@HOST:PORT/NAME or "
+                "mysql+asyncmy://… alike"
+            )
+        return value
+
+    @field_validator("bind")
+    @classmethod
+    def _address_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not _HOST.fullmatch(host) or not _PORT.fullmatch(port) or int(port) > 65535:
+            raise ValueError(
+                f"it takes an address and a port, such as 127.0.0.1:8000 or [::1]:8000, not {value}"
+            )
         return value
 
     @field_validator("log_level")
@@ -244,8 +271,37 @@ class Settings(BaseSettings):
         return self.secret_key.get_secret_value()
 
 
+def _names_a_database(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "sqlite":
+            return url.startswith("sqlite:///") and len(parts.path) > 1
+        return (
+            parts.scheme in {"mysql", "mysql+asyncmy"}
+            and len(parts.path) > 1
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:  # a port that is no number, brackets that do not close
+        return False
+
+
+def _refuse_unknown_names() -> None:
+    """Refuse a variable that looks like a setting and is none: nobody would notice otherwise."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known |= {f"{name}_FILE" for name in known} | _OTHERS
+    sentences = []
+    for variable in sorted(os.environ):
+        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
+            near = get_close_matches(variable.upper(), known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "docs/settings.md lists them all."
+            sentences.append(f"{variable}: there is no such setting. {hint}")
+    if sentences:
+        raise SettingsError("\n".join(sentences))
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings; raise SettingsError with one sentence for each that is wrong."""
+    _refuse_unknown_names()
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -18,6 +18,7 @@ from loadtest.evidence.result import Result
 from loadtest.evidence.run import RunFacts, commit
 from loadtest.locust_process import Load, run
 from loadtest.scenarios.catalogue import SCENARIOS
+from provisioning.pipes import reader_may_leave
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -149,4 +150,6 @@ def _database(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with reader_may_leave():
+        ended = main()
+    sys.exit(ended)

@@ -3,5 +3,8 @@
 import sys
 
 from provisioning.cli.main import main
+from provisioning.pipes import reader_may_leave
 
-sys.exit(main())
+with reader_may_leave():
+    status = main()
+sys.exit(status)

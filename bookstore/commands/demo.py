@@ -1,6 +1,7 @@
 """A shop to look at: SQLite and covers under one folder, a small catalogue, two people."""
 
 import asyncio
+import errno
 import os
 import secrets
 import socket
@@ -28,7 +29,7 @@ def prepare(folder: Path, port: int) -> Settings:
     BOOKSTORE_* variables pass through; without a database URL SQLite lives under `folder`.
     """
     _refuse_a_taken_port(port)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     defaults: dict[str, object] = {"bind": f"127.0.0.1:{port}", "log_format": "console"}
     if not _given("DATABASE_URL"):
         defaults["database_url"] = f"sqlite:///{folder.absolute() / 'bookstore.db'}"
@@ -54,6 +55,18 @@ def prepare(folder: Path, port: int) -> Settings:
         print(f"Mails that the shop sends are at http://127.0.0.1:{port}/mailbox")
     print("Pay with card 4242 4242 4242 4242, any future date, any CVC.", flush=True)
     return settings
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot keep the shop's data ({error.strerror}). Choose another folder: "
+            "./run app --data FOLDER"
+        ) from error
 
 
 def _given(name: str) -> bool:

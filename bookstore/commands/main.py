@@ -1,44 +1,90 @@
-"""The shop's command line: bookstore serve | migrate | import | demo."""
+"""The shop's command line: bookstore serve | migrate | import | people | demo."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from bookstore.commands import importing, people
 from bookstore.data.queries import DatabaseUnavailable
+from bookstore.pipes import reader_may_leave
 from bookstore.settings import Settings, SettingsError, load_settings
+
+DATA = "BOOKSTORE_DATA"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; a wrong setting or an unreachable database is a sentence and status 2."""
+    """Run one command; what cannot be done is a sentence and status 2."""
+    options = _parser().parse_args(arguments)
+    if options.data is not None:
+        os.environ[DATA] = str(options.data)
+    try:
+        with reader_may_leave():
+            status = options.command(options)
+    except KeyboardInterrupt:
+        status = 130
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        print(f"bookstore: {sentence}", file=sys.stderr)
+        status = 2
+    sys.exit(status)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bookstore", description=__doc__)
+    parser.set_defaults(data=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve the shop on BOOKSTORE_BIND")
     serve.set_defaults(command=_serve)
     migrate = commands.add_parser("migrate", help="bring the database to the newest version")
     migrate.set_defaults(command=_migrate)
     importing.add_command(commands)
+    commands.choices["import"].set_defaults(command=_import)
     people.add_command(commands)
     health = commands.add_parser("health", help="ask this machine's shop whether it is alive")
     health.set_defaults(command=_health)
     demo = commands.add_parser("demo", help="serve a shop with a demo catalogue on this machine")
-    demo.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (default 8000)")
-    demo.add_argument(
-        "--data", type=Path, default=Path("var"), help="folder that keeps everything (default var)"
-    )
+    demo.add_argument("--port", type=_port, default=8000, help="port on 127.0.0.1 (default 8000)")
     demo.add_argument(
         "--services", action="store_true", help="three services behind Traefik, not one process"
     )
     demo.set_defaults(command=_demo)
-    options = parser.parse_args(arguments)
-    try:
-        sys.exit(options.command(options))
-    except (SettingsError, DatabaseUnavailable) as error:
-        print(f"bookstore: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    for command in commands.choices.values():
+        command.add_argument(
+            "--data", type=Path, default=argparse.SUPPRESS, metavar="FOLDER",
+            help=f"folder of SQLite and covers, where {DATA} and the like do not say otherwise"
+            " (default var)",
+        )  # fmt: skip
+    return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 1 to 65535")
+    return int(text)
+
+
+def _sentence(error: Exception) -> str | None:
+    """Return what an error means to whoever typed the command; None for an error of ours."""
+    if isinstance(error, SettingsError | DatabaseUnavailable):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"{error.filename} cannot be used ({error.strerror}). "
+            "Give another one, or another folder with --data FOLDER."
+        )
+    sql = sys.modules.get("sqlalchemy.exc")  # not loaded where no database was asked
+    if sql is not None and isinstance(error, sql.DBAPIError):
+        reason = error.orig.args[-1] if error.orig and error.orig.args else error
+        if error.statement is None or "not a database" in str(reason):
+            return (
+                f"the database cannot be used ({reason}). See that it is there and that "
+                "BOOKSTORE_DATABASE_URL, or --data FOLDER for SQLite, names it."
+            )
+    return None
 
 
 def serve(settings: Settings) -> int:
@@ -53,7 +99,15 @@ def serve(settings: Settings) -> int:
 
 
 def _serve(_options: argparse.Namespace) -> int:
-    return serve(load_settings())
+    settings = load_settings()
+    for context in settings.contexts:
+        url = settings.database_url_of(context)
+        if url.startswith("sqlite") and not Path(url.removeprefix("sqlite:///")).exists():
+            raise SettingsError(
+                f"There is no database {url.removeprefix('sqlite:///')} yet. "
+                "`bookstore migrate` makes it."
+            )
+    return serve(settings)
 
 
 def _migrate(_options: argparse.Namespace) -> int:
@@ -62,6 +116,16 @@ def _migrate(_options: argparse.Namespace) -> int:
     for line in migrate(load_settings()) or ["nothing to migrate"]:
         print(line)
     return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    """Import a file; into SQLite, which is made where it is not there yet."""
+    from bookstore.migrations import migrate
+
+    settings = load_settings()
+    if options.file.is_file() and settings.database_url_of("catalogue").startswith("sqlite"):
+        migrate(settings)
+    return importing.run(options)
 
 
 def _health(_options: argparse.Namespace) -> int:
@@ -81,7 +145,8 @@ def _health(_options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from bookstore.commands import demo, services
 
-    settings = demo.prepare(options.data, options.port)
+    folder = Path(os.environ.get(DATA) or "var")
+    settings = demo.prepare(folder, options.port)
     if options.services:
-        return services.run(settings, options.data, options.port)
+        return services.run(settings, folder, options.port)
     return serve(settings)

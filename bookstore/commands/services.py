@@ -10,17 +10,22 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from bookstore.settings import CONTEXTS, Settings, SettingsError
+from bookstore.web import urls
 
 # Which paths belong to which context. The catalogue takes the rest, but nothing that is private.
 ROUTES = {
-    "accounts": r"PathRegexp(`^/(register|login|logout|account|people)(/|$)`)",
-    "orders": r"PathRegexp(`^/(basket|checkout|orders|sales|pay|webhooks)(/|$)`)",
-    "catalogue": r"!PathRegexp(`^/(internal|metrics|healthz|readyz)(/|$)`)",
+    "accounts": f"PathRegexp(`^/({'|'.join(urls.SEGMENTS['accounts'])})(/|$)`)",
+    "orders": f"PathRegexp(`^/({'|'.join(urls.SEGMENTS['orders'])})(/|$)`)",
+    "catalogue": f"!PathRegexp(`^/({'|'.join(urls.PRIVATE)})(/|$)`)",
 }
+LIVES, TRIES, PAUSE = 5.0, 3, 1.0  # a swarm waits a second as well (restart_policy)
 PRIORITY = {"accounts": 20, "orders": 20, "catalogue": 10}
 
 _STATIC = """\
@@ -39,33 +44,98 @@ global:
 
 
 def run(settings: Settings, folder: Path, port: int) -> int:
-    """Serve accounts, catalogue and orders behind Traefik on 127.0.0.1:`port` until a signal."""
+    """Serve accounts, catalogue and orders behind Traefik on 127.0.0.1:`port` until a signal.
+
+    What is killed starts again, as a swarm would have it: try `kill -9` and watch a page.
+    """
     traefik = _traefik()
     origins = {context: f"http://127.0.0.1:{_free_port()}" for context in CONTEXTS}
-    processes: list[subprocess.Popen[bytes]] = []
-
-    told: set[int] = set()  # once each: a second SIGTERM means "at once"
-
-    def stop(*_signal: object) -> None:
-        for process in processes:
-            if process.pid not in told:
-                told.add(process.pid)
-                process.terminate()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    processes.extend(_serve(context, settings, origins) for context in CONTEXTS)
     configuration = write_traefik_files(folder / "traefik", port, origins)
-    processes.append(
-        subprocess.Popen([traefik, f"--configFile={configuration}"], start_new_session=True)
-    )
-    print("accounts, catalogue and orders run behind Traefik:", flush=True)
-    for context, process in zip(CONTEXTS, processes, strict=False):
-        print(f"  {context:9} {origins[context]}  process {process.pid}", flush=True)
-    while all(process.poll() is None for process in processes):
-        time.sleep(0.2)
-    stop()
-    return max(abs(process.wait()) for process in processes[: len(CONTEXTS)])
+    parts = {
+        context: Part(
+            context,
+            [sys.executable, "-m", "bookstore", "serve"],
+            environment_of(context, settings, origins),
+        )
+        for context in CONTEXTS
+    }
+    parts["traefik"] = Part("traefik", [traefik, f"--configFile={configuration}"], None)
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    try:
+        for part in parts.values():
+            part.start()
+        print("accounts, catalogue and orders run behind Traefik:", flush=True)
+        for context in CONTEXTS:
+            print(f"  {context:9} {origins[context]}  process {parts[context].pid}", flush=True)
+        while not over.wait(0.2):
+            for part in parts.values():
+                part.start_again_if_ended()
+    finally:
+        for part in parts.values():
+            part.stop()
+        worst = max(part.wait() for part in parts.values())
+    return worst
+
+
+class Part:
+    """A process that is kept running."""
+
+    def __init__(self, name: str, command: list[str], environment: dict[str, str] | None) -> None:
+        self.name = name
+        self._command = command
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._ended: float | None = None
+        self._short_lives = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Return the number of its process, if it ever had one."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start the process, in a session of its own: Ctrl-C reaches it through us, once."""
+        self._started, self._ended = time.monotonic(), None
+        self._process = subprocess.Popen(
+            self._command, env=self._environment, start_new_session=True
+        )
+
+    def start_again_if_ended(self) -> None:
+        """Start the process a second after it ended; raise SettingsError when it never lives."""
+        if self._process is None or self._process.poll() is None:
+            return
+        now = time.monotonic()
+        if self._ended is None:
+            self._ended = now
+            self._short_lives = self._short_lives + 1 if now - self._started < LIVES else 0
+            print(f"{self.name} {_how(self._process.returncode)}.", flush=True)
+        if self._short_lives >= TRIES:
+            raise SettingsError(
+                f"{self.name} ended {TRIES} times within {LIVES:.0f} s of its start, so this ends."
+                " What it said last is above."
+            )
+        if now - self._ended >= PAUSE:
+            self.start()
+            print(f"{self.name} is started again: process {self.pid}", flush=True)
+
+    def stop(self) -> None:
+        """Ask the process to end, once: a second SIGTERM means at once."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+    def wait(self) -> int:
+        """Wait for the process to end; return its status, 0 when it was killed before."""
+        if self._process is None or self._ended is not None:
+            return 0
+        status = self._process.wait()
+        return 0 if self.name == "traefik" else abs(status)
+
+
+def _how(status: int) -> str:
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended ({status})"
 
 
 def write_traefik_files(folder: Path, port: int, origins: dict[str, str]) -> Path:
@@ -104,33 +174,24 @@ def write_traefik_files(folder: Path, port: int, origins: dict[str, str]) -> Pat
 
 
 def environment_of(context: str, settings: Settings, origins: dict[str, str]) -> dict[str, str]:
-    """Return the environment of one service's process."""
-    given = {
-        "DATABASE_URL": settings.database_url.get_secret_value(),
-        "MEDIA_DIR": str(settings.media_dir),
-        "SECRET_KEY": settings.required_secret_key(),
-        "SHIPPING_SPEED": str(settings.shipping_speed),
-        "HOLD_MINUTES": str(settings.hold_minutes),
-        "LOG_LEVEL": settings.log_level,
-        "LOG_FORMAT": settings.log_format,
-        "SERVER": settings.server,
-        "DRAIN_SECONDS": str(settings.drain_seconds),
-        "TRUSTED_HOPS": "1",
-        "CONTEXTS": context,
-        "BIND": origins[context].removeprefix("http://"),
-        "REPLICA": f"{context}@{settings.replica}",
+    """Return the environment of one service's process: what the whole shop was given, its own
+    context and address, and where its siblings answer."""
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    given = {name: value for name, value in given.items() if value is not None}
+    given |= {f"{name}_origin": origin for name, origin in origins.items()}
+    given |= {
+        "contexts": context,
+        "bind": origins[context].removeprefix("http://"),
+        "replica": f"{context}@{settings.replica}",
+        "trusted_hops": 1,
     }
-    given |= {f"{name.upper()}_ORIGIN": origin for name, origin in origins.items()}
-    return {**os.environ, **{f"BOOKSTORE_{name}": value for name, value in given.items()}}
+    return {**os.environ, **{f"BOOKSTORE_{name.upper()}": _text(v) for name, v in given.items()}}
 
 
-def _serve(context: str, settings: Settings, origins: dict[str, str]) -> "subprocess.Popen[bytes]":
-    # A session of its own, so that Ctrl-C reaches it through us, once.
-    return subprocess.Popen(
-        [sys.executable, "-m", "bookstore", "serve"],
-        env=environment_of(context, settings, origins),
-        start_new_session=True,
-    )
+def _text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _traefik() -> str:

@@ -1,10 +1,18 @@
-"""The paths of the shop. No other module writes a path of a context out."""
+"""The paths of the shop. No other module builds a path for a page; routes declare theirs, and
+segments.toml says which service they belong to."""
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 # In a route: numbers that no database can hold are no ids of anything, so they are 404.
 ID = f"int(max={2**63 - 1})"
+
+SEGMENTS: dict[str, list[str]] = tomllib.loads(
+    Path(__file__).with_name("segments.toml").read_text()
+)
+PRIVATE = ("internal", "metrics", "healthz", "readyz")  # between services and for operators
 
 
 def home(**query: object) -> str:

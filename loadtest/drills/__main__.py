@@ -19,6 +19,7 @@ from loadtest.evidence.ledger.database import LedgerError
 from provisioning import cluster as provisioned
 from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory, check_files, load
+from provisioning.pipes import reader_may_leave
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
@@ -133,4 +134,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with reader_may_leave():
+        ended = main()
+    sys.exit(ended)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,6 +20,7 @@ Document = dict[str, Any]
 
 _VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?:(?P<how>:?[-?])(?P<rest>[^}]*))?\})")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
+SEGMENTS = Path(__file__).parents[2] / "bookstore" / "web" / "segments.toml"
 SCALE = "bookstore.scale"  # a service with the label bookstore.scale=live keeps its live replicas
 
 
@@ -54,7 +57,13 @@ def variables(inventory: Inventory, *, image: str, authority: str) -> dict[str, 
         "CERTIFICATE_RESOLVER": "traefik" if edges == 1 else "",
         "ACME_REPLICAS": "0" if edges == 1 else "1",
         "TRUSTED_IPS": ",".join(cluster.load_balancer),
+        **{f"{name.upper()}_SEGMENTS": "|".join(parts) for name, parts in _segments().items()},
     }
+
+
+def _segments() -> dict[str, list[str]]:
+    """Read which first segments of the shop's paths belong to which of its services."""
+    return tomllib.loads(SEGMENTS.read_text())
 
 
 def content_name(cluster: str, key: str, content: bytes) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,12 @@ def test_every_command_is_in_the_guide(command: str) -> None:
 )
 def test_every_key_is_in_the_guide(key: str) -> None:
     assert f"`{key}`" in GUIDE
+
+
+def test_the_guides_defaults_are_the_codes() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|.*\| `([^`]*)` \|$", GUIDE, re.MULTILINE)
+    shown = {key: value for key, value in rows if key in ClusterTable.model_fields}
+    real = {key: ClusterTable.model_fields[key].default for key in shown}
+    assert {"stacks", "replicas", "overlay_pool"} <= set(shown)
+    assert shown == {key: value if isinstance(value, str) else json.dumps(value)
+                     for key, value in real.items()}  # fmt: skip

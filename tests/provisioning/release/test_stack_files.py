@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bookstore.web import urls
 from provisioning.inventory import Inventory, NodeGroup
 from provisioning.release.stacks import as_mapping, render, variables
 from tests.provisioning.factories import inventory
@@ -56,12 +57,52 @@ def test_replicas_are_asked_for_beyond_the_hosts_room_only_where_hosts_come(name
     assert allowed(inventory().model_copy(update={"node_group": group})) == {"true"}
 
 
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        *((f"/{segment}", owner) for owner, all_ in urls.SEGMENTS.items() for segment in all_),
+        ("/orders/7", "orders"),
+        ("/account/sessions", "accounts"),
+        ("/orders-of-magnitude", "catalogue"),
+        ("/books/7", "catalogue"),
+        ("/", "catalogue"),
+    ],
+)
+def test_traefik_sends_a_path_to_the_service_that_its_first_segment_names(
+    path: str, owner: str
+) -> None:
+    found = services("services")
+    rules = {
+        name: as_mapping(found[name]["deploy"]["labels"])[f"traefik.http.routers.{name}.rule"]
+        for name in urls.SEGMENTS
+    }
+    takers = {name for name, rule in rules.items() if matches(rule, path)}
+    assert (takers or {"catalogue"}) == {owner}
+    labels = as_mapping(found["catalogue"]["deploy"]["labels"])
+    assert matches(labels["traefik.http.routers.parts.rule"], path) is (owner != "catalogue")
+
+
+def matches(rule: str, path: str) -> bool:
+    """Tell whether the one PathRegexp of a rule takes a path."""
+    [pattern] = re.findall(r"PathRegexp\(`([^`]*)`\)", rule)
+    return re.search(pattern, path) is not None
+
+
+@pytest.mark.parametrize("name", ["app", "services"])
+def test_what_is_private_is_closed_to_the_public(name: str) -> None:
+    web = {"app": "web", "services": "catalogue"}[name]
+    labels = as_mapping(services(name)[web]["deploy"]["labels"])
+    rule = labels[f"traefik.http.routers.{web}.rule"]
+    assert all(f"!PathPrefix(`/{segment}`)" in rule for segment in urls.PRIVATE)
+
+
 @pytest.mark.parametrize("name", ["app", "services"])
 def test_readers_get_a_page_where_the_edges_find_no_replica(name: str) -> None:
     dynamic = yaml.safe_load((SWARM / "edge/traefik.yml").read_text())["http"]
     labels = as_mapping(services("edge")["socket"]["deploy"]["labels"])
-    closed = ("/internal", "/metrics", "/healthz", "/readyz")
-    assert all(f"!PathPrefix(`{p}`)" in labels["traefik.http.routers.away.rule"] for p in closed)
+    assert all(
+        f"!PathPrefix(`/{p}`)" in labels["traefik.http.routers.away.rule"] for p in urls.PRIVATE
+    )
     assert dynamic["middlewares"]["away"]["errors"]["service"] == "away@swarm"
     for one in services(name).values():
         routers = {
