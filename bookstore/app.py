@@ -10,6 +10,7 @@ import structlog
 from quart import Blueprint
 
 from bookstore import accounts, catalogue, internal, orders
+from bookstore.accounts.passkeys import Passkeys
 from bookstore.accounts.second_step import SecondStep
 from bookstore.accounts.service import Accounts
 from bookstore.catalogue.service import Catalogue
@@ -93,6 +94,9 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
         contacts = DirectContacts(the_accounts)
         app.extensions["bookstore.second_step"] = SecondStep(
             the_accounts, derived_key(secret, "second step")
+        )
+        app.extensions["bookstore.passkeys"] = Passkeys(
+            the_accounts, derived_key(secret, "passkeys")
         )
         chores += _mount(app, "accounts", the_accounts, accounts.blueprint)
         app.extensions["bookstore.sessions"] = DirectSessions(the_accounts)

@@ -116,6 +116,18 @@ def account_second_step_off() -> str:
     return "/account/second-step/off"
 
 
+def account_passkeys() -> str:
+    return "/account/passkeys"
+
+
+def remove_passkey(passkey_id: int) -> str:
+    return f"/account/passkeys/{passkey_id}/remove"
+
+
+def login_passkey() -> str:
+    return "/login/passkey"
+
+
 def unsubscribe(token: str) -> str:
     return f"/account/unsubscribe/{token}"
 

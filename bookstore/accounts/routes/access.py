@@ -4,13 +4,16 @@ from quart import Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from bookstore.accounts.forms import LoginForm, RegisterForm
+from bookstore.accounts.passkeys import offered
 from bookstore.accounts.routes.common import blueprint, signed_in, the_accounts
+from bookstore.accounts.routes.passkeys import the_passkeys
 from bookstore.accounts.service import EmailTaken, TooManyFailures, WrongPassword
 from bookstore.web import i18n, urls
+from bookstore.web.forms import ShopForm
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import request_key
 from bookstore.web.page_error import not_found
-from bookstore.web.responses import see_other
+from bookstore.web.responses import own_origin, see_other
 from bookstore.web.sessions import current_person, forget_cookie, session_token
 from bookstore.web.templating import page
 
@@ -49,14 +52,14 @@ async def login_form() -> Response | AnyResponse:
     if await current_person() is not None:
         return redirect(urls.safe_next(request.args.get("next"), urls.home()))
     form = LoginForm(next=request.args.get("next", ""))
-    return page("accounts/login.html", form=form, problem=None)
+    return _login_page(form)
 
 
 @blueprint.post("/login")
 async def login() -> Response:
     form = await LoginForm.from_request()
     if not form.validate():
-        return page("accounts/login.html", form=form, problem=None, status=422)
+        return _login_page(form, status=422)
     try:
         person = await the_accounts().check_password(
             email=form["email"].data,
@@ -65,13 +68,24 @@ async def login() -> Response:
         )
     except WrongPassword:
         problem = _("E-mail and password do not fit. Check both and try again.")
-        return page("accounts/login.html", form=form, problem=problem, status=422)
+        return _login_page(form, problem, status=422)
     except TooManyFailures:
         problem = _("Too many attempts. Wait a quarter of an hour and try again.")
-        response = page("accounts/login.html", form=form, problem=problem, status=429)
+        response = _login_page(form, problem, status=429)
         response.headers["Retry-After"] = "900"
         return response
     return await signed_in(person, form["next"].data)
+
+
+def _login_page(form: ShopForm, problem: str | None = None, *, status: int = 200) -> Response:
+    here = own_origin()
+    return page(
+        "accounts/login.html",
+        form=form,
+        problem=problem,
+        passkey_options=the_passkeys().options_to_sign_in(here) if offered(here) else "",
+        status=status,
+    )
 
 
 @blueprint.post("/logout")

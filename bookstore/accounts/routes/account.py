@@ -5,6 +5,7 @@ from quart import Response, current_app, request
 from bookstore.accounts import recovery
 from bookstore.accounts.browsers import browser_and_system
 from bookstore.accounts.forms import EmailForm, MailsForm, NameForm, PasswordForm
+from bookstore.accounts.passkeys import offered
 from bookstore.accounts.routes.common import blueprint, the_accounts
 from bookstore.accounts.service import WrongPassword
 from bookstore.mail.kinds import TOPICS
@@ -13,7 +14,7 @@ from bookstore.web import i18n, urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import idempotent
 from bookstore.web.page_error import not_found
-from bookstore.web.responses import see_other
+from bookstore.web.responses import own_origin, see_other
 from bookstore.web.sessions import (
     login_required,
     required_person,
@@ -160,6 +161,7 @@ async def account_page(
         person=person,
         contact=contact,
         by_mail=accounts.outbox.is_open,
+        passkeys=offered(own_origin()),
         names=names or NameForm(name=person.name),
         email=email or EmailForm(),
         password=password or PasswordForm(),

@@ -1,0 +1,69 @@
+"""Passkeys: add and remove them on the account page, sign in with one."""
+
+from quart import Response, current_app, request
+
+from bookstore.accounts.browsers import browser_and_system
+from bookstore.accounts.passkeys import Passkeys, Refused
+from bookstore.accounts.routes.common import blueprint, start_session
+from bookstore.web import urls
+from bookstore.web.i18n import gettext as _
+from bookstore.web.page_error import PageError
+from bookstore.web.responses import own_origin, see_other
+from bookstore.web.sessions import login_required, required_person
+from bookstore.web.templating import page
+
+
+def the_passkeys() -> Passkeys:
+    passkeys: Passkeys = current_app.extensions["bookstore.passkeys"]
+    return passkeys
+
+
+@blueprint.get("/account/passkeys")
+@login_required
+async def passkeys() -> Response:
+    person = await required_person()
+    return page(
+        "accounts/passkeys.html",
+        passkeys=await the_passkeys().of(person),
+        options=await the_passkeys().options_to_add(person, own_origin()),
+    )
+
+
+@blueprint.post("/account/passkeys")
+@login_required
+async def add_passkey() -> Response:
+    person = await required_person()
+    browser, system = browser_and_system(request.headers.get("User-Agent", ""))
+    name = " · ".join(filter(None, (system, browser))) or _("Passkey")
+    try:
+        await the_passkeys().add(person, await _answer(), own_origin(), name)
+    except Refused as refusal:
+        raise _page_error() from refusal
+    return see_other(urls.account_passkeys())
+
+
+@blueprint.post("/account/passkeys/<int(max=9223372036854775807):passkey_id>/remove")
+@login_required
+async def remove_passkey(passkey_id: int) -> Response:
+    await the_passkeys().remove(await required_person(), passkey_id)
+    return see_other(urls.account_passkeys())
+
+
+@blueprint.post("/login/passkey")
+async def sign_in_with_passkey() -> Response:
+    try:
+        person = await the_passkeys().sign_in(await _answer(), own_origin())
+    except Refused as refusal:
+        raise _page_error() from refusal
+    return await start_session(person, (await request.form).get("next"))
+
+
+async def _answer() -> str:
+    return str((await request.form).get("credential", ""))[:20_000]
+
+
+def _page_error() -> PageError:
+    return PageError(
+        422,
+        _("The passkey was not accepted. Go back, reload the page and try again."),
+    )
