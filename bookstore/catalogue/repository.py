@@ -151,16 +151,16 @@ def book_values(
     }
 
 
-def words_of(terms: Terms) -> str:
-    """Return what the full-text index holds of a book."""
+def words_of(terms: Terms, others: Sequence[str] = ()) -> str:
+    """Return what the full-text index holds of a book, of other names of it as well."""
     isbn13 = terms.isbn13 or ""
-    return words.indexed([terms.title, terms.author, isbn13, isbn10_of(isbn13) or ""])
+    return words.indexed([terms.title, terms.author, isbn13, isbn10_of(isbn13) or "", *others])
 
 
 async def add_book(source: Queries, values: dict[str, Any], terms: Terms) -> int:
     """Add a book and what the search finds it by; return its id."""
     book_id = await source.insert(f"INSERT {INSERT}", values)
-    await _add_words(source, {book_id: words_of(terms)})
+    await add_words(source, {book_id: words_of(terms)})
     await changes.record(source, [book_id], values["updated_at"], listed="1")
     return book_id
 
@@ -229,10 +229,25 @@ async def change_book(
         f"UPDATE books SET {assignments} WHERE id = :id", {**values, "id": book_id}
     )
     await changes.record(source, [book_id], now, listed="1")
+    await change_words(source, book_id, terms)
+
+
+async def change_words(source: Queries, book_id: int, terms: Terms) -> None:
+    """Write anew what the search finds a book by."""
+    others = await source.one(
+        _OtherNames,
+        "SELECT original_title, series FROM book_details WHERE book_id = :id",
+        {"id": book_id},
+    )
     await source.execute(
         f"UPDATE books_words SET words = :words WHERE {words_id(source)} = :id",
-        {"words": words_of(terms), "id": book_id},
+        {"words": words_of(terms, others or ()), "id": book_id},
     )
+
+
+class _OtherNames(NamedTuple):
+    original_title: str
+    series: str
 
 
 async def set_copies(source: Queries, book_id: int, *, seen: int, copies: int) -> bool:
@@ -257,7 +272,8 @@ async def set_listed(source: Queries, book_id: int, listed: bool, now: int) -> N
     await changes.record(source, [book_id], now, listed="1")
 
 
-async def _add_words(source: Queries, words_by_id: Mapping[int, str]) -> None:
+async def add_words(source: Queries, words_by_id: Mapping[int, str]) -> None:
+    """Add what the search finds books by."""
     await source.execute_many(
         f"INSERT INTO books_words ({words_id(source)}, words) VALUES (:id, :words)",
         [{"id": book_id, "words": text} for book_id, text in words_by_id.items()],
@@ -282,12 +298,3 @@ async def imported(source: Source, keys: Sequence[str]) -> dict[str, int]:
         {"keys": list(keys)},
     )
     return {row.import_key: row.id for row in rows}
-
-
-async def add_imported(
-    source: Queries, rows: Sequence[dict[str, Any]], words_by_key: Mapping[str, str]
-) -> None:
-    """Add books in bulk, each with an import key, and what the search finds them by."""
-    await source.execute_many(f"INSERT {INSERT}", rows)
-    ids = await imported(source, list(words_by_key))
-    await _add_words(source, {ids[key]: text for key, text in words_by_key.items()})

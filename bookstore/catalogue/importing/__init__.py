@@ -1,0 +1,1 @@
+"""Sellers' own files: read, understood, compared with what the last file said, and written."""

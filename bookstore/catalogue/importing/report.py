@@ -1,0 +1,105 @@
+"""What became of a file, in words."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from bookstore.catalogue.importing import writing
+from bookstore.catalogue.importing.columns import Columns, plain_name
+from bookstore.catalogue.importing.errors import Note, Refusal
+from bookstore.catalogue.importing.rows import Counts
+
+
+@dataclass
+class Report:
+    """What became of a file: `understood` comes first, then the rows."""
+
+    understood: list[str] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+    refused: list[Refusal] = field(default_factory=list)
+    refused_rows: int = 0
+    repeated: list[Note] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    doubtful: list[Note] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    without_sku: int = 0
+    kept_missing: str | None = None  # why offers that are missing were left alone
+
+    @property
+    def added(self) -> int:
+        """Count the books that were added."""
+        return self.kinds[writing.ADDED]
+
+    @property
+    def changed(self) -> int:
+        """Count the offers that were changed."""
+        return self.kinds[writing.CHANGED]
+
+    @property
+    def withdrawn(self) -> int:
+        """Count the offers that were withdrawn."""
+        return self.kinds[writing.WITHDRAWN]
+
+    @property
+    def unchanged(self) -> int:
+        """Count the rows that say what the last file said."""
+        return self.kinds[writing.SAME]
+
+    def summary(self, name: str, *, dry_run: bool = False) -> str:
+        """Return the sentence that says it all."""
+        would = "would be " if dry_run else ""
+        return (
+            f"{name}: {self.added:,} books {would}added, {self.changed:,} {would}changed,"
+            f" {self.withdrawn:,} {would}withdrawn, {self.unchanged:,} as before,"
+            f" {self.refused_rows:,} lines refused."
+        )
+
+    def remarks(self) -> list[str]:
+        """Return what else there is to know, a sentence each."""
+        said = []
+        if self.without_sku:
+            said.append(
+                f"{self.without_sku:,} rows have no SKU: what tells an offer from others is then"
+                " the ISBN, or title and author, with condition and description, and a change of"
+                " one of these makes another offer."
+            )
+        if self.kinds[writing.NOTHING]:
+            said.append(
+                f"{self.kinds[writing.NOTHING]:,} rows with 0 copies are of no book that is there."
+            )
+        for label, counter in (
+            ("made up", self.counts.invented),
+            ("mended", self.counts.mended),
+            ("left out", self.counts.left_out),
+        ):
+            said += [f"{label}: {what}, in {rows:,} rows" for what, rows in counter.most_common()]
+        if self.repeated:
+            said.append(f"{len(self.repeated):,} lines repeat an offer and count once")
+        if self.doubtful:
+            said.append(
+                f"{len(self.doubtful):,} lines have letters that are a guess; look at them, and"
+                " name the encoding if they are wrong"
+            )
+        if self.kept_missing:
+            said.append(self.kept_missing)
+        return said
+
+
+def understood(columns: Columns, line: int) -> list[str]:
+    """Say which column was read as what, and which were ignored."""
+    said = []
+    if line:
+        read = [
+            f"{name.replace('_', ' ')} from "
+            + " or ".join(f"“{plain_name(columns.header[place])}”" for place in places)
+            for name, places in columns.places.items()
+            if name != "handle"
+        ]
+        said.append(f"Line {line} names the columns: {'; '.join(read)}.")
+        if columns.ignored:
+            shown = ", ".join(f"“{plain_name(name)}”" for name in columns.ignored[:40])
+            said.append(f"Not read: {shown}.")
+    if columns.settings:
+        given = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in
+                          columns.settings.items())  # fmt: skip
+        said.append(f"For all rows that do not say it: {given}.")
+    return said
