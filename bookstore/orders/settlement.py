@@ -123,6 +123,8 @@ class Settlement:
     ) -> Order | None:
         """Write a step of a payment together with what it means for its locked order; return the
         order if this pays for it."""
+        if order.state == OrderState.CANCELLED:  # what the bank gave back is not asked for again
+            after = payments.cancel(after)
         if after == before:
             return None
         await money.save_intent(queries, after)
