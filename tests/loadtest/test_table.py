@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -31,6 +32,12 @@ def result(*expectations: Expectation) -> Result:
     audit = Audit()
     audit.add("lost", "Order 1 does not exist.")
     return Result("drain", "", requests, list(expectations), audit=audit)
+
+
+@pytest.mark.parametrize("name", DRILLS)
+def test_every_drill_is_in_the_testers_guide(name: str) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "testers-guide.md").read_text()
+    assert f"| `{name}` |" in guide
 
 
 def test_a_row_sums_a_drill_up() -> None:
