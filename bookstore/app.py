@@ -34,7 +34,7 @@ from bookstore.mail.sweep import Box, Sweep, as_written
 from bookstore.orders import mails as orders_mails
 from bookstore.orders.service import Orders
 from bookstore.settings import CONTEXTS, Settings
-from bookstore.web import errors, headers, health, idempotency, templating
+from bookstore.web import errors, headers, health, kept_answers, templating
 from bookstore.web.cache.page_cache import PageCache
 from bookstore.web.cache.versions import Versions
 from bookstore.web.shop import Shop
@@ -180,7 +180,7 @@ def _databases(settings: Settings) -> dict[str, Database]:
 
 def _forgetting(database: Database, context: str) -> Callable[[], Awaitable[None]]:
     async def forget() -> None:
-        await idempotency.forget_old_answers(database, context)
+        await kept_answers.forget_old_answers(database, context)
 
     return forget
 

@@ -34,6 +34,8 @@ class _Item(NamedTuple):
 
 async def contents(source: Source, owner: Owner) -> dict[int, int]:
     """Return book id -> quantity of the owner's one or two baskets together, oldest first."""
+    if owner == Owner(None, None):
+        return {}
     rows = await source.all(
         _Item,
         "SELECT i.book_id, MAX(i.quantity) AS quantity"

@@ -42,3 +42,19 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
 });
+
+// The basket's badge is asked for only where a cookie says that there is a basket.
+document.addEventListener("htmx:after:init", (event) => {
+  if (event.target.id === "basket-badge" && /(^|; )(__Host-)?has_basket=1/.test(document.cookie)) {
+    event.target.dispatchEvent(new CustomEvent("basket-changed", { bubbles: true }));
+  }
+});
+
+// A form that stays on the page after its answer gets a new key: sent again, it is meant again.
+// Without an answer, or with one that asks to try again, the key stays, and nothing is done twice.
+document.addEventListener("htmx:after:request", (event) => {
+  const { sourceElement, response } = event.detail.ctx;
+  const key = sourceElement.closest("form")?.elements.namedItem("idempotency_key");
+  if (!key || response.status >= 500) return;
+  key.value = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+});

@@ -1,12 +1,18 @@
 """Requests that change something must come from our own pages: first the browser's word
-(Sec-Fetch-Site, Origin), then a token bound to the visitor's cookie."""
+(Sec-Fetch-Site, Origin), then a token bound to the visitor's cookie.
+
+A token that does not fit is one of two things. Where the browser says that the request comes from
+a page of ours, the form is out of date (stale.py); otherwise the request is refused.
+"""
 
 import hashlib
 import hmac
 import secrets
+import time
 
 from quart import current_app, request
 
+from bookstore.clock import DAY, SECOND
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.inbound import inbound
@@ -14,10 +20,15 @@ from bookstore.web.page_error import PageError
 from bookstore.web.placeholders import CSRF_MARK, rendering_for_everybody
 from bookstore.web.responses import own_origin
 from bookstore.web.sessions import session_token, token_for_forms
+from bookstore.web.stale import Reason, set_stale
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # Signed by other means than a cookie, so that no browser can be made to send them.
 EXEMPT = (urls.payment_webhook(), "/internal/", urls.unsubscribe(""))
+# A form is good for so long, which is less than its answer is kept: sending it twice within that
+# time does nothing twice.
+LIFETIME = 2 * DAY // SECOND
+_HEX = 8  # digits of a token's moment, and of its salt
 
 
 def csrf_token() -> str:
@@ -28,19 +39,22 @@ def csrf_token() -> str:
 
 
 async def check_request() -> None:
-    """Refuse a changing request that did not come from one of this visitor's own pages."""
+    """Refuse a changing request that did not come from one of this visitor's own pages, or note
+    that its form is out of date."""
     if request.method in SAFE_METHODS or request.path.startswith(EXEMPT):
         return
     headers = inbound().headers
-    site = headers.get("sec-fetch-site")
-    if site is not None and site not in {"same-origin", "none"}:
-        raise PageError(403, _("This request came from another website, so nothing was changed."))
-    origin = headers.get("origin")
-    if origin is not None and origin != own_origin():
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site not in {None, "same-origin", "none"} or origin not in {None, own_origin()}:
         raise PageError(403, _("This request came from another website, so nothing was changed."))
     given = request.headers.get("X-CSRF-Token") or (await request.form).get("csrf_token", "")
     bound = session_token()
-    if bound is None or not _fits(given, bound):
+    if bound is not None and _fits(given, bound):
+        if _age(given) > LIFETIME:
+            set_stale(Reason.AGE)
+    elif site == "same-origin" or origin is not None:
+        set_stale(Reason.SESSION)
+    else:
         raise PageError(
             403,
             _(
@@ -50,16 +64,26 @@ async def check_request() -> None:
         )
 
 
-def token_of(key: bytes, session: str) -> str:
-    """Return a token bound to a session's cookie. It differs each time, so that compressing a
-    page gives nothing of it away."""
-    salt = secrets.token_hex(4)
-    return salt + hmac.new(key, f"{salt}{session}".encode(), hashlib.sha256).hexdigest()
+def token_of(key: bytes, session: str, moment: int | None = None) -> str:
+    """Return a token bound to a session's cookie, made now unless a moment (in seconds) is given.
+    It differs each time, so that compressing a page gives nothing of it away."""
+    seconds = int(time.time()) if moment is None else moment
+    head = f"{seconds:0{_HEX}x}{secrets.token_hex(_HEX // 2)}"
+    return head + _digest(key, head, session)
 
 
 def _fits(given: str, session: str) -> bool:
-    expected = hmac.new(_key(), f"{given[:8]}{session}".encode(), hashlib.sha256).hexdigest()
-    return hmac.compare_digest(given[8:].encode(), expected.encode())
+    head, digest = given[: 2 * _HEX], given[2 * _HEX :]
+    return hmac.compare_digest(digest.encode(), _digest(_key(), head, session).encode())
+
+
+def _age(token: str) -> float:
+    """Return how old a token is that fits, in seconds."""
+    return time.time() - int(token[:_HEX], 16)
+
+
+def _digest(key: bytes, head: str, session: str) -> str:
+    return hmac.new(key, f"{head}{session}".encode(), hashlib.sha256).hexdigest()
 
 
 def _key() -> bytes:

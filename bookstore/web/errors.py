@@ -8,7 +8,8 @@ from bookstore.contracts import SiblingUnavailable
 from bookstore.data.queries import DatabaseUnavailable
 from bookstore.web.i18n import gettext as _
 from bookstore.web.inbound import inbound
-from bookstore.web.page_error import PageError, not_found
+from bookstore.web.page_error import PageError, SignedOut, not_found
+from bookstore.web.send_again import answer_to_signed_out
 from bookstore.web.templating import page
 
 log = structlog.get_logger()
@@ -17,6 +18,7 @@ log = structlog.get_logger()
 def install(app: Quart) -> None:
     """Answer every kind of error with a page."""
     app.register_error_handler(PageError, _on_page_error)
+    app.register_error_handler(SignedOut, answer_to_signed_out)
     app.register_error_handler(DatabaseUnavailable, _on_database_unavailable)
     app.register_error_handler(SiblingUnavailable, _on_sibling_unavailable)
     app.register_error_handler(HTTPException, _on_http_exception)

@@ -21,6 +21,7 @@ from wtforms.widgets import TextArea, TextInput, html_params
 
 from bookstore.web import i18n
 from bookstore.web.i18n import gettext as _
+from bookstore.web.stale import sentence, stale
 
 
 @cache
@@ -46,6 +47,15 @@ class ShopForm(Form):  # type: ignore[misc]  # WTForms publishes no types
                 attributes = _attributes(field, {**(field.render_kw or {}), **render_kw})
                 return Markup(f"<textarea {attributes}>\r\n{escape(field._value())}</textarea>")  # noqa: S704
             return super().render_field(field, render_kw)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Tell whether the form can be taken; one that is out of date is shown again first."""
+        valid = bool(super().validate(extra_validators))
+        reason = stale()
+        if reason is None:
+            return valid
+        self.form_errors.append(sentence(reason))
+        return False
 
     @classmethod
     async def from_request(cls, **defaults: Any) -> "ShopForm":

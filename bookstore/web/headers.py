@@ -11,6 +11,7 @@ from bookstore.web.csrf import check_request
 from bookstore.web.inbound import inbound
 from bookstore.web.page_error import PageError, not_found
 from bookstore.web.placeholders import FLAG
+from bookstore.web.send_again import answer_to_stale
 from bookstore.web.sessions import set_session_cookie
 
 POLICY = (
@@ -50,7 +51,7 @@ def install(app: Quart, settings: Settings) -> None:
         return _LOOPBACK.fullmatch(host) is not None or host == settings.bind
 
     @app.before_request
-    async def before() -> None:
+    async def before() -> Response | None:
         asked = inbound()
         g.request_id = asked.request_id
         structlog.contextvars.bind_contextvars(request_id=asked.request_id)
@@ -66,6 +67,7 @@ def install(app: Quart, settings: Settings) -> None:
         if request.routing_exception is not None:  # no such page, or not with this method
             raise request.routing_exception
         await check_request()
+        return await answer_to_stale()
 
     @app.after_request
     async def after(response: Response) -> Response:
@@ -91,7 +93,8 @@ def install(app: Quart, settings: Settings) -> None:
                 httponly=True,
             )
         token = getattr(g, "new_visitor_token", None)
-        if token is not None and not response.headers.get("Set-Cookie", "").count("session="):
+        cookies = response.headers.getlist("Set-Cookie")
+        if token is not None and not any("session=" in cookie for cookie in cookies):
             set_session_cookie(response, token)
         return response
 

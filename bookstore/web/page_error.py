@@ -15,3 +15,11 @@ class PageError(Exception):
 def not_found() -> PageError:
     """Return the error for what does not exist, or is somebody else's, which looks the same."""
     return PageError(404, _("There is nothing here. It may have been withdrawn or never existed."))
+
+
+class SignedOut(Exception):
+    """Whoever sent a form is not signed in any more; `wanted` is where to go on afterwards."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted

@@ -18,10 +18,13 @@ from bookstore.contracts import Person, SessionLink
 from bookstore.settings import Settings
 from bookstore.web import urls
 from bookstore.web.inbound import inbound
+from bookstore.web.page_error import SignedOut
 from bookstore.web.responses import see_other
 
 IDLE = 7 * DAY
 ABSOLUTE = 30 * DAY
+BASKET_COOKIE = "basket"
+HINT_COOKIE = "has_basket"
 TOKEN = re.compile(r"[vs][A-Za-z0-9_-]{43}")
 
 
@@ -49,6 +52,15 @@ def token_in(cookies: Mapping[str, str], settings: Settings, name: str = "sessio
 def session_token() -> str | None:
     """Return the session's token that the request brought."""
     return token_in(inbound().cookies, _settings())
+
+
+def visitor_token() -> str | None:
+    """Return the token that this browser's basket belongs to: the one that its first form brought,
+    which a cookie of its own keeps once somebody has signed in."""
+    session = session_token()
+    visitor = session if session is not None and session.startswith("v") else None
+    given: str | None = getattr(g, "new_visitor_token", None)
+    return token_in(inbound().cookies, _settings(), BASKET_COOKIE) or visitor or given
 
 
 def looks_signed_in() -> bool:
@@ -86,6 +98,22 @@ def _private_cookie(settings: Settings, name: str, token: str) -> str:
     return (
         f"{cookie_name(settings, name)}={token}; Max-Age={ABSOLUTE // SECOND};"
         f" {secure}HttpOnly; Path=/; SameSite=Lax"
+    )
+
+
+def set_basket_hint(response: Response, *, there: bool) -> None:
+    """Tell the page's script whether to ask for the basket's badge: in a cookie that it can read,
+    and that says no more than that."""
+    name = cookie_name(_settings(), HINT_COOKIE)
+    if (inbound().cookies.get(name) == "1") is there:
+        return
+    response.set_cookie(
+        name,
+        "1" if there else "",
+        max_age=ABSOLUTE // SECOND if there else 0,
+        path="/",
+        secure=_settings().https,
+        samesite="Lax",
     )
 
 
@@ -134,6 +162,8 @@ def login_required[**P](
         else:  # come back to the page that was open, not to a form's target
             headers = inbound().headers
             wanted = urls.path_of(headers.get("hx-current-url") or headers.get("referer"))
+            if request.method == "POST":
+                raise SignedOut(wanted)
         return see_other(urls.login(next=wanted if wanted != "/" else None))
 
     return guarded

@@ -283,7 +283,7 @@ async def test_each_visitor_gets_a_token_and_keys_of_their_own(site: Site) -> No
         for encoding in ("", "gzip", "br", "zstd")
     ]
     assert site.asked == 1
-    tokens = [re.findall(r"\b[0-9a-f]{72}\b", text) for text in texts]
+    tokens = [re.findall(r"\b[0-9a-f]{80}\b", text) for text in texts]
     assert all(len(found) == 1 for found in tokens)
     keys = [key for text in texts for key in re.findall(r" ([\w-]{22})(?= |$)", text)]
     assert len(keys) == len(set(keys)) == 16

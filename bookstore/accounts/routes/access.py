@@ -15,6 +15,7 @@ from bookstore.web.idempotency import request_key
 from bookstore.web.page_error import not_found
 from bookstore.web.responses import own_origin, see_other
 from bookstore.web.sessions import current_person, forget_cookie, session_token
+from bookstore.web.stale import done_anyway
 from bookstore.web.templating import page
 
 
@@ -27,6 +28,7 @@ async def register_form() -> Response | AnyResponse:
 
 
 @blueprint.post("/register")
+@done_anyway
 async def register() -> Response:
     form = await RegisterForm.from_request()
     if not form.validate():
@@ -56,6 +58,7 @@ async def login_form() -> Response | AnyResponse:
 
 
 @blueprint.post("/login")
+@done_anyway
 async def login() -> Response:
     form = await LoginForm.from_request()
     if not form.validate():
@@ -89,6 +92,7 @@ def _login_page(form: ShopForm, problem: str | None = None, *, status: int = 200
 
 
 @blueprint.post("/logout")
+@done_anyway
 async def logout() -> Response:
     token = session_token()
     if token is not None:

@@ -21,6 +21,7 @@ from bookstore.web.sessions import (
     session_token,
     token_hash,
 )
+from bookstore.web.stale import shown_again
 from bookstore.web.templating import page
 
 
@@ -33,6 +34,7 @@ async def account() -> Response:
 @blueprint.post("/account")
 @login_required
 @idempotent
+@shown_again
 async def rename() -> Response:
     person = await required_person()
     form = await NameForm.from_request()
@@ -45,6 +47,7 @@ async def rename() -> Response:
 @blueprint.post("/account/password")
 @login_required
 @idempotent
+@shown_again
 async def change_password() -> Response:
     person = await required_person()
     form = await PasswordForm.from_request()
@@ -81,6 +84,7 @@ async def send_confirmation() -> Response:
 @blueprint.post("/account/email")
 @login_required
 @idempotent
+@shown_again
 async def change_email() -> Response:
     person = await required_person()
     form = await EmailForm.from_request()

@@ -7,7 +7,14 @@ from bookstore.accounts.service import Accounts
 from bookstore.contracts import Person
 from bookstore.web import i18n, urls
 from bookstore.web.responses import see_other
-from bookstore.web.sessions import session_token, set_session_cookie
+from bookstore.web.sessions import (
+    BASKET_COOKIE,
+    session_token,
+    set_basket_hint,
+    set_private_cookie,
+    set_session_cookie,
+    visitor_token,
+)
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -37,4 +44,8 @@ async def start_session(person: Person, wanted: str | None) -> Response:
     )
     response = see_other(urls.safe_next(wanted, urls.home()))
     set_session_cookie(response, token)
+    visitor = visitor_token()
+    if visitor is not None:  # the basket from before is still theirs
+        set_private_cookie(response, BASKET_COOKIE, visitor)
+    set_basket_hint(response, there=True)  # there may be one from another day; the badge looks
     return response

@@ -27,6 +27,7 @@ from bookstore.web.idempotency import idempotent, request_key
 from bookstore.web.page_error import not_found
 from bookstore.web.responses import see_other, wants_fragment
 from bookstore.web.sessions import login_required, required_person
+from bookstore.web.stale import done_anyway, shown_again
 from bookstore.web.templating import page
 
 log = structlog.get_logger()
@@ -47,6 +48,7 @@ async def sell() -> Response:
 @blueprint.post("/sell")
 @login_required
 @idempotent
+@shown_again
 async def publish() -> Response:
     person = await required_person()
     if not await may_sell():
@@ -68,6 +70,7 @@ async def publish() -> Response:
 
 @blueprint.post("/sell/look-up")
 @login_required
+@done_anyway
 async def look_up() -> Response:
     """Fill the form in from what the catalogue knows of its ISBN. Only a cover is stored, and only
     when the whole page is rendered anew: a browser forgets the file that was chosen on it."""
@@ -119,6 +122,7 @@ async def my_book(book_id: int) -> Response:
 @blueprint.post(f"/my/books/<{urls.ID}:book_id>")
 @login_required
 @idempotent
+@shown_again
 async def change(book_id: int) -> Response:
     book = await _own(book_id)
     form = await EditForm.from_request(currency=book.currency)

@@ -4,16 +4,14 @@ from quart import Response, request
 
 from bookstore.contracts import Quote
 from bookstore.data.queries import Queries
-from bookstore.orders.basket_repository import Owner
 from bookstore.orders.baskets import NotForSale
 from bookstore.orders.domain import MAX_QUANTITY, MAX_TITLES, BasketFull, Problem
 from bookstore.orders.forms import AddForm, QuantityForm
 from bookstore.orders.routes.common import (
-    BASKET_COOKIE,
     basket_owner,
-    basket_token,
     blueprint,
     the_orders,
+    with_basket_cookies,
 )
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
@@ -21,7 +19,8 @@ from bookstore.web.i18n import ngettext
 from bookstore.web.idempotency import idempotent, keep_answer
 from bookstore.web.inbound import inbound
 from bookstore.web.responses import see_other, toast, trigger, wants_fragment
-from bookstore.web.sessions import forget_cookie, new_token, set_private_cookie, token_hash
+from bookstore.web.sessions import set_basket_hint
+from bookstore.web.stale import done_anyway
 from bookstore.web.templating import page
 
 
@@ -35,24 +34,28 @@ async def badge() -> Response:
     count = await the_orders().baskets.count(await basket_owner())
     response = Response(str(count) if count else "", content_type="text/html; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
+    set_basket_hint(response, there=count > 0)
     return response
 
 
 @blueprint.post("/basket")
 @idempotent
+@done_anyway
 async def add() -> Response:
     form = await AddForm.from_request()
     if not form.validate():
         return await _refused(_quantity_sentence())
-    owner, token = await _owner_with_basket()
+    owner = await basket_owner()
     answer = see_other(urls.basket())
 
     async def keep(queries: Queries, quote: Quote) -> None:
         nonlocal answer
+        answer = see_other(urls.basket())
         if inbound().htmx:
             text = _("“%(title)s” is in your basket.", title=quote.title)
             answer = _changed(toast(Response("", status=204), text))
-        await keep_answer(queries, answer)
+        with_basket_cookies(answer, owner, filled=True)
+        await keep_answer(queries, answer, or_undo=True)
 
     try:
         await the_orders().baskets.add(
@@ -60,16 +63,17 @@ async def add() -> Response:
         )
     except (NotForSale, BasketFull) as error:
         return await _refused(_sentence(error))
-    return _with_cookie(answer, owner, token)
+    return answer
 
 
 @blueprint.post(f"/basket/<{urls.ID}:book_id>")
 @idempotent
+@done_anyway
 async def set_quantity(book_id: int) -> Response:
     form = await QuantityForm.from_request()
     if not form.validate():
         return await _refused(_quantity_sentence())
-    owner, token = await _owner_with_basket()
+    owner = await basket_owner()
     try:
         if form["quantity"].data == 0:
             await the_orders().baskets.remove(owner, book_id)
@@ -78,27 +82,8 @@ async def set_quantity(book_id: int) -> Response:
     except (NotForSale, BasketFull) as error:
         return await _refused(_sentence(error))
     if not wants_fragment():
-        return _with_cookie(see_other(urls.basket()), owner, token)
-    return _with_cookie(_changed(await _basket_page()), owner, token)
-
-
-async def _owner_with_basket() -> tuple[Owner, str | None]:
-    """Return whose basket to change, and the token of a basket that a new visitor gets now."""
-    owner = await basket_owner()
-    if owner.person_id is not None or owner.token_hash is not None:
-        return owner, None
-    token = new_token(signed_in=False)
-    return owner._replace(token_hash=token_hash(token)), token
-
-
-def _with_cookie(response: Response, owner: Owner, token: str | None) -> Response:
-    """Give a new visitor the cookie of the new basket; take it back from whoever has signed in,
-    whose own basket holds everything now."""
-    if token is not None:
-        set_private_cookie(response, BASKET_COOKIE, token)
-    elif owner.person_id is not None and basket_token() is not None:
-        forget_cookie(response, BASKET_COOKIE)
-    return response
+        return with_basket_cookies(see_other(urls.basket()), owner, filled=True)
+    return with_basket_cookies(_changed(await _basket_page()), owner, filled=True)
 
 
 async def _refused(sentence: str) -> Response:
@@ -113,18 +98,32 @@ async def _refused(sentence: str) -> Response:
 
 async def _basket_page(*, problem: str | None = None, status: int = 200) -> Response:
     review = await the_orders().baskets.review(await basket_owner())
-    return page(
+    response = page(
         "orders/basket.html",
         fragment="basket",
         status=status,
         review=review,
-        problem=problem,
+        problem=problem or _sent_before(),
         sentences=sentences(review.lines),
         max_quantity=MAX_QUANTITY,
+    )
+    set_basket_hint(response, there=bool(review.lines))
+    return response
+
+
+def _sent_before() -> str | None:
+    """Tell whoever sent a form once more, by going back to it, that it was not taken twice."""
+    if request.args.get("sent") != "before":
+        return None
+    return _(
+        "This form was sent before, so nothing was added again. "
+        "Change the quantity here if you want more."
     )
 
 
 def _changed(response: Response) -> Response:
+    """Have the badge look, and whoever asks again without htmx see the basket."""
+    response.headers["Content-Location"] = urls.basket()
     return trigger(response, "basket-changed")
 
 

@@ -15,11 +15,10 @@ from bookstore.orders.forms import CheckoutForm
 from bookstore.orders.routes import texts
 from bookstore.orders.routes.baskets import sentences
 from bookstore.orders.routes.common import (
-    BASKET_COOKIE,
     basket_owner,
-    basket_token,
     blueprint,
     the_orders,
+    with_basket_cookies,
 )
 from bookstore.settings import Settings
 from bookstore.web import urls
@@ -27,7 +26,8 @@ from bookstore.web.i18n import gettext as _
 from bookstore.web.i18n import money
 from bookstore.web.idempotency import idempotent, keep_answer, request_key
 from bookstore.web.responses import see_other
-from bookstore.web.sessions import forget_cookie, login_required, required_person
+from bookstore.web.sessions import login_required, required_person
+from bookstore.web.stale import shown_again
 from bookstore.web.templating import page
 
 
@@ -49,6 +49,7 @@ async def checkout() -> Response:
 @blueprint.post("/checkout")
 @login_required
 @idempotent
+@shown_again
 async def place_order() -> Response:
     owner = await basket_owner()
     form = await CheckoutForm.from_request()
@@ -58,7 +59,7 @@ async def place_order() -> Response:
 
     async def keep(queries: Queries, order: Order) -> None:
         nonlocal answer
-        answer = see_other(urls.pay(order.id))
+        answer = with_basket_cookies(see_other(urls.pay(order.id)), owner, filled=False)
         await keep_answer(queries, answer)
 
     try:
@@ -90,10 +91,7 @@ async def place_order() -> Response:
             "Nothing more was ordered. Please look through it and order again."
         )
         return _checkout_page(form, review, problem=problem, status=422)
-    response = answer or see_other(urls.pay(order.id))
-    if basket_token() is not None:
-        forget_cookie(response, BASKET_COOKIE)
-    return response
+    return answer or with_basket_cookies(see_other(urls.pay(order.id)), owner, filled=False)
 
 
 async def _seen() -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from bookstore.web.idempotency import idempotent, keep_answer
 from bookstore.web.page_error import not_found
 from bookstore.web.responses import see_other
 from bookstore.web.sessions import login_required, required_person
+from bookstore.web.stale import shown_again
 from bookstore.web.templating import page
 
 _LARGEST_WEBHOOK = 64 * 1024
@@ -35,6 +36,7 @@ async def payment_form(order_id: int) -> Response:
 @blueprint.post(f"/orders/<{urls.ID}:order_id>/pay")
 @login_required
 @idempotent
+@shown_again
 async def pay(order_id: int) -> Response:
     person = await required_person()
     orders = the_orders()
