@@ -16,12 +16,6 @@ from tests.support.reader import PASSWORD
 from tests.support.server import serving
 
 
-@pytest.fixture(params=["hypercorn", "uvicorn"])
-def engine(request: pytest.FixtureRequest) -> str:
-    """What serves the shop; each is to keep every promise."""
-    return str(request.param)
-
-
 def form_of(page: str) -> dict[str, str]:
     return dict(re.findall(r'name="(csrf_token|idempotency_key)" value="([^"]+)"', page))
 

@@ -1,26 +1,91 @@
 """What a stranger may choose costs no more than the shop has set aside for it: memory, time,
 connections. Each attack is the real one in small, against a server process of its own."""
 
+import contextlib
+import re
 import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
 from itertools import batched
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.memory import resident_megabytes
+from tests.support.memory import open_descriptors, resident_megabytes
 from tests.support.server import Server, serving
 
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+STYLES = b"GET /static/app.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+H2C = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+    b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+)
+WEBSOCKET = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\n"
+    b"upGrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
-def connection(server: Server) -> socket.socket:
-    """Return a connection to the server."""
-    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+
+def to_the_end(sock: socket.socket) -> bytes:
+    """Return what arrives until the server closes the connection."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := sock.recv(1 << 16):
+            received += piece
+    return received
+
+
+def give_up(sock: socket.socket) -> None:
+    """Close a connection as a process that is killed does, whatever is unread."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def unread(server: Server) -> socket.socket:
+    """Return a connection whose answers pile up: nothing is read, and little fits in between."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    sock.settimeout(10)
+    sock.connect(("127.0.0.1", server.port))
+    return sock
+
+
+def slowest_health(server: Server, seconds: float) -> float:
+    """Ask whether the server is alive for some seconds; return the longest time it took."""
+    slowest, end = 0.0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        began = time.monotonic()
+        assert httpx.get(f"{server.origin}/healthz", timeout=10).status_code == 200
+        slowest = max(slowest, time.monotonic() - began)
+        time.sleep(0.02)
+    return slowest
+
+
+def metric(server: Server, name: str) -> float:
+    """Return the value of a metric."""
+    text = httpx.get(f"{server.origin}/metrics").text
+    found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+    return float(found.group(1)) if found else 0.0
+
+
+@pytest.fixture
+def server(engine: str, sqlite_url: str, tmp_path: Path) -> Iterator[Server]:
+    """A shop whose patience is a second."""
+    with serving(sqlite_url, tmp_path, server=engine, client_timeout=1) as server:
+        yield server
+        lines = server.log.read_text().splitlines()
+        assert "Traceback" not in "\n".join(lines)
+        assert len(lines) < 10, "a storm in the log"
 
 
 def ask_for(server: Server, requests: list[str], method: str = "HEAD") -> None:
     """Ask for each address, some hundred on one connection, and take the answers' heads."""
     for some in batched(requests, 500, strict=False):
-        with connection(server) as sock:
+        with server.connect() as sock:
             file = sock.makefile("rb")
             for request in some:
                 sock.sendall(f"{method} {request} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -38,14 +103,207 @@ def winding_path(number: int) -> str:
 
 @pytest.mark.parametrize("address", [long_query, winding_path])
 def test_spellings_of_one_file_cost_no_memory(
-    address: object, sqlite_url: str, tmp_path: Path
+    server: Server, address: Callable[[int], str]
 ) -> None:
-    assert callable(address)
-    with serving(sqlite_url, tmp_path, log_level="ERROR") as server:
-        ask_for(server, [address(number) for number in range(50)])
-        before = resident_megabytes(server.process.pid)
-        ask_for(server, [address(number) for number in range(50, 2500)])
-        assert resident_megabytes(server.process.pid) - before < 8
-        gauge = httpx.get(f"{server.origin}/metrics").text
-        held = float(gauge.split("\nbookstore_page_cache_bytes ")[1].split("\n")[0])
-        assert held < 100_000
+    ask_for(server, [address(number) for number in range(50)])
+    before = resident_megabytes(server.process.pid)
+    ask_for(server, [address(number) for number in range(50, 2500)])
+    assert resident_megabytes(server.process.pid) - before < 8
+    assert metric(server, "bookstore_page_cache_bytes") < 100_000
+
+
+@pytest.mark.parametrize("opening", [PREFACE, H2C, WEBSOCKET], ids=["preface", "h2c", "websocket"])
+def test_other_protocols_are_refused_in_words(server: Server, opening: bytes) -> None:
+    with server.connect() as sock:
+        sock.sendall(opening)
+        answer = to_the_end(sock)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b"\r\n\r\nAnother protocol\n")
+
+
+@pytest.mark.parametrize("opening", [PREFACE, H2C, WEBSOCKET], ids=["preface", "h2c", "websocket"])
+def test_other_protocols_are_refused_in_pieces_and_behind_a_request(
+    server: Server, opening: bytes
+) -> None:
+    with server.connect() as sock:
+        sock.sendall(HEALTH + opening[:3])
+        assert sock.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        for at in range(3, len(opening), 7):
+            sock.sendall(opening[at : at + 7])
+            time.sleep(0.005)
+        assert b"HTTP/1.1 400 " in to_the_end(sock)
+
+
+@pytest.mark.parametrize("opening", [PREFACE, H2C, WEBSOCKET], ids=["preface", "h2c", "websocket"])
+def test_other_protocols_leave_nothing_behind(server: Server, opening: bytes) -> None:
+    def knock(times: int) -> None:
+        for number in range(times):
+            sock = server.connect()
+            sock.sendall(opening)
+            if number % 2:
+                sock.recv(10)
+            sock.close()
+
+    knock(50)
+    before = resident_megabytes(server.process.pid), open_descriptors(server.process.pid)
+    knock(600)
+    time.sleep(0.5)
+    assert resident_megabytes(server.process.pid) - before[0] < 5
+    assert open_descriptors(server.process.pid) - before[1] < 5
+
+
+@pytest.mark.parametrize("beginning", [b"", b"G", b"GET / HTTP/1.1\r\nHost: localh", b"\r\n"])
+def test_a_head_has_to_come_in_time(server: Server, beginning: bytes) -> None:
+    """Also from one who sends a letter now and then."""
+    with server.connect() as sock:
+        sock.settimeout(0.2)
+        began = time.monotonic()
+        received = None
+        with contextlib.suppress(ConnectionError):
+            while received is None:
+                assert time.monotonic() - began < 6
+                sock.sendall(beginning[:1])
+                with contextlib.suppress(TimeoutError):
+                    received = sock.recv(1 << 16)
+        assert not received or received.startswith(b"HTTP/1.1 408")
+        assert time.monotonic() - began > 0.8
+
+
+def test_a_body_has_to_come_in_time(server: Server) -> None:
+    with server.connect() as sock:
+        sock.sendall(
+            b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        )
+        sock.settimeout(0.2)
+        began, received = time.monotonic(), b""
+        while not received:
+            assert time.monotonic() - began < 10
+            sock.sendall(b"a")
+            with contextlib.suppress(TimeoutError):
+                received = sock.recv(1 << 16)
+        assert received.startswith(b"HTTP/1.1 408")
+        assert time.monotonic() - began > 2.5
+
+
+@pytest.mark.parametrize("size", [33_000, 2_000_000])
+def test_a_head_that_is_too_large_is_refused(server: Server, size: int) -> None:
+    before = resident_megabytes(server.process.pid)
+    with server.connect() as sock, contextlib.suppress(ConnectionError):
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * size + b"\r\n\r\n")
+        assert to_the_end(sock).startswith(b"HTTP/1.1 431 ")
+    assert resident_megabytes(server.process.pid) - before < 5
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"no request at all\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+     b"GET /a HTTP/1.1\nHost: a\n\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n"],
+)  # fmt: skip
+def test_what_is_no_request_is_answered_and_ends_the_connection(
+    server: Server, request_: bytes
+) -> None:
+    with server.connect() as sock:
+        sock.sendall(request_)
+        assert to_the_end(sock).startswith(b"HTTP/1.1 400 ")
+
+
+def test_requests_on_one_connection_are_answered_in_turn(server: Server) -> None:
+    """However they are cut, with and without a body, whose end is known or not."""
+    form = (
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n"
+    )
+    whole = form + b"Content-Length: 15\r\n\r\nemail=a&Upgrade:"[:-1] + HEALTH + STYLES
+    whole += form + b"Transfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n"
+    for size in (1, 7, 64, len(whole)):
+        with server.connect() as sock:
+            for piece in batched(whole, size, strict=False):
+                sock.sendall(bytes(piece))
+            answer = to_the_end(sock)
+        statuses = re.findall(rb"HTTP/1\.1 (\d+)", answer)
+        assert statuses == [b"403", b"200", b"200", b"403"]
+        assert b"\r\nconnection: close\r\n" in answer.lower().rpartition(b"http/1.1")[2]
+
+
+def test_an_answer_that_nobody_takes_ends_in_time(server: Server) -> None:
+    socks = [unread(server) for _each in range(20)]
+    for sock in socks:
+        sock.sendall(STYLES * 300)
+    time.sleep(1)
+    assert metric(server, "bookstore_connections") > 15
+    deadline = time.monotonic() + 10
+    while metric(server, "bookstore_connections") > 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    for sock in socks:
+        sock.close()
+
+
+def test_a_slow_reader_gets_everything(server: Server) -> None:
+    """One that goes on taking is not one that takes nothing."""
+    with unread(server) as sock:
+        sock.sendall(STYLES * 20)
+        received, last = 0, time.monotonic()
+        while received < 20 * 20_000:
+            piece = len(sock.recv(8192))
+            assert piece, f"cut off after {received} bytes"
+            received += piece
+            if time.monotonic() - last < 4:
+                time.sleep(0.05)
+
+
+def test_connections_closed_unread_cost_neither_memory_nor_time(server: Server) -> None:
+    """Each asked for sixty pages, in one piece."""
+    httpx.get(f"{server.origin}/")
+    page = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    for _round in range(2):
+        socks = [unread(server) for _each in range(300)]
+        for sock in socks:
+            sock.sendall(page * 60)
+        for number, sock in enumerate(socks):
+            (give_up if number % 2 else socket.socket.close)(sock)
+    assert slowest_health(server, 3) < 1
+    assert resident_megabytes(server.process.pid) < 250
+    deadline = time.monotonic() + 10
+    while metric(server, "bookstore_connections") > 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_peers_that_never_read_do_not_use_up_the_descriptors(
+    engine: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    """They are more than the process may open, and it is patient with each."""
+    with serving(
+        sqlite_url, tmp_path, server=engine, client_timeout=600, descriptors=256
+    ) as server:
+        assert metric(server, "bookstore_connections") < 10
+        socks = []
+        for _each in range(260):
+            with contextlib.suppress(OSError):
+                sock = unread(server)
+                socks.append(sock)
+                sock.sendall(STYLES * 100)
+        assert slowest_health(server, 4) < 1
+        assert open_descriptors(server.process.pid) < 250
+        for sock in socks:
+            sock.close()
+        text = server.log.read_text()
+        assert "Traceback" not in text
+        assert 1 <= len([line for line in text.splitlines() if "warning" in line]) < 5
+
+
+def test_more_connections_than_allowed_take_the_place_of_idle_ones(
+    engine: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    with serving(sqlite_url, tmp_path, server=engine, max_connections=20) as server:
+        socks = [server.connect() for _each in range(100)]
+        assert to_the_end(socks[0]) == b""
+        newest = socks[-1]
+        newest.sendall(HEALTH)
+        assert newest.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        assert slowest_health(server, 1) < 1
+        assert metric(server, "bookstore_connections") <= 20
+        for sock in socks:
+            sock.close()

@@ -50,11 +50,12 @@ class Connections:
         """Take a new connection, if need be in place of the one that can best be spared."""
         if len(self._open) >= self.limits.connections:
             now = asyncio.get_running_loop().time()
+            ranked = ((other.worth(now), other) for other in self._open)
             spare = min(
-                (other for other in self._open if other.can_be_spared(now)),
-                key=lambda other: (other.stuck_since is None, other.since),
-                default=None,
-            )
+                ((worth, other) for worth, other in ranked if worth is not None),
+                key=lambda pair: pair[0],
+                default=(None, None),
+            )[1]
             if spare is None:
                 self.count("no room")
                 return False
@@ -96,18 +97,27 @@ class Connections:
 class Connection(asyncio.Protocol):
     """One connection of a browser or a proxy, in front of the server's own protocol."""
 
-    def __init__(self, server: asyncio.Protocol, connections: Connections) -> None:
+    def __init__(
+        self, server: asyncio.Protocol, connections: Connections, farewell: bytes = b""
+    ) -> None:
+        """Stand before `server`, which is to hear `farewell` when the peer of an idle connection
+        has gone."""
         self._server = server
         self._connections = connections
+        self._farewell = farewell
         self._limits = connections.limits
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._held = b""  # arrived and not yet handed to the server
         self._body = 0  # bytes of the request's body still to come; _UNKNOWN: until its answer
         self._working = False  # on a request
+        self._complete = False  # its answer is handed to the server
+        self._told = False  # the server, that the peer has gone
         self._used = False  # for a request at least
         self._admitted = False
         self._ended = False  # by us: whatever still arrives is dropped
+        self.gone = False  # the peer: whatever is still to be sent is dropped
+        self._paused_since: float | None = None
         self._unsent = 0
         self._unsent_since: float | None = None
         self.stuck_since: float | None = None  # when the peer last took some of what is unsent
@@ -147,30 +157,38 @@ class Connection(asyncio.Protocol):
                 self._next_request()
 
     def eof_received(self) -> bool | None:
-        """Tell the server that the peer sends no more."""
-        return False if self._ended else self._server.eof_received()
+        """Take a peer that sends no more as gone."""
+        self.gone = True
+        if self._ended or not self._busy:
+            return False
+        self._told = True
+        return self._server.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the server that the connection is closed."""
-        self._ended = True
+        """Tell the server that the connection is closed; how it was is none of its business."""
+        self.gone = self._ended = True
         self._held = b""
         self._connections.remove(self)
         if self._admitted:
-            self._server.connection_lost(exc)
+            if self._farewell and not self._told and not self._busy:
+                self._server.data_received(self._farewell)
+            self._server.connection_lost(None)
 
     def pause_writing(self) -> None:
         """Have the server wait until the peer takes what was written."""
+        self._paused_since = self._loop.time()
         self._server.pause_writing()
 
     def resume_writing(self) -> None:
         """Have the server go on."""
+        self._paused_since = None
         self._server.resume_writing()
 
     # One request after the other.
 
     def _next_request(self) -> None:
         """Hand over the head that waits, once it is whole, and as much of its body as is there."""
-        if self._ended or self._working:
+        if self._ended or self.gone or self._working:
             return
         held = self._held.lstrip(b"\r\n") if self._held[:1] in b"\r\n" else self._held
         end = held.find(b"\r\n\r\n") + 4
@@ -192,7 +210,7 @@ class Connection(asyncio.Protocol):
         elif b"\ncontent-length:" in lower:
             lengths = _LENGTH.findall(lower)
             self._body = int(lengths[0]) if len(lengths) == 1 else _UNKNOWN
-        self._working = self._used = True
+        self._working, self._complete, self._used = True, False, True
         body = rest if self._body == _UNKNOWN else rest[: self._body]
         if self._body > 0:
             self._body -= len(body)
@@ -201,15 +219,23 @@ class Connection(asyncio.Protocol):
         self._server.data_received(head + body)
 
     @property
+    def _busy(self) -> bool:
+        return self._working and not self._complete
+
+    @property
     def closes(self) -> bool:
         """Tell whether nothing can follow the request at hand, because its end is not known."""
         return self._body == _UNKNOWN
+
+    def complete(self) -> None:
+        """Take note that the answer is about to be sent to its end."""
+        self._complete = True
 
     def answered(self) -> None:
         """Go on to the next request."""
         self._working = False
         self.since = self._loop.time()
-        if self._ended:
+        if self._ended or self.gone:
             return
         if self.closes:
             self._transport.close()
@@ -244,9 +270,16 @@ class Connection(asyncio.Protocol):
         waits_for_more = self._held or self._body or not self._used
         return self._limits.patience if waits_for_more else self._limits.idle
 
-    def can_be_spared(self, now: float) -> bool:
-        """Tell whether the connection does nothing, or has waited a second for its peer."""
-        return not self._working or (self.stuck_since is not None and now - self.stuck_since > 1)
+    def worth(self, now: float) -> tuple[int, float] | None:
+        """Return what the connection is worth when there are too many: least, if its peer has
+        taken nothing for a second; None if it is being worked on."""
+        if self.stuck_since is not None and now - self.stuck_since > 1:
+            return 0, self.stuck_since
+        if not self._working:
+            return 1, self.since
+        if self._paused_since is not None:
+            return 2, self._paused_since
+        return None
 
     def cut(self, reason: str) -> None:
         """End the connection at once."""
@@ -285,18 +318,18 @@ class OneByOne:
             await self._app(scope, receive, send)
             return
         connection = _current.get()
+
+        async def send_if_heard(message: Any) -> None:
+            if connection.gone:
+                return
+            if connection.closes and message["type"] == "http.response.start":
+                headers = [*message["headers"], (b"connection", b"close")]
+                message = {**message, "headers": headers}
+            elif not message.get("more_body", True):
+                connection.complete()
+            await send(message)
+
         try:
-            await self._app(scope, receive, _closing(send) if connection.closes else send)
+            await self._app(scope, receive, send_if_heard)
         finally:
             connection.answered()
-
-
-def _closing(send: Any) -> Any:
-    """Return a `send` that announces the end of the connection."""
-
-    async def announce(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
-        await send(message)
-
-    return announce

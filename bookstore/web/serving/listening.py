@@ -33,13 +33,14 @@ class Listening:
     """Part of an event loop: each connection it accepts is one of ours."""
 
     _connections: Connections
+    _farewell = b""
 
     async def create_server(
         self, protocol_factory: Any, *address: Any, **options: Any
     ) -> asyncio.Server:
         """Listen on a socket of ours, which is among the options."""
         server: asyncio.Server = await super().create_server(  # type: ignore[misc]
-            lambda: Connection(protocol_factory(), self._connections),
+            lambda: Connection(protocol_factory(), self._connections, self._farewell),
             *address,
             **{**options, "backlog": _AT_ONCE},
         )
