@@ -1,5 +1,6 @@
-"""What a process holds of the machine."""
+"""What a process takes of the machine."""
 
+import os
 from pathlib import Path
 
 
@@ -13,3 +14,9 @@ def resident_megabytes(pid: int) -> float:
 def open_descriptors(pid: int) -> int:
     """Return how many files and sockets a process has open."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def processor_seconds(pid: int) -> float:
+    """Return how much processor time a process has used."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

@@ -272,10 +272,11 @@ class Connection(asyncio.Protocol):
 
     def worth(self, now: float) -> tuple[int, float] | None:
         """Return what the connection is worth when there are too many: least, if its peer has
-        taken nothing for a second; None if it is being worked on."""
+        taken nothing for a second; little, if it is idle, or has asked for more than one thing at
+        once, as no browser does; None if it is being worked on."""
         if self.stuck_since is not None and now - self.stuck_since > 1:
             return 0, self.stuck_since
-        if not self._working:
+        if self._held or not self._working:
             return 1, self.since
         if self._paused_since is not None:
             return 2, self._paused_since

@@ -8,7 +8,7 @@ from bookstore.settings import SettingsError
 from bookstore.web.serving.connections import Connection, Connections
 
 _BACKLOG = 1024  # connections that the kernel holds for us
-_AT_ONCE = 64  # that an event loop accepts before any of them can be refused
+_AT_ONCE = 16  # that an event loop accepts in a turn; some turns pass before one can be refused
 
 
 def bound_socket(bind: str) -> socket.socket:
