@@ -136,7 +136,7 @@ def _most_plausible(sample: bytes) -> str:
     """Return the encoding in which the sample looks most like text."""
     candidates = dict(_CANDIDATES)
     found = from_bytes(sample).best()
-    if found is not None and found.encoding not in {"ascii", "utf_8"}:
+    if found is not None and not found.encoding.startswith(("ascii", "utf")):
         candidates[found.encoding] = candidates.get(found.encoding, 3.5) - 1.0
     best, fewest = "cp1252", float("inf")
     for name, handicap in candidates.items():

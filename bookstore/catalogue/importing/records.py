@@ -30,9 +30,9 @@ _UIEE_LINE = re.compile(r"([A-Z][A-Z0-9])\|(.*)")
 
 def looks_like_uiee(first_lines: list[str]) -> bool:
     """Tell whether lines are fields of UIEE records."""
-    filled = [line for line in first_lines if line.strip()]
-    coded = [_UIEE_LINE.fullmatch(line) for line in filled]
-    return len(filled) >= 2 and all(coded) and any(match and match[1] in _UIEE for match in coded)
+    filled = [_UIEE_LINE.fullmatch(line) for line in first_lines if line.strip()]
+    known = [match for match in filled if match and match[1] in _UIEE]
+    return len(known) >= 2 and filled[0] in known and len(known) * 2 > len(filled)
 
 
 def uiee(lines: Lines) -> Iterator[Row | Broken]:

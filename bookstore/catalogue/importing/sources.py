@@ -17,7 +17,7 @@ from bookstore.catalogue.importing.packing import Pictures, Watched, Workbook, u
 from bookstore.catalogue.importing.tables import SEPARATORS, Broken, Row, Table, split
 
 _LOOKED_AT = 40  # lines among which the header is looked for
-_MARC = re.compile(rb"[0-9]{5}[acdnp][a-z]..[ a9]22[0-9]{5}...4500")
+_MARC = re.compile(rb"[0-9]{5}[acdnp ][a-z ]..[ a]22[0-9]{5}...45")
 
 
 @dataclass

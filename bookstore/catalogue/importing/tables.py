@@ -16,6 +16,7 @@ from bookstore.catalogue.importing.lines import LONGEST, Line, Lines
 SEPARATORS = ",;\t|"
 _SAMPLE_LINES = 2_000
 _SAMPLE_SIZE = 1_000_000
+_SURPLUS = 20  # fields more than the header has: what has more over several lines is no row
 _EMPTY = re.compile(r'[\s,;|"\u200b\ufeff]*')
 
 
@@ -135,7 +136,7 @@ class Table:
             taken.append(following)
             size += len(following.text) + 1
             reading.go_on(following.text)
-            if reading.stray:
+            if reading.stray or len(reading.fields) > self._width + _SURPLUS:
                 break
         if reading.open or reading.stray:
             return self._unclosed(taken, size)

@@ -38,7 +38,9 @@ def cleaned(text: str) -> str:
     for nothing is blank."""
     if _PLAIN.fullmatch(text):
         stripped = text.strip()
-        return "" if stripped[:1] in "#nN" and stripped.lower() in _PLACEHOLDERS else stripped
+        if stripped[:1] in {"#", "n", "N"} and stripped.lower() in _PLACEHOLDERS:
+            return ""
+        return " ".join(stripped.split()) if "  " in stripped else stripped
     return _cleaned(text)
 
 
