@@ -65,18 +65,19 @@ def _run(args: argparse.Namespace, more: Sequence[str]) -> int:
     )
     facts = RunFacts(
         args.scenario, scenario.about, args.host, length, load.users,
-        args.rate, load.arrivals, load.seed, commit(),
+        args.rate, load.arrivals, load.seed, commit(), args.p99,
     )  # fmt: skip
     facts.write(folder)
     print(f"{scenario.about}\n{facts.words()} …", flush=True)
     status = run(load, folder)
-    return _end(summary.assess(folder, facts, urls, status), folder)
+    return _end(summary.assess(folder, facts, urls, status, settle=args.settle), folder)
 
 
 def _check(args: argparse.Namespace) -> int:
     """Judge a kept run again."""
     facts = RunFacts.read(args.folder)
-    return _end(summary.assess(args.folder, facts, database_urls(args.database)), args.folder)
+    urls = database_urls(args.database)
+    return _end(summary.assess(args.folder, facts, urls, settle=args.settle), args.folder)
 
 
 def _end(result: Result, folder: Path) -> int:
@@ -117,6 +118,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", default="", help="of all that is left to chance (default: new)")
     parser.add_argument("--processes", type=int, default=1, help="Locust processes (-1: per core)")
     _database(parser)
+    parser.add_argument(
+        "--p99",
+        type=int,
+        default=2000,
+        metavar="MS",
+        help="what p99 from the intended start may be, in milliseconds (default: 2000)",
+    )
     parser.add_argument("--ca", type=authority, help="file of the authorities to trust (PEM)")
     parser.add_argument(
         "--resolve",
@@ -146,6 +154,13 @@ def _database(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="the shop's database, to compare promises with; for separate databases "
         "accounts=URL, catalogue=URL and orders=URL",
+    )
+    parser.add_argument(
+        "--settle",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="seconds that the shop has to finish what it does in the background (default: 30)",
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from loadtest.errors import LoadError
 from loadtest.evidence import recorder
 from loadtest.evidence.intervals import at_least
-from loadtest.evidence.ledger.audit import settle
+from loadtest.evidence.ledger.audit import compare
 from loadtest.evidence.ledger.model import Audit
 from loadtest.evidence.result import Expectation, Result, percentile, summarize
 from loadtest.evidence.run import RunFacts
@@ -20,7 +20,12 @@ PROMPT = 0.1  # seconds that the generator itself may be late, but for one click
 
 
 def assess(
-    folder: Path, facts: RunFacts, urls: Mapping[str, str], status: int | None = 0
+    folder: Path,
+    facts: RunFacts,
+    urls: Mapping[str, str],
+    status: int | None = 0,
+    *,
+    settle: float = 30.0,
 ) -> Result:
     """Make the result of a run that is over; `status` is Locust's, None: it was interrupted."""
     requests = recorder.read(folder, "requests")
@@ -43,9 +48,9 @@ def assess(
         Expectation("orders confirmed to buyers", "1 or more", str(confirmed), confirmed > 0)
     )
     if urls:
-        result.audit = settle(ledger, urls)
+        result.audit = compare(ledger, urls, settle)
         result.expectations += differences(result.audit)
-    result.expectations += figures(requests)
+    result.expectations += figures(requests, facts.bound)
     return result
 
 
@@ -102,11 +107,15 @@ def generator(
     return made
 
 
-def figures(requests: Sequence[Entry]) -> list[Expectation]:
-    """Give how much, and how fast."""
+def figures(requests: Sequence[Entry], bound: float) -> list[Expectation]:
+    """Say how much there was and how fast; judge p99 from the intended start by its bound."""
     seen = summarize(requests)
     times = ", ".join(f"p{share:g} {ms:.0f}" for share, ms in seen.times.items())
+    p99 = seen.times[99.0]
     return [
+        Expectation(
+            "p99 from the intended start", f"{bound:.0f} ms", f"{p99:.0f} ms", p99 <= bound
+        ),
         Expectation("requests per second", "", f"{seen.rate:.1f} ({seen.count} in all)", None),
         Expectation("from the intended start, ms", "", f"{times}, most {seen.slowest:.0f}", None),
     ]

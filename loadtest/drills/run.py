@@ -17,7 +17,7 @@ from loadtest.drills.catalogue import Drill, Step
 from loadtest.drills.cluster import Cluster
 from loadtest.drills.tunnel import forwarded
 from loadtest.evidence import recorder, report
-from loadtest.evidence.ledger.audit import settle
+from loadtest.evidence.ledger.audit import compare
 from loadtest.evidence.ledger.database import CONTEXTS
 from loadtest.evidence.result import Event, Expectation, Result, Sample, summarize
 from loadtest.locust_process import Load, start
@@ -171,7 +171,7 @@ def _assess(
     with forwarded(connection, url.host or "", url.port or 3306) as port:
         local = url.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
         urls = dict.fromkeys(CONTEXTS, local)
-        result.audit = settle(recorder.read(folder, "ledger"), urls)
+        result.audit = compare(recorder.read(folder, "ledger"), urls)
     result.expectations += differences(result.audit)
     figures = summarize(requests)
     result.expectations.append(Expectation("requests per second", "", f"{figures.rate:.1f}", None))

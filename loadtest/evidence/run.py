@@ -25,6 +25,7 @@ class RunFacts:
     arrivals: str = "poisson"
     seed: str = ""
     commit: str = ""
+    bound: int = 2000  # milliseconds that p99 from the intended start may be
 
     def words(self) -> str:
         """Say it in a line."""

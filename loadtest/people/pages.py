@@ -16,6 +16,7 @@ _CARD = re.compile(
     r'<strong class="price">(.*?)</strong>',
     re.S,
 )
+_FORM = re.compile(r"<form\b.*?</form>", re.S)
 _HEADING = re.compile(r"<h1\b[^>]*>(.*?)</h1>", re.S)
 _AUTHOR = re.compile(r'itemprop="author">(.*?)<', re.S)
 _LANGUAGE = re.compile(r'<html lang="([^"]*)"')
@@ -154,7 +155,8 @@ class Page:
     def forms(self) -> list[Form]:
         """Read the page's forms."""
         reader = _Forms()
-        reader.feed(self.text)
+        for form in _FORM.finditer(self.text):  # the rest of a page is most of it
+            reader.feed(form[0])
         return reader.forms
 
     def form(self, pattern: str) -> Form | None:

@@ -51,6 +51,16 @@ async def test_selling_waits_for_the_address_to_be_confirmed(
     assert "Publish" in (await ana.get("/sell")).text
 
 
+async def test_a_link_whose_answer_was_lost_may_be_pressed_again(
+    ana: Reader, sweep: Sweep, office: PostOffice
+) -> None:
+    link = link_in(await mail_about(sweep, office, "Confirm"))
+    form = (await ana.get(link)).form(link)
+    first, again = [await ana.post(link, form) for _ in range(2)]
+    assert (first.status, again.status) == (303, 303)
+    assert again.location == first.location
+
+
 async def test_opening_a_link_changes_nothing(
     ana: Reader, sweep: Sweep, office: PostOffice
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 
 from loadtest.__main__ import main
 from loadtest.evidence import recorder
+from tests.loadtest.shops import running_shop
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,35 +24,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The demo shop in a process of its own: its address and its database."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [
-        sys.executable,
-        "-m",
-        "bookstore",
-        "demo",
-        "--port",
-        str(port),
-        "--data",
-        str(tmp_path),
-    ]
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("BOOKSTORE_")}
-    with (tmp_path / "shop.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=clean, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline, (tmp_path / "shop.log").read_text()
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}", f"sqlite:///{tmp_path}/bookstore.db"
-    finally:
-        process.terminate()
-        process.wait(30)
+    with running_shop(tmp_path) as made:
+        yield made.host, made.database
 
 
 @pytest.mark.parametrize("scenario", ["shopping", "sale"])

@@ -13,6 +13,7 @@ from bookstore.accounts.routes.common import blueprint, signed_in, the_accounts
 from bookstore.accounts.service import EmailTaken
 from bookstore.web import i18n, urls
 from bookstore.web.i18n import gettext as _
+from bookstore.web.idempotency import idempotent
 from bookstore.web.responses import see_other
 from bookstore.web.templating import page
 
@@ -42,6 +43,7 @@ async def open_link(token: str) -> Response:
 
 
 @blueprint.post("/account/links/<token>")
+@idempotent
 async def use_link(token: str) -> Response:
     accounts = the_accounts()
     try:

@@ -114,8 +114,9 @@ def _copies(state: State, made: Audit) -> None:
             ordered[line.book_id] += line.quantity
     for book in state.books:
         name = f"Book {book.id} “{book.title}”"
-        if book.stock < 0 or book.sold > book.total:
-            made.add("oversold", f"{name}: {book.sold} of {book.total} copies sold.")
+        if book.stock < 0 or book.sold + book.held > book.total:
+            taken = f"{book.sold} copies sold and {book.held} held of {book.total}"
+            made.add("oversold", f"{name}: {taken}.")
         if book.stock + book.held + book.sold != book.total:
             made.add(
                 "stock",
@@ -184,7 +185,7 @@ def _of(entries: Iterable[Entry], what: str, kind: str = "") -> list[Entry]:
     return [e for e in entries if e["what"] == what and (not kind or e.get("kind") == kind)]
 
 
-def settle(entries: Iterable[Entry], urls: Mapping[str, str], patience: float = 30) -> Audit:
+def compare(entries: Iterable[Entry], urls: Mapping[str, str], patience: float = 30) -> Audit:
     """Compare until nothing differs, at most `patience` seconds.
 
     The shop finishes some things in the background, such as selling what a payment has just paid

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from loadtest.evidence import recorder
 from loadtest.people import identity
-from loadtest.people.checks import accepted, own_account
+from loadtest.people.checks import accepted, own_account, whole
 from loadtest.people.pages import Page
 from loadtest.people.person import Person
 
@@ -45,6 +47,29 @@ def sign_in_again(person: Person) -> None:
         person.leave()  # asked to wait, or not heard: somebody else from now on
         return
     person.open("/account", "/account", own_account(person.email))
+
+
+def confirm_address(person: Person) -> bool:
+    """Open the link that came by mail, where the shop shows its mails; tell whether it worked.
+
+    A shop that sends them elsewhere shows none: who lives there alone cannot confirm anything.
+    """
+    page = person.open("/mailbox", "/mailbox", unless_absent)
+    mail = re.search(rf'href="(/mailbox/[^"]+)">[^<]*</a><br><small>[^<]*{person.email}', page.text)
+    if page.status != 200 or mail is None:  # none yet, or too many others since
+        return False
+    letter = person.open(mail[1], "/mailbox/[name]")
+    link = re.search(r"/account/links/[\w.-]+", letter.text)
+    if link is None:
+        return False
+    page = person.open(link[0], "/account/links/[token]")
+    form = person.form(page, r"/account/links/[\w.-]+")
+    return form is not None and person.send(form, "/account/links/[token]", accepted).accepted
+
+
+def unless_absent(page: Page) -> str:
+    """Expect a whole page, or none of that name."""
+    return "" if page.status == 404 else whole(page)
 
 
 def may_wait(page: Page) -> str:

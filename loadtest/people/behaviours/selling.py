@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from loadtest.people.behaviours.account import sign_up
+from loadtest.people.behaviours.account import confirm_address, sign_up
 from loadtest.people.checks import accepted
 from loadtest.people.identity import cover, word
 from loadtest.people.operation import Operation
@@ -16,6 +16,10 @@ def sell(person: Person) -> None:
     if not sign_up(person):
         return
     page = person.open("/sell", "/sell")
+    if page.form("/account/confirm"):  # only who can be reached may sell
+        if not confirm_address(person):
+            return
+        page = person.open("/sell", "/sell")
     form = person.form(page, "/sell")
     if form is None:
         return
