@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from provisioning.cluster import Cluster, host_at, snapshot
-from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory
 from provisioning.release import history
-from provisioning.release.certificate import Certificate, served
+from provisioning.release.certificate import Certificate
+from provisioning.release.outside import Answer, Outside
 from swarm.model import Node, Service
 
 
@@ -40,10 +40,8 @@ def read(cluster: Cluster) -> Overview:
     """Ask a manager about everything, and an edge for its certificate."""
     connection = cluster.manager()
     releases = history.read(connection, cluster.name)
-    try:
-        certificate = served(cluster)
-    except OperatorError:
-        certificate = None
+    answers = [a for a in Outside(cluster).look().values() if isinstance(a, Answer)]
+    certificate = answers[0].certificate if answers else None
     seen = snapshot(connection)
     return Overview(seen.nodes, seen.services, releases[-1] if releases else None, certificate)
 

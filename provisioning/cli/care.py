@@ -11,7 +11,7 @@ from provisioning.cli.commands import Add, Say, change
 from provisioning.cli.show import show_plan
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.release.rendering import objects_of, read_secrets
+from provisioning.release.rendering import hide_secrets, networks_of
 
 FOR_A_DAY = 86400.0
 
@@ -51,7 +51,8 @@ def _activate(cluster: Cluster, args: argparse.Namespace) -> None:
 
 def _replace(cluster: Cluster, args: argparse.Namespace) -> None:
     host = cluster.inventory.named(args.host)
-    objects = objects_of(cluster.inventory, read_secrets(cluster))
+    hide_secrets(cluster)
+    objects = networks_of(cluster.inventory)
     plan = replace.replace_plan(cluster, host, objects)
     print(cluster.redact(show_plan(cluster.inventory, plan)))
     change(
@@ -97,7 +98,7 @@ def _renew(cluster: Cluster, args: argparse.Namespace) -> None:
 
 
 def _logs(cluster: Cluster, args: argparse.Namespace) -> None:
-    read_secrets(cluster)  # so that none of them is shown
+    hide_secrets(cluster)
     names = [s.name for s in cluster.services()]
     if args.service not in names:
         raise OperatorError(

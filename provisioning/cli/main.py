@@ -27,8 +27,9 @@ def main(argv: list[str] | None = None) -> int:
     except OperatorError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nStopped. Nothing is lost: run the same command again to go on.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        said = str(stop) or "Nothing is lost: run the same command again to go on."
+        print(f"\nStopped. {said}", file=sys.stderr)
         return 130
 
 

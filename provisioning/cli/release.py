@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 from provisioning import lock
@@ -13,8 +14,10 @@ from provisioning.cli.commands import Add
 from provisioning.cli.prompts import confirm, sayer
 from provisioning.cli.show import show_proposal
 from provisioning.cluster import Cluster
+from provisioning.errors import Interrupted, OperatorError
 from provisioning.release import deploy, history
-from provisioning.release.rendering import read_secrets
+from provisioning.release.proposal import Proposal, propose, propose_rollback
+from provisioning.release.rendering import hide_secrets
 
 
 def add_commands(add: Add, add_change: Add) -> None:
@@ -31,33 +34,33 @@ def add_commands(add: Add, add_change: Add) -> None:
 def _deploy(cluster: Cluster, args: argparse.Namespace) -> None:
     say = sayer(cluster, args)
 
-    def propose() -> deploy.Proposal:
+    def work_out() -> Proposal:
         say("Comparing with what runs …")
-        return deploy.propose(cluster, cluster.manager(), args.image, say)
+        return propose(cluster, cluster.manager(), args.image, say)
 
-    _release(cluster, args, propose, "deploy")
+    _release(cluster, args, work_out, "deploy")
 
 
 def _rollback(cluster: Cluster, args: argparse.Namespace) -> None:
-    read_secrets(cluster)
+    hide_secrets(cluster)
 
-    def propose() -> deploy.Proposal:
-        return deploy.propose_rollback(cluster, cluster.manager(), args.release)
+    def work_out() -> Proposal:
+        return propose_rollback(cluster, cluster.manager(), args.release)
 
-    _release(cluster, args, propose, "rollback")
+    _release(cluster, args, work_out, "rollback")
 
 
 def _release(
     cluster: Cluster,
     args: argparse.Namespace,
-    propose: Callable[[], deploy.Proposal],
+    work_out: Callable[[], Proposal],
     verb: str,
 ) -> None:
     if args.dry_run:
-        _show(cluster, args, propose())
+        _show(cluster, args, work_out())
         return
     with lock.exclusive(cluster, verb):
-        proposal = propose()
+        proposal = work_out()
         number = proposal.release.number
         if not args.json or not proposal.needed:
             _show(cluster, args, proposal)
@@ -65,17 +68,34 @@ def _release(
             return
         confirm(args, "Deploy this?")
         started = time.monotonic()
-        with lock.recorded(cluster, f"{verb} release {number}"):
-            deploy.carry_out(cluster, proposal, sayer(cluster, args))
+        with lock.recorded(cluster, f"{verb} release {number}"), _interruptible(number):
+            wrong = deploy.carry_out(cluster, proposal, sayer(cluster, args))
     if args.json:
         _show(cluster, args, proposal)
     else:
         took = time.monotonic() - started
         print(f"\nRelease {number} runs, all services healthy ({took:.0f} s).")
         print(f"The shop: https://{cluster.spec.domain}")
+    if wrong:
+        raise OperatorError(
+            "As before the release, not every edge serves readers (./run ops doctor):\n  "
+            + "\n  ".join(wrong)
+        )
 
 
-def _show(cluster: Cluster, args: argparse.Namespace, proposal: deploy.Proposal) -> None:
+@contextmanager
+def _interruptible(number: int) -> Iterator[None]:
+    """Say what an interruption leaves behind, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Release {number} is half deployed, and recorded as such. ./run ops deploy goes on "
+            "with it, ./run ops rollback takes it back."
+        ) from None
+
+
+def _show(cluster: Cluster, args: argparse.Namespace, proposal: Proposal) -> None:
     text = show_proposal(proposal)
     if args.json:
         number = proposal.release.number if proposal.needed else None

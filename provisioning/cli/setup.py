@@ -11,7 +11,7 @@ from provisioning.cli.commands import Add
 from provisioning.cli.prompts import confirm, sayer
 from provisioning.cli.show import show_plan
 from provisioning.cluster import Cluster
-from provisioning.release.rendering import objects_of, read_secrets
+from provisioning.release.rendering import hide_secrets, networks_of
 from provisioning.setup.apply import apply, read_plan
 from provisioning.setup.plan import Plan
 
@@ -24,7 +24,8 @@ def add_commands(add: Add, add_change: Add) -> None:
 
 
 def _plan(cluster: Cluster, args: argparse.Namespace) -> None:
-    _, plan = read_plan(cluster, objects_of(cluster.inventory, read_secrets(cluster)))
+    hide_secrets(cluster)
+    _, plan = read_plan(cluster, networks_of(cluster.inventory))
     _show(cluster, plan, args)
     if plan.operations and not args.json:
         print("\nNothing was changed. To make these changes: ./run ops apply")
@@ -33,7 +34,8 @@ def _plan(cluster: Cluster, args: argparse.Namespace) -> None:
 def _apply(cluster: Cluster, args: argparse.Namespace) -> None:
     if args.dry_run:
         return _plan(cluster, args)
-    objects = objects_of(cluster.inventory, read_secrets(cluster))
+    hide_secrets(cluster)
+    objects = networks_of(cluster.inventory)
     with lock.exclusive(cluster, "apply"):
         _, plan = read_plan(cluster, objects)
         if not args.json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provisioning.inventory import Host, Inventory
-from provisioning.release.deploy import Proposal
+from provisioning.release.proposal import Proposal
 from provisioning.setup.plan import Plan
 
 
@@ -31,8 +31,14 @@ def show_proposal(proposal: Proposal) -> str:
     before = proposal.before
     runs = f"release {before.number} runs" if before else "the first"
     if not proposal.needed:
-        return f"Nothing to do: {runs}, and nothing differs from it."
-    lines = [f"Release {proposal.release.number} ({runs})"]
+        nothing = f"Nothing to do: {runs}, and nothing differs from it."
+        return f"{nothing}\n{proposal.hint}" if proposal.hint else nothing
+    number, unfinished = proposal.release.number, proposal.unfinished
+    lines = [f"Release {number} ({runs})"]
+    if proposal.continues:
+        lines = [f"Release {number} was interrupted on {proposal.release.at}; it is gone on with."]
+    elif unfinished:
+        lines += [f"Release {unfinished.number}, which was interrupted, is taken back by it."]
     service = ""
     for change in sorted(proposal.changes, key=lambda c: c.service):
         if change.service != service:
@@ -43,6 +49,8 @@ def show_proposal(proposal: Proposal) -> str:
         lines.append(
             "  Its services are there already; they are examined and the release recorded."
         )
+    if proposal.hint:
+        lines += ["", f"  {proposal.hint}"]
     if proposal.migrates:
         lines += ["", "  The database is migrated first."]
     return "\n".join(lines)

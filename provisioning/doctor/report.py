@@ -14,7 +14,7 @@ from provisioning.doctor import probes
 from provisioning.doctor.checks import TITLES, Examination, examine
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
-from provisioning.release import certificate
+from provisioning.release.outside import Answer, Outside
 from provisioning.release.rendering import read_secrets
 from provisioning.setup.facts import Facts
 from provisioning.setup.host import HostFacts, read_host
@@ -75,7 +75,11 @@ def look(cluster: Cluster, say: Callable[[str], None]) -> Examination:
         overlay = _overlay(cluster, manager, Facts(hosts, swarm), up)
     say("Asking for the certificate and the database …\n")
     edges = [h for h in up if h.is_edge]
-    certificates = cluster.fleet.each(edges, lambda c: certificate.of(c, cluster.spec.domain))
+    certificates = {
+        name: answer.certificate if isinstance(answer, Answer) else str(answer)
+        for name, answer in Outside(cluster).look().items()
+        if name in {h.name for h in edges}
+    }
     workers = [h for h in up if h.role == "worker"] or up
     return Examination(
         facts=Facts(hosts, swarm),
@@ -84,10 +88,7 @@ def look(cluster: Cluster, say: Callable[[str], None]) -> Examination:
         wires=wires,
         doors=doors,
         overlay=overlay,
-        certificates={
-            n: c if isinstance(c, certificate.Certificate) else str(c)
-            for n, c in certificates.items()
-        },
+        certificates=certificates,
         database=_good(cluster.fleet.each(workers, lambda c: probes.greeting(c, url))),
     )
 

@@ -12,6 +12,7 @@ from provisioning.errors import OperatorError
 from provisioning.inventory.tables import Inventory, Ssh
 from provisioning.inventory.values import nearest
 
+CA_FILES = ("acme_ca_file", "certificate_ca_file")
 EXAMPLES = {
     "host_key": "ssh-keyscan -t ed25519 ADDRESS, compared with the key in the host's console log",
     "domain": 'domain = "books.example.com"',
@@ -68,9 +69,11 @@ def check_files(inventory: Inventory) -> None:
         for endpoint in (*inventory.host, *inventory.jump)
         if not endpoint.key_file.is_file()
     ]
-    authority = inventory.cluster.acme_ca_file
-    if authority and not authority.is_file():
-        problems.append(f"The ACME server's CA file {authority} does not exist.")
+    problems += [
+        f"The file {path} ({key}) does not exist."
+        for key in CA_FILES
+        if (path := getattr(inventory.cluster, key)) and not path.is_file()
+    ]
     if problems:
         raise OperatorError("\n".join(problems))
 
@@ -91,7 +94,10 @@ def _absolute(inventory: Inventory, folder: Path) -> Inventory:
             "cluster": cluster.model_copy(
                 update={
                     "database_url_file": fix(cluster.database_url_file),
-                    "acme_ca_file": cluster.acme_ca_file and fix(cluster.acme_ca_file),
+                    **{
+                        key: getattr(cluster, key) and fix(getattr(cluster, key))
+                        for key in CA_FILES
+                    },
                 }
             ),
             "secrets": {name: fix(path) for name, path in inventory.secrets.items()},

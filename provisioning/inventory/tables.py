@@ -80,6 +80,7 @@ class ClusterTable(Table):
     acme_email: Annotated[str, AfterValidator(values.email)]
     acme_directory: Annotated[str, AfterValidator(values.https)] = LETS_ENCRYPT
     acme_ca_file: Path | None = None
+    certificate_ca_file: Path | None = None  # who signs it, where browsers do not know them
     image: Annotated[str, AfterValidator(values.image)]
     # Which of swarm/*.yml to deploy, in this order.
     stacks: tuple[Name, ...] = ("edge", "app", "autoscaler")

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from provisioning.rehearsal.authority import AUTHORITY, ssh_pair, write_secret
-from provisioning.rehearsal.cloud import DATABASE_URL
+from provisioning.rehearsal.cloud import ACME_ROOT, DATABASE_URL
 from provisioning.rehearsal.layout import (
     ACME,
     INVENTORY,
@@ -38,6 +38,7 @@ domain = "{SHOP}"
 acme_email = "operator@{SHOP}"
 acme_directory = "https://{ACME}/dir"
 acme_ca_file = "{AUTHORITY}"
+certificate_ca_file = "{ACME_ROOT}"
 image = "{REGISTRY}/bookstore:latest"
 replicas = [2, 6]
 storage = "path:{SHARED_IN_HOST}"

@@ -7,20 +7,6 @@ from datetime import datetime
 
 from cryptography import x509
 
-from provisioning.cluster import Cluster
-from provisioning.errors import OperatorError
-from provisioning.inventory import Host
-from provisioning.ssh.transport import Connection, HostError
-
-FETCH = """
-import socket, ssl, sys
-context = ssl.create_default_context()
-context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-with socket.create_connection(("127.0.0.1", 443), 5) as raw:
-    with context.wrap_socket(raw, server_hostname=sys.argv[1]) as tls:
-        print(ssl.DER_cert_to_PEM_cert(tls.getpeercert(True)))
-"""
-
 
 @dataclass(frozen=True)
 class Certificate:
@@ -28,17 +14,28 @@ class Certificate:
 
     names: tuple[str, ...]
     issuer: str
+    since: datetime
     until: datetime
 
     def days(self, now: datetime) -> int:
-        """Give the whole days that are left."""
+        """Return the whole days that are left."""
         return (self.until - now).days
+
+    def left(self, now: datetime) -> float:
+        """Return the share of its lifetime that is left, below 0 when it has run out."""
+        return (self.until - now) / (self.until - self.since)
+
+    def time_left(self, now: datetime) -> str:
+        """Say how long it lasts still."""
+        seconds = (self.until - now).total_seconds()
+        if seconds < 0:
+            return "run out"
+        hours = int(seconds // 3600)
+        return f"{hours // 24} days left" if hours >= 48 else f"{hours} hours left"
 
     def words(self, now: datetime) -> str:
         """Say it in a line."""
-        left = self.days(now)
-        when = f"{left} days left" if left >= 0 else "run out"
-        return f"Certificate for {', '.join(self.names)} by {self.issuer}, {when}"
+        return f"Certificate for {', '.join(self.names)} by {self.issuer}, {self.time_left(now)}"
 
 
 def parse(pem: str) -> Certificate:
@@ -53,25 +50,6 @@ def parse(pem: str) -> Certificate:
     return Certificate(
         names,
         str(issuer[0].value) if issuer else found.issuer.rfc4514_string(),
+        found.not_valid_before_utc,
         found.not_valid_after_utc,
     )
-
-
-def of(connection: Connection, domain: str) -> Certificate:
-    """Ask the edge on one host for its certificate."""
-    result = connection.run(
-        f"timeout 10 python3 - {domain}", stdin=FETCH.encode(), check=False, shown="ask the edge"
-    )
-    if result.status:
-        raise HostError(connection.name, "nothing speaks TLS on port 443. See ./run ops status")
-    return parse(result.stdout)
-
-
-def served(cluster: Cluster) -> Certificate:
-    """Give the certificate of the first edge that serves one."""
-    edges: list[Host] = [h for h in cluster.hosts if h.is_edge]
-    answers = cluster.fleet.each(edges, lambda c: of(c, cluster.spec.domain))
-    for answer in answers.values():
-        if isinstance(answer, Certificate):
-            return answer
-    raise OperatorError("\n".join(str(answer) for answer in answers.values()))

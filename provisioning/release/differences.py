@@ -87,6 +87,36 @@ def compare_rest(stack: str, old: Document | None, new: Document) -> list[Change
     return changes
 
 
+def drift(recorded: Mapping[str, Any], running: Mapping[str, Any]) -> list[Change]:
+    """List what was changed by hand since a release: `recorded` is how it left its services.
+
+    What a view shows is compared elsewhere; this finds the rest.
+    """
+    return [
+        Change(service, f"{part} (changed by hand)", _flat(now.get(part)), _flat(was.get(part)))
+        for service in sorted(recorded.keys() & running.keys())
+        for was, now in [(_hidden(recorded[service]), _hidden(running[service]))]
+        for part in sorted(was.keys() | now.keys())
+        if was.get(part) != now.get(part)
+    ]
+
+
+def _hidden(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the parts of a service's specification that its view leaves out."""
+    task = dict(spec.get("TaskTemplate") or {})
+    container = dict(task.pop("ContainerSpec", None) or {})
+    for part in ("Image", "Args", "Env", "Secrets", "Configs", "Labels"):
+        container.pop(part, None)
+    for part in ("ForceUpdate", "Placement", "Runtime"):
+        task.pop(part, None)
+    rest = {k: v for k, v in spec.items() if k not in ("Name", "Labels", "Mode", "TaskTemplate")}
+    return container | task | rest
+
+
+def _flat(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, sort_keys=True)
+
+
 def _rest(service: Mapping[str, Any]) -> dict[str, str]:
     """Give the parts of a service that its view leaves out."""
     seen = ("image", "command", "environment", "secrets", "configs", "deploy")
@@ -104,7 +134,7 @@ def _of_service(
 ) -> Iterator[tuple[str, str]]:
     deploy = service.get("deploy") or {}
     yield "image", service["image"]
-    yield "command", " ".join(_words(service.get("command")))
+    yield from _options(_words(service.get("command")))
     mode = deploy.get("mode", "replicated")
     yield "replicas", str(deploy.get("replicas", 1)) if mode == "replicated" else mode
     for key, value in as_mapping(service.get("environment")).items():
@@ -124,7 +154,7 @@ def _of_spec(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     task = spec["TaskTemplate"]
     container = task["ContainerSpec"]
     yield "image", container["Image"]
-    yield "command", " ".join(container.get("Args") or [])
+    yield from _options(container.get("Args") or [])
     mode = spec["Mode"]
     yield (
         "replicas",
@@ -142,6 +172,18 @@ def _of_spec(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             # A config that serves as the engine's own settings has no file.
             if entry.get("File"):
                 yield f"{word.lower()} {entry['File']['Name']}", entry[f"{word}Name"]
+
+
+def _options(words: list[str]) -> Iterator[tuple[str, str]]:
+    """View a command: each --option=value by itself, and all other words together."""
+    rest = []
+    for word in words:
+        option, equals, value = word.partition("=")
+        if equals and option.startswith("--"):
+            yield f"option {option}", value
+        else:
+            rest.append(word)
+    yield "command", " ".join(rest)
 
 
 def _words(command: Any) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import yaml
 
 from provisioning.errors import OperatorError
-from provisioning.inventory import Inventory
+from provisioning.inventory import LETS_ENCRYPT, Inventory
 from provisioning.setup.plan import Object
 
 Document = dict[str, Any]
@@ -45,6 +46,8 @@ def variables(inventory: Inventory, *, image: str, authority: str) -> dict[str, 
         "ACME_EMAIL": cluster.acme_email,
         "ACME_DIRECTORY": cluster.acme_directory,
         "ACME_CA_PEM": authority,
+        # Each authority's are kept apart: a change of it asks for a new certificate.
+        "ACME_STORE": _store(cluster.acme_directory),
         "IMAGE": image,
         "REPLICAS": str(low),
         "REPLICAS_MIN": str(low),
@@ -66,8 +69,17 @@ def _segments() -> dict[str, list[str]]:
     return tomllib.loads(SEGMENTS.read_text())
 
 
+def secret_name(cluster: str, key: str, content: bytes, salt: bytes) -> str:
+    """Name a secret so that another content is another name, and neither tells of the other.
+
+    Who sees the names cannot try contents: for that it takes the cluster's salt.
+    """
+    made = hmac.digest(salt, f"{key}\0".encode() + content, "sha256").hex()[:12]
+    return f"{cluster}_{key}_{made}"
+
+
 def content_name(cluster: str, key: str, content: bytes) -> str:
-    """Name a secret or config after what it holds, so that a change of content is a new name."""
+    """Name a config after what it holds, so that a change of content is a new name."""
     return f"{cluster}_{key}_{hashlib.sha256(content).hexdigest()[:12]}"
 
 
@@ -76,36 +88,30 @@ def render(
     text: str,
     values: Mapping[str, str],
     secrets: Mapping[str, bytes],
-    managed: Mapping[str, str],
+    salt: bytes,
     read: Callable[[str], bytes],
 ) -> Stack:
     """Make a stack from its file's text.
 
-    `managed` names the secrets that a service of the swarm makes and renews itself (x-managed in
-    the file); while there is none yet, the reference is left out. `read` gives the files that
-    configs name.
+    Secrets that a service of the swarm makes and renews itself (x-managed in the file) keep that
+    mark: `alive.fill` names them. `read` gives the files that configs name.
     """
-    try:
-        parsed = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise OperatorError(f"swarm/{name}.yml is no valid YAML: {error}") from None
-    document: Document = _fill(parsed, values, f"swarm/{name}.yml")
+    document = _parse(name, text, values)
     cluster = values["NAME"]
-    objects: list[Object] = []
+    objects = list(_networks(document))
     for key, entry in list((document.get("secrets") or {}).items()):
         entry = entry or {}
-        optional, foreign = entry.get("x-optional"), entry.get("x-managed")
-        if foreign and key in managed:
-            document["secrets"][key] = {"external": True, "name": managed[key]}
-        elif foreign or (optional and key not in secrets):
-            _forget(document, "secrets", key)
+        if entry.get("x-managed"):
+            continue  # filled in when it is deployed
+        if entry.get("x-optional") and key not in secrets:
+            forget(document, "secrets", key)
         elif key not in secrets:
             raise OperatorError(
                 f'swarm/{name}.yml needs the secret {key}: add {key} = "FILE" under [secrets] in '
                 "the inventory."
             )
         else:
-            made = content_name(cluster, key, secrets[key])
+            made = secret_name(cluster, key, secrets[key], salt)
             objects.append(Object("secret", made, secrets[key]))
             document["secrets"][key] = {"external": True, "name": made}
     for key, entry in (document.get("configs") or {}).items():
@@ -115,12 +121,12 @@ def render(
         made = content_name(cluster, key, content)
         objects.append(Object("config", made, content))
         document["configs"][key] = {"external": True, "name": made}
-    for key, entry in (document.get("networks") or {}).items():
-        if not (entry and entry.get("external")):
-            continue
-        encrypted = ("--opt encrypted",) if entry.pop("x-encrypted", False) else ()
-        objects.append(Object("network", entry.get("name", key), options=encrypted))
     return Stack(name, document, tuple(objects))
+
+
+def networks(name: str, text: str, values: Mapping[str, str]) -> tuple[Object, ...]:
+    """List the networks that a stack's file refers to and does not make itself."""
+    return tuple(_networks(_parse(name, text, values)))
 
 
 def images(document: Document) -> set[str]:
@@ -137,21 +143,6 @@ def pin(document: Document, digests: Mapping[str, str]) -> Document:
     return {**document, "services": services}
 
 
-def keep_scale(stack: str, document: Document, live: Mapping[str, int]) -> Document:
-    """Give the stack with the live replica counts where services are scaled while they run.
-
-    `live` maps the services that run, such as app_web, to their replicas.
-    """
-    services = {}
-    for name, service in document["services"].items():
-        deploy = service.get("deploy") or {}
-        count = live.get(f"{stack}_{name}")
-        if count is not None and as_mapping(deploy.get("labels")).get(SCALE) == "live":
-            service = {**service, "deploy": {**deploy, "replicas": count}}
-        services[name] = service
-    return {**document, "services": services}
-
-
 def as_mapping(value: Any) -> dict[str, str]:
     """Read a Compose list of "KEY=VALUE", or a mapping, as a mapping of strings."""
     if isinstance(value, list):
@@ -163,6 +154,27 @@ def dump(document: Document) -> str:
     """Write a stack as YAML for `docker stack deploy`, which would fill in variables once more."""
     text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
     return text.replace("$", "$$")
+
+
+def _store(directory: str) -> str:
+    made = hashlib.sha256(directory.encode()).hexdigest()[:8]
+    return "acme" if directory == LETS_ENCRYPT else f"acme-{made}"
+
+
+def _parse(name: str, text: str, values: Mapping[str, str]) -> Document:
+    try:
+        parsed = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise OperatorError(f"swarm/{name}.yml is no valid YAML: {error}") from None
+    document: Document = _fill(parsed, values, f"swarm/{name}.yml")
+    return document
+
+
+def _networks(document: Document) -> Iterator[Object]:
+    for key, entry in (document.get("networks") or {}).items():
+        if entry and entry.get("external"):
+            encrypted = ("--opt encrypted",) if entry.pop("x-encrypted", False) else ()
+            yield Object("network", entry.get("name", key), options=encrypted)
 
 
 def _text(value: Any) -> str:
@@ -200,7 +212,7 @@ def _fill(value: Any, values: Mapping[str, str], where: str) -> Any:
     return filled
 
 
-def _forget(document: Document, kind: str, key: str) -> None:
+def forget(document: Document, kind: str, key: str) -> None:
     """Drop an optional secret and every reference to it."""
     del document[kind][key]
     for service in document["services"].values():

@@ -63,6 +63,10 @@ class Fleet:
                 connection = self._open[host.name] = self._connect(host)
             return connection
 
+    def through_jump(self, host: Host, port: int) -> paramiko.Channel:
+        """Open a stream to a host's port through the bastion that leads to it."""
+        return self.to(self._jumps[str(host.jump)]).channel_to(host.address, port)
+
     def each[T](
         self, hosts: Iterable[Host], work: Callable[[Connection], T]
     ) -> Mapping[str, T | OperatorError]:
@@ -103,7 +107,7 @@ class Fleet:
             try:
                 bastion = self.to(jump) if jump else None
                 with self._handshakes:
-                    sock = bastion.channel_to(host) if bastion else None
+                    sock = bastion.channel_to(host.address, host.port) if bastion else None
                     return Connection(host, _client(host, sock), self.redact)
             except (EOFError, OSError, paramiko.SSHException) as error:
                 # Only what time may heal is tried again: sshd hung up because it had too many

@@ -180,12 +180,16 @@ class Connection:
         transport = self._client.get_transport()
         return transport is not None and transport.is_active()
 
-    def channel_to(self, endpoint: Endpoint) -> paramiko.Channel:
-        """Open a stream through this host to another one's SSH port."""
-        target = (endpoint.address, endpoint.port)
-        return self._transport().open_channel(
-            "direct-tcpip", target, ("127.0.0.1", 0), timeout=CONNECT_TIMEOUT
-        )
+    def channel_to(self, address: str, port: int) -> paramiko.Channel:
+        """Open a stream through this host to a port that it reaches."""
+        try:
+            channel = self._transport().open_channel(
+                "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=CONNECT_TIMEOUT
+            )
+        except paramiko.ChannelException as error:
+            raise ConnectionRefusedError(f"{self.name} cannot open it: {error.text}") from None
+        channel.settimeout(CONNECT_TIMEOUT)
+        return channel
 
     def _transport(self) -> paramiko.Transport:
         transport = self._client.get_transport()

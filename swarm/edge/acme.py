@@ -3,7 +3,7 @@
 
 Runs in certbot's own image, so it needs nothing but the standard library. It answers the ACME
 server's HTTP-01 challenge through whichever edge is asked, stores chain and key as a secret named
-by their hash, and puts that secret into the edge service, whose edges restart one by one.
+by the chain's hash, and puts that secret into the edge service, whose edges restart one by one.
 A file called `renew` in the state folder asks for a new certificate before its time.
 """
 
@@ -12,9 +12,11 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import http.client
 import http.server
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -23,14 +25,17 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 CHALLENGES = ".well-known/acme-challenge"
+AUTHORITY = Path("/etc/acme/ca.pem")  # who signs for the ACME server, where it is a private one
 CHECK_EVERY = 6 * 3600.0  # seconds; certbot renews when a third of the lifetime is left
 LOOK_EVERY = 3.0  # seconds between looks for the `renew` file
 # An ACME server that counts failures is not asked again at once.
 RETRY_AFTER = (10.0, 30.0, 120.0, 600.0, 3600.0)
+PUBLISH_AFTER = (5.0, 10.0, 30.0, 60.0)  # the swarm counts no failures
 TARGET = "certificate"  # the secret's file name in the edges, and its label's value
 BUSY = ("updating", "rollback_started")
 
@@ -42,22 +47,48 @@ def main() -> None:
     (webroot / CHALLENGES).mkdir(parents=True)
     serve(webroot)
     state = Path("/state")
+    while True:
+        keep_supplied(webroot, scratch, state)
+        rest_until(time.monotonic() + CHECK_EVERY, state / "renew")
+
+
+def keep_supplied(webroot: Path, scratch: Path, state: Path) -> None:
+    """Get a certificate if one is due, and give it to the edges; insist on both."""
+    asked = (state / "renew").exists()
+    certificate = insist(lambda: obtain(webroot, scratch, state), RETRY_AFTER, state, asked)
+    # Whatever becomes of it in the swarm: this one is there, and none is ordered in its place.
+    (state / "renew").unlink(missing_ok=True)
+    insist(lambda: publish(certificate), PUBLISH_AFTER, state, True)
+
+
+def obtain(webroot: Path, scratch: Path, state: Path) -> bytes:
+    """Return a certificate: the one there is, or a new one when that is due or asked for."""
+    wait_for_edges(webroot, os.environ["DOMAIN"])
+    force = (state / "renew").exists() or not same_authority(state)
+    return issue(scratch, state, force=force)
+
+
+def same_authority(state: Path) -> bool:
+    """Tell whether the certificate that there is comes from the authority that is to be asked."""
+    try:
+        kept = (state / "config/renewal" / f"{os.environ['DOMAIN']}.conf").read_text()
+    except FileNotFoundError:
+        return True  # there is none
+    found = re.search(r"^server *= *(\S+)", kept, re.MULTILINE)
+    return found is None or found[1] == os.environ["ACME_DIRECTORY"]
+
+
+def insist[T](work: Callable[[], T], pauses: tuple[float, ...], state: Path, asked: bool) -> T:
+    """Do something until it succeeds, with longer and longer pauses."""
     failures = 0
     while True:
-        renew = (state / "renew").exists()
         try:
-            wait_for_edges(webroot, os.environ["DOMAIN"])
-            certificate = issue(scratch, state, force=renew)
-            publish(certificate)
-        except (OSError, subprocess.CalledProcessError, RuntimeError) as error:
-            pause = RETRY_AFTER[min(failures, len(RETRY_AFTER) - 1)]
+            return work()
+        except (OSError, http.client.HTTPException, RuntimeError, ValueError) as error:
+            pause = pauses[min(failures, len(pauses) - 1)]
             failures += 1
             say(f"No certificate yet: {error}. Trying again in {pause:g} s.")
-            rest_until(time.monotonic() + pause, state / "renew", unless=renew)
-            continue
-        failures = 0
-        (state / "renew").unlink(missing_ok=True)
-        rest_until(time.monotonic() + CHECK_EVERY, state / "renew")
+            rest_until(time.monotonic() + pause, state / "renew", unless=asked)
 
 
 def say(text: str) -> None:
@@ -153,11 +184,10 @@ def issue(scratch: Path, state: Path, *, force: bool) -> bytes:
         ),
         "--force-renewal" if force else "--keep-until-expiring",
     ]
-    authority = Path("/etc/acme/ca.pem")
-    private = "BEGIN CERTIFICATE" in authority.read_text()
+    private = "BEGIN CERTIFICATE" in AUTHORITY.read_text()
     done = subprocess.run(
         argv,
-        env={**os.environ, **({"REQUESTS_CA_BUNDLE": str(authority)} if private else {})},
+        env={**os.environ, **({"REQUESTS_CA_BUNDLE": str(AUTHORITY)} if private else {})},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -171,7 +201,9 @@ def issue(scratch: Path, state: Path, *, force: bool) -> bytes:
 
 def publish(certificate: bytes) -> None:
     """Store the certificate as a secret and give it to the edges, unless they have it."""
-    name = f"certificate_{hashlib.sha256(certificate).hexdigest()[:12]}"
+    # The chain is public: its hash tells nothing of the key.
+    chain = re.split(rb"-----BEGIN [A-Z ]*PRIVATE KEY", certificate)[0]
+    name = f"certificate_{hashlib.sha256(chain).hexdigest()[:12]}"
     secret = {
         "Name": name,
         "Labels": {"bookstore.secret": TARGET},
@@ -212,15 +244,23 @@ def with_secret(spec: dict[str, Any], name: str, identifier: str) -> dict[str, A
 
 
 def docker(method: str, path: str, body: object = None) -> Any:
-    """Call Docker's API; give what it answers."""
+    """Call Docker's API; return what it answers."""
     request = urllib.request.Request(  # noqa: S310 — http, as the stack file says
-        f"{os.environ['DOCKER_API']}/v1.41{path}",
+        f"{os.environ['DOCKER_API']}{api_version()}{path}",
         method=method,
         data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 — the same
         return json.loads(response.read() or b"null")
+
+
+def api_version() -> str:
+    """Ask the engine which version of its API it speaks; newer engines refuse older versions."""
+    ping = f"{os.environ['DOCKER_API']}/_ping"
+    with urllib.request.urlopen(ping, timeout=20) as response:  # noqa: S310 — the same
+        version = response.headers.get("Api-Version", "")
+    return f"/v{version}" if version else ""
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,11 +37,17 @@ class Engine:
         self.spec = edge_spec()
         self.version = 7
         self.out_of_sequence = 0
+        self.failing = 0  # answers still to fail
         self.updates = 0
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         """Answer one call."""
-        match method, path.removeprefix("/v1.41").partition("?")[0]:
+        if self.failing:
+            self.failing -= 1
+            return 503, {"message": "the swarm has no leader"}
+        match method, path.removeprefix("/v1.52").partition("?")[0]:
+            case "GET", "/_ping":
+                return 200, "OK"
             case "GET", "/secrets":
                 return 200, [{"ID": f"id-of-{s['Name']}", "Spec": s} for s in self.secrets]
             case "POST", "/secrets/create":
@@ -71,6 +78,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            self.send_header("Api-Version", "1.52")
             self.end_headers()
             self.wfile.write(content)
 
@@ -136,3 +144,84 @@ def test_challenges_are_answered_and_nothing_else(tmp_path: Path) -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_the_name_of_a_certificate_tells_nothing_of_its_key(engine: Engine) -> None:
+    chain = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    for kind in (b"PRIVATE KEY", b"EC PRIVATE KEY"):
+        acme.publish(chain + b"-----BEGIN " + kind + b"-----\nMIIC\n-----END")
+    assert len(mounted(engine)) == 1
+    assert len({s["Name"] for s in engine.secrets}) == 1
+
+
+class Certbot:
+    """A program called certbot that writes down its arguments and makes a certificate."""
+
+    def __init__(self, folder: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls = folder / "calls"
+        self.state = state
+        program = folder / "certbot"
+        config = state / "config"
+        program.write_text(
+            "#!/bin/sh\n"
+            f'echo "$@" >> {self.calls}\n'
+            'while [ "$1" != --server ]; do shift; done\n'
+            f"mkdir -p {config}/live/shop.test {config}/renewal\n"
+            f'echo "server = $2" > {config}/renewal/shop.test.conf\n'
+            f"echo chain > {config}/live/shop.test/fullchain.pem\n"
+            f"echo key > {config}/live/shop.test/privkey.pem\n"
+        )
+        program.chmod(0o755)
+        authority = folder / "ca.pem"
+        authority.write_text("# none")
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        monkeypatch.setenv("DOMAIN", "shop.test")
+        monkeypatch.setenv("ACME_EMAIL", "ops@shop.test")
+        monkeypatch.setattr(acme, "AUTHORITY", authority)
+        monkeypatch.setattr(acme, "edge_addresses", lambda: ["127.0.0.1"])
+        monkeypatch.setattr(acme, "passes", lambda *_: True)
+
+    def orders(self) -> int:
+        """Count how often a new certificate was demanded."""
+        return self.calls.read_text().count("--force-renewal") if self.calls.exists() else 0
+
+
+@pytest.fixture
+def certbot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certbot:
+    folder, state = tmp_path / "bin", tmp_path / "state"
+    folder.mkdir()
+    state.mkdir()
+    webroot = tmp_path / "webroot" / acme.CHALLENGES
+    webroot.mkdir(parents=True)
+    return Certbot(folder, state, monkeypatch)
+
+
+def round_(tmp_path: Path) -> None:
+    """Go once through what the service does for ever."""
+    acme.keep_supplied(tmp_path / "webroot", tmp_path, tmp_path / "state")
+
+
+def test_another_authority_renews_the_certificate_once(
+    engine: Engine, certbot: Certbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = []
+    for directory in ("https://staging.test", "https://staging.test", "https://real.test") * 2:
+        monkeypatch.setenv("ACME_DIRECTORY", directory)
+        round_(tmp_path)
+        orders.append(certbot.orders())
+    assert orders == [0, 0, 1, 2, 2, 3]
+
+
+def test_a_publication_that_fails_orders_no_other_certificate(
+    engine: Engine, certbot: Certbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACME_DIRECTORY", "https://real.test")
+    monkeypatch.setattr(acme, "PUBLISH_AFTER", (0.01,))
+    monkeypatch.setattr(acme, "LOOK_EVERY", 0.01)
+    (certbot.state / "renew").touch()
+    engine.failing = 12
+    round_(tmp_path)
+    assert engine.failing == 0
+    assert certbot.orders() == 1
+    assert not (certbot.state / "renew").exists()
+    assert len(mounted(engine)) == 1

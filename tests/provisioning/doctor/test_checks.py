@@ -14,7 +14,7 @@ from tests.provisioning.factories import HOSTS, inventory, service, task
 from tests.provisioning.setup.test_plan import joined
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-GOOD = Certificate(("shop.test",), "CA", NOW + timedelta(days=80))
+GOOD = Certificate(("shop.test",), "CA", NOW - timedelta(days=10), NOW + timedelta(days=80))
 
 
 def all_see_all() -> dict[str, Wire]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from provisioning.errors import OperatorError
-from provisioning.release.history import Release, find, garbage
+from provisioning.release.history import DONE, UNDONE, Release, find, garbage, interrupted, parse
 
 
 def test_garbage_keeps_what_runs_and_the_last_five_releases() -> None:
     def release(number: int) -> Release:
         secret = {"k": {"external": True, "name": f"bookstore_k_{number:012x}"}}
-        return Release(number, "", "", "", {"app": {"services": {}, "secrets": secret}})
+        stacks = {"app": {"services": {}, "secrets": secret}}
+        return Release(number, "", "", "", stacks, outcome=DONE)
 
     releases = [release(n) for n in range(1, 8)]
     names = [f"bookstore_k_{n:012x}" for n in range(1, 9)]
@@ -21,8 +22,45 @@ def test_garbage_keeps_what_runs_and_the_last_five_releases() -> None:
 
 
 def test_rollback_finds_the_release_before_or_by_number() -> None:
-    releases = [Release(n, "", "", "", {}) for n in (1, 2, 3)]
+    releases = [Release(n, "", "", "", {}, outcome=DONE) for n in (1, 2, 3)]
     assert find(releases, None).number == 2
     assert find(releases, 1).number == 1
     with pytest.raises(OperatorError, match=r"no release 9\. Known are: 1, 2, 3"):
         find(releases, 9)
+
+
+def row(number: int, **changes: object) -> dict[str, object]:
+    usual = {"number": number, "at": "", "who": "", "image": "", "stacks": {}, "named": ""}
+    return usual | changes
+
+
+def test_a_release_without_an_end_was_interrupted() -> None:
+    done = {"number": 1, "outcome": DONE, "specs": {"app_web": {}}}
+    releases = parse([row(2), done, row(1)])
+    assert [(r.number, r.outcome) for r in releases] == [(1, DONE), (2, "interrupted")]
+    assert releases[0].specs == {"app_web": {}}
+    assert interrupted(releases) == releases[1]
+    assert str(releases[1]).endswith("interrupted")
+
+
+def test_what_was_interrupted_or_taken_back_is_never_gone_back_to_unasked() -> None:
+    def history(*outcomes: str) -> list[Release]:
+        return [
+            Release(n, "", "", "", {}, outcome=outcome) for n, outcome in enumerate(outcomes, 1)
+        ]
+
+    assert find(history(DONE, DONE, "interrupted"), None).number == 2
+    assert find(history(DONE, DONE, UNDONE), None).number == 1
+    assert find(history(DONE, UNDONE, "interrupted"), None).number == 1
+    with pytest.raises(OperatorError, match="no earlier release"):
+        find(history(DONE, UNDONE), None)
+
+
+def test_garbage_counts_only_releases_that_were_carried_out() -> None:
+    def release(number: int, outcome: str) -> Release:
+        secret = {"k": {"external": True, "name": f"bookstore_k_{number:012x}"}}
+        stacks = {"app": {"services": {}, "secrets": secret}}
+        return Release(number, "", "", "", stacks, outcome=outcome)
+
+    releases = [release(1, DONE), *(release(n, UNDONE) for n in range(2, 9))]
+    assert garbage("bookstore", [f"bookstore_k_{n:012x}" for n in range(1, 9)], releases, []) == []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 
 from provisioning.errors import OperatorError
 from provisioning.release.differences import of_stack
-from provisioning.release.stacks import Stack, dump, keep_scale, render, variables
+from provisioning.release.stacks import Stack, dump, render, secret_name, variables
 from tests.provisioning.factories import inventory
 
+SALT = b"a cluster's own"
 APP = """
 services:
   web:
@@ -27,7 +29,7 @@ secrets: {database_url: {external: true}}
 
 def rendered(text: str = APP, secret: bytes = b"mysql://x") -> Stack:
     values = variables(inventory(), image="web:1", authority="")
-    return render("app", text, values, {"database_url": secret}, {}, lambda name: b"")
+    return render("app", text, values, {"database_url": secret}, SALT, lambda name: b"")
 
 
 def view(document: dict[str, Any]) -> dict[str, Any]:
@@ -53,15 +55,13 @@ def test_a_secret_without_a_file_is_named() -> None:
 
 
 def test_secrets_are_named_by_content() -> None:
-    one, same, other = (rendered(secret=s).objects[0].name for s in (b"a", b"a", b"b"))
+    one, same, other = (rendered(secret=s).objects[-1].name for s in (b"a", b"a", b"b"))
     assert one == same != other
 
 
-def test_a_managed_secret_is_left_out_until_it_exists() -> None:
-    text = APP.replace("{external: true}}", "{external: true, x-managed: true}}")
-    assert rendered(text).document["services"]["web"]["secrets"] == []
-
-
-def test_the_live_replica_count_is_kept() -> None:
-    document = keep_scale("app", rendered().document, {"app_web": 7})
-    assert document["services"]["web"]["deploy"]["replicas"] == 7
+def test_the_name_of_a_secret_lets_nobody_try_contents() -> None:
+    names = {secret_name("shop", "key", b"hunter2", salt) for salt in (b"one", b"two")}
+    assert len(names) == 2
+    assert not any(hashlib.sha256(b"hunter2").hexdigest()[:12] in name for name in names)
+    keys = {secret_name("shop", key, b"same", SALT).rpartition("_")[2] for key in ("a", "b")}
+    assert len(keys) == 2
