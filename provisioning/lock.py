@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import getpass
 import json
+import secrets
 import shlex
 import socket
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+import paramiko
+
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
-from provisioning.ssh.transport import Connection, HostError
+from provisioning.ssh.transport import LOST, NO_SUDO, Connection, HostError, LockLost
 
 STATE = "/var/lib/bookstore"
 AUDIT = f"{STATE}/audit.log"
 LOCK = f"{STATE}/lock"
 BEAT = 10.0  # seconds between signs of life of the lock's holder
+PATIENCE = 60.0  # seconds that sudo may take
+TAKEN, OURS = "lock-is-taken", "lock-is-ours"
 SILENCE = 30  # seconds without one after which the lock frees itself
 
 
@@ -48,23 +55,55 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+class Lease:
+    """A lock that is held on some hosts, and what each of them last said of it."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self._heard: dict[str, float] = {}
+
+    def hear(self, host: str) -> None:
+        """Note that a host has just confirmed the lock."""
+        self._heard[host] = _clock()
+
+    def forget(self, host: str) -> None:
+        """Note that a host is gone, and with it the lock there."""
+        self._heard.pop(host, None)
+
+    def fence(self, host: str) -> str:
+        """Return what must hold on a host for a command to run there; raise when the lock is lost.
+
+        One host that confirms it is enough: whoever else wants it asks all that answer.
+        """
+        if not any(_clock() - heard < SILENCE for heard in self._heard.values()):
+            raise LockLost(LOST)
+        return f"grep -qsF {self.token} {LOCK}.holder" if host in self._heard else ""
+
+
 @contextmanager
 def exclusive(cluster: Cluster, command: str) -> Iterator[None]:
     """Keep other operators out while a command runs.
 
-    The lock lives as long as this process: when it dies or loses the network, the host notices
-    within SILENCE seconds and the lock is free again. It is taken on every manager that answers,
-    so two operators who reach different ones still meet.
+    The lock lives as long as this process: when it dies, sleeps or loses the network, the host
+    notices within SILENCE seconds and the lock is free again. Whoever lost it stops: no command
+    runs any more. It is taken on every manager that answers, so two operators who reach different
+    ones still meet.
     """
-    answers = cluster.fleet.each(cluster.inventory.managers, lambda c: c)
-    reached = [h for h in cluster.inventory.managers if isinstance(answers[h.name], Connection)]
+    managers = cluster.inventory.managers
+    answers = cluster.fleet.each(managers, lambda c: c)
+    reached = [h for h in managers if isinstance(answers[h.name], Connection)]
     if not reached:
         raise OperatorError("\n".join(str(answer) for answer in answers.values()))
-    holder = json.dumps({"who": operator(), "since": now(), "command": command})
+    lease = Lease(secrets.token_hex(8))
+    holder = {"who": operator(), "since": now(), "command": command, "token": lease.token}
     with ExitStack() as stack:
         for host in reached:
-            stack.enter_context(_locked(cluster, host, holder))
-        yield
+            stack.enter_context(_locked(cluster, host, lease, json.dumps(holder)))
+        cluster.fleet.fence = lease.fence
+        try:
+            yield
+        finally:
+            cluster.fleet.fence = None
 
 
 @contextmanager
@@ -84,7 +123,7 @@ def recorded(cluster: Cluster, command: str) -> Iterator[None]:
         # A manager that is lost misses this line; the others have it.
         cluster.fleet.each(
             cluster.inventory.managers,
-            lambda c: c.run(write, sudo=True, shown="write the audit trail"),
+            lambda c: c.run(write, sudo=True, shown="write the audit trail", fenced=False),
         )
 
 
@@ -105,34 +144,32 @@ def trail(cluster: Cluster, count: int) -> list[Entry]:
 
 
 @contextmanager
-def _locked(cluster: Cluster, host: Host, holder: str) -> Iterator[None]:
+def _locked(cluster: Cluster, host: Host, lease: Lease, holder: str) -> Iterator[None]:
     connection = cluster.to(host)
     channel = connection.converse(
-        f"mkdir -p {STATE}; exec 9>>{LOCK}; flock -n 9 || {{ cat {LOCK}.holder; exit 1; }}"
-        f"; echo {shlex.quote(holder)} > {LOCK}.holder; echo ours"
-        f"; while read -r -t {SILENCE} _; do :; done; rm -f {LOCK}.holder"
+        f"mkdir -p {STATE}; exec 9>>{LOCK}; "
+        f"flock -n 9 || {{ echo {TAKEN} $(cat {LOCK}.holder); exit 1; }}; "
+        f"echo {shlex.quote(holder)} > {LOCK}.holder; echo {OURS}; "
+        f"while read -r -t {SILENCE} _; do echo {OURS}; done; rm -f {LOCK}.holder",
+        PATIENCE,
     )
     with channel:
-        said = channel.recv(4096).decode("utf-8", "replace").strip()
-        if said != "ours":
-            try:
-                row = json.loads(said)
-                by = f"{row['who']} since {row['since']} ({row['command']})"
-            except (ValueError, KeyError):
-                by = f"somebody ({said or 'nothing known'})"
-            raise HostError(
-                host.name,
-                f"the cluster is being changed by {by}. Wait for it to end; a lock whose holder "
-                f"died frees itself within {SILENCE} seconds.",
-            )
+        _wait_for(connection, channel)
+        lease.hear(host.name)
         done = threading.Event()
 
         def beat() -> None:
-            while not done.wait(BEAT):
-                try:
+            channel.settimeout(SILENCE)
+            try:
+                while not done.wait(BEAT):
                     channel.sendall(b"\n")
-                except OSError:
-                    return  # the host is lost; whatever runs there next will say so
+                    if not channel.recv(4096):
+                        break
+                    lease.hear(host.name)
+            except OSError:
+                pass
+            if not done.is_set():
+                lease.forget(host.name)  # whatever runs next will see
 
         pulse = threading.Thread(target=beat, daemon=True)
         pulse.start()
@@ -142,3 +179,41 @@ def _locked(cluster: Cluster, host: Host, holder: str) -> Iterator[None]:
             done.set()
             channel.shutdown_write()
             pulse.join()
+
+
+def _wait_for(connection: Connection, channel: paramiko.Channel) -> None:
+    """Wait until the lock is ours; raise with the reason when it is not."""
+    said = ""
+    try:
+        while f"{OURS}\n" not in said and (chunk := channel.recv(4096)):
+            said += chunk.decode("utf-8", "replace")
+    except TimeoutError:
+        raise HostError(
+            connection.name,
+            f"sudo does not answer within {PATIENCE:g} s. Often a name server is in its way: see "
+            "whether `sudo true` is as slow there, and whether the host knows its own name.",
+        ) from None
+    if f"{OURS}\n" in said:
+        return
+    # One pass over what it said besides: the channel has ended.
+    complaint = channel.makefile_stderr("rb").read().decode("utf-8", "replace").strip()
+    if TAKEN in said:
+        try:
+            row = json.loads(said.partition(TAKEN)[2])
+            by = f"{row['who']} since {row['since']} ({row['command']})"
+        except (ValueError, KeyError):
+            by = "somebody who has not said a name yet"
+        raise HostError(
+            connection.name,
+            f"the cluster is being changed by {by}. Wait for it to end; a lock whose holder "
+            f"died frees itself within {SILENCE} seconds.",
+        )
+    if NO_SUDO.search(complaint):
+        raise connection.no_sudo()
+    last = " / ".join((complaint or said).strip().splitlines()[-3:]) or "it said nothing"
+    raise HostError(connection.name, f"the lock cannot be taken there: {last}.")
+
+
+def _clock() -> float:
+    """Return seconds that go on while this machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.time()

@@ -26,6 +26,13 @@ def drain(cluster: Cluster, host: Host, say: Say) -> None:
     if not any(n.labels.get("shop") == "true" for n in others):
         raise OperatorError(f"{host.name} is the only host that can run the shop.")
     waiting.refuse_rollout(seen.services)
+    if node.state != "ready":
+        _set_availability(cluster, node, "drain")
+        say(
+            f"{host.name} is {node.state}: its tasks have started elsewhere already, and it takes "
+            "none when it comes back."
+        )
+        return
     # Replacements first: the host takes nothing new, the shop grows elsewhere, then it is emptied.
     _set_availability(cluster, node, "pause")
     grown: dict[str, int] = {}

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from provisioning import lock
@@ -30,7 +34,9 @@ def add_commands(add: Add, add_change: Add) -> None:
     logs = add("logs", _logs, "show a service's log lines from all hosts")
     logs.add_argument("service", nargs="?", default="app_web", help="(default: app_web)")
     logs.add_argument("--tail", type=int, default=100, help="lines of each task (default: 100)")
-    logs.add_argument("--since", default="", help="only newer ones, such as 10m or 2h")
+    logs.add_argument(
+        "--since", type=moment, default="", help='only newer ones: 10m, 2h, "2026-11-25 16:00"'
+    )
     logs.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
     save = add("backup", _backup, "save the swarm's state, secrets included, to a file here")
     save.add_argument("file", type=Path)
@@ -91,7 +97,7 @@ def _renew(cluster: Cluster, args: argparse.Namespace) -> None:
 
     def work(say: Say) -> None:
         path = f"{cluster.spec.storage_path}/acme/renew"
-        cluster.manager().run(f"touch {path}", sudo=True)
+        cluster.manager().run(f"touch {shlex.quote(path)}", sudo=True)
         say("Asked. The edges take the new certificate one by one: ./run ops logs edge_acme")
 
     change(cluster, args, "renew", work)
@@ -104,15 +110,35 @@ def _logs(cluster: Cluster, args: argparse.Namespace) -> None:
         raise OperatorError(
             f'There is no service "{args.service}". There are: {", ".join(names) or "none yet"}.'
         )
-    flags = [f"--tail {args.tail}"]
-    flags += [f"--since {args.since}"] if args.since else []
-    flags += ["--follow"] if args.follow else []
-    cluster.manager().run(
-        f"docker service logs {' '.join(flags)} {args.service} 2>&1",
+    words = ["docker", "service", "logs", "--tail", str(args.tail)]
+    words += ["--since", args.since] if args.since else []
+    words += ["--follow"] if args.follow else []
+    result = cluster.manager().run(
+        shlex.join([*words, args.service]),
         sudo=True,
         timeout=FOR_A_DAY if args.follow else 60,
+        check=False,
         echo=lambda text: print(text, end="", flush=True),
     )
+    print(cluster.redact(result.stderr), end="")
+    down = sorted(n.hostname for n in cluster.nodes() if n.state != "ready")
+    if result.status and down:
+        print(f"\nWhat {', '.join(down)} wrote is missing: it cannot be asked.", file=sys.stderr)
+    elif result.status:
+        raise OperatorError(f"The lines end here: docker service logs ended with {result.status}.")
+
+
+def moment(text: str) -> str:
+    """Read --since: an age such as 10m or 2h30m, or a time here such as "2026-11-25 16:00"."""
+    if re.fullmatch(r"(\d+h)?(\d+m)?(\d+s)?", text) and text:
+        return text
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'"{text}" is neither an age such as 10m or 2h30m nor a time such as "2026-11-25 16:00"'
+        ) from None
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _backup(cluster: Cluster, args: argparse.Namespace) -> None:

@@ -14,7 +14,6 @@ from provisioning.cluster import Cluster
 from provisioning.inventory import check_files, load
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
 from provisioning.ssh.fleet import Fleet
-from provisioning.ssh.redaction import Redactor
 
 Command = Callable[[Cluster, argparse.Namespace], int | None]
 Say = Callable[[str], None]
@@ -72,7 +71,7 @@ def change(
 def _with_cluster(run: Command, args: argparse.Namespace) -> int:
     inventory = load(_inventory_path(args.inventory))
     check_files(inventory)
-    with Fleet(inventory.jump, Redactor()) as fleet:
+    with Fleet(inventory.jump, args.redact) as fleet:
         return run(Cluster(inventory, fleet), args) or 0
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
 import time
+import traceback
 
 from provisioning import lock
 from provisioning.care.status import status
@@ -17,13 +20,21 @@ from provisioning.errors import OperatorError
 from provisioning.rehearsal import cli as rehearsal
 from provisioning.rehearsal import lifecycle
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
+from provisioning.ssh.redaction import Redactor
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return 0 when done, 1 refused or failed, 2 misused, 130 stopped."""
     args = parser().parse_args(argv)
+    args.redact = Redactor()
     try:
-        return args.handler(args) or 0
+        status = args.handler(args) or 0
+        sys.stdout.flush()
+        return int(status)
+    except BrokenPipeError:
+        # Whoever read what is printed has seen enough: `logs | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OperatorError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -31,6 +42,24 @@ def main(argv: list[str] | None = None) -> int:
         said = str(stop) or "Nothing is lost: run the same command again to go on."
         print(f"\nStopped. {said}", file=sys.stderr)
         return 130
+    except Exception as error:
+        print(f"\n{unexpected(error, args.redact)}", file=sys.stderr)
+        return 1
+
+
+def unexpected(error: Exception, redact: Redactor) -> str:
+    """Write down what nobody has foreseen; say where it is."""
+    text = redact("".join(traceback.format_exception(error)))
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="bookstore-ops-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(text)
+    what = redact(f"{type(error).__name__}: {error}").splitlines()[0]
+    return (
+        f"Something happened that nobody has foreseen ({what}). Send the file {file.name} to "
+        "whoever looks after these tools; no secret is in it. The cluster is left as it was at "
+        "that moment: ./run ops status."
+    )
 
 
 def parser() -> argparse.ArgumentParser:

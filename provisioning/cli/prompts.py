@@ -16,7 +16,12 @@ def confirm(args: argparse.Namespace, question: str) -> None:
         return
     if not sys.stdin.isatty():
         raise OperatorError("There is no terminal to ask on. Add --yes to go ahead.")
-    if input(f"\n{question} [y/N] ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = input(f"\n{question} [y/N] ")
+    except EOFError:  # Ctrl-D
+        answer = ""
+        print()
+    if answer.strip().lower() not in ("y", "yes"):
         raise OperatorError("Nothing was changed.")
 
 

@@ -15,6 +15,7 @@ from provisioning.cli.prompts import confirm, sayer
 from provisioning.cli.show import show_proposal
 from provisioning.cluster import Cluster
 from provisioning.errors import Interrupted, OperatorError
+from provisioning.inventory import values
 from provisioning.release import deploy, history
 from provisioning.release.proposal import Proposal, propose, propose_rollback
 from provisioning.release.rendering import hide_secrets
@@ -23,12 +24,21 @@ from provisioning.release.rendering import hide_secrets
 def add_commands(add: Add, add_change: Add) -> None:
     """Add deploy, rollback and releases."""
     ship = add_change("deploy", _deploy, "deploy the shop, and wait until it is healthy")
-    ship.add_argument("image", nargs="?", help="image to deploy (default: the inventory's)")
+    ship.add_argument(
+        "image", nargs="?", type=_image, help="image to deploy (default: the one that runs)"
+    )
     rollback = add_change("rollback", _rollback, "go back to an earlier release")
     rollback.add_argument(
         "release", nargs="?", type=int, help="its number (default: the last but one)"
     )
     add("releases", _releases, "list the releases that were deployed")
+
+
+def _image(text: str) -> str:
+    try:
+        return values.image(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _deploy(cluster: Cluster, args: argparse.Namespace) -> None:

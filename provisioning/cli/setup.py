@@ -11,6 +11,7 @@ from provisioning.cli.commands import Add
 from provisioning.cli.prompts import confirm, sayer
 from provisioning.cli.show import show_plan
 from provisioning.cluster import Cluster
+from provisioning.errors import OperatorError
 from provisioning.release.rendering import hide_secrets, networks_of
 from provisioning.setup.apply import apply, read_plan
 from provisioning.setup.plan import Plan
@@ -50,6 +51,11 @@ def _apply(cluster: Cluster, args: argparse.Namespace) -> None:
     elif made:
         changes = f"{made} change{'' if made == 1 else 's'}"
         print(f"\nDone: {changes} in {time.monotonic() - started:.0f} s.")
+    if plan.lost:
+        raise OperatorError(
+            f"Not done on {', '.join(plan.lost)}, which cannot be asked. When that is put right, "
+            "run this again; a host that is gone for good: ./run ops replace."
+        )
     return None
 
 

@@ -17,17 +17,20 @@ from provisioning.setup.swarm import VXLAN
 from swarm.model import Service
 
 SKEW = 1.0  # seconds that clocks may differ
-SOON, URGENT = 21, 7  # days before a certificate's end
+# Shares of a certificate's lifetime. It is renewed when a third is left, whether that is a month
+# or two days.
+SOON, URGENT = 0.25, 0.1
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to put right (bad) or to know about, and what to do."""
+    """Something to put right (bad), not examined (unknown) or to know about, and what to do."""
 
     where: str
     what: str
     advice: str
     bad: bool = True
+    unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Examination:
     overlay: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     certificates: Mapping[str, Certificate | str] = field(default_factory=dict)
     database: Mapping[str, str] = field(default_factory=dict)
+    # By check and host: why it could not be looked at there.
+    unseen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 Check = Callable[[Inventory, Examination, datetime], Iterator[Finding]]
@@ -81,7 +86,16 @@ def examine(
         "database": _database,
     }
     for key, check in checks.items():
-        yield key, list(check(inventory, seen, now))
+        blind = seen.unseen.get(key, {}).items()
+        yield key, [*check(inventory, seen, now), *(_unknown(host, why) for host, why in blind)]
+
+
+def _unknown(host: str, why: str) -> Finding:
+    advice = "Put that right, then run this again: what was not seen is not known to be well."
+    if "python3" in why:
+        advice = "Install Python 3 there: ./run ops apply, or apt-get install python3."
+    what = f"it could not be examined ({why.removeprefix(f'{host}: ').rstrip('.')})"
+    return Finding(host, what, advice, bad=False, unknown=True)
 
 
 def _reach(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
@@ -102,7 +116,8 @@ def _hosts(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[F
         for path, free in found.free.items():
             if NEEDED_DISK <= free < 2 * NEEDED_DISK:
                 left = f"{free / 2**30:.1f} GiB left on {path}"
-                yield Finding(name, left, "Run docker system prune there soon.", bad=False)
+                advice = "Free some soon: apt-get clean, journalctl --vacuum-size=100M."
+                yield Finding(name, left, advice, bad=False)
 
 
 def _clocks(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
@@ -122,7 +137,9 @@ def _swarm(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[F
     swarm = seen.facts.swarm
     if swarm is None:
         yield Finding(
-            "swarm", "no manager knows it", "Run ./run ops apply, or see ./run ops restore."
+            "swarm",
+            "no manager knows it, or the managers have lost their quorum",
+            "For a new cluster ./run ops apply; else ./run ops status says how to recover it.",
         )
         return
     if swarm.heartbeat != HEARTBEAT:
@@ -271,7 +288,21 @@ def _services(inventory: Inventory, seen: Examination, now: datetime) -> Iterato
             errors = [t.error for t in service.tasks if t.error]
             why = f" ({errors[-1]})" if errors else ""
             what = f"{runs} of {service.desired} tasks run{why}"
-            yield Finding(service.name, what, f"./run ops logs {service.name}")
+            yield Finding(service.name, what, _advice(service, errors))
+
+
+def _advice(service: Service, errors: list[str]) -> str:
+    """Say where to look: a task that never had a container has no log."""
+    last = errors[-1] if errors else ""
+    if "no suitable node" in last:
+        return "No host fits: see ./run ops status, and what the service demands in swarm/."
+    if "No such image" in last or "pull" in last:
+        return f"Push the image {service.image} again, or ./run ops rollback."
+    if "bind source path" in last or "invalid mount" in last:
+        return "The shared storage is missing there: ./run ops apply mounts it."
+    if not any(t.container for t in service.tasks):
+        return "It has not started anywhere: see ./run ops status, and journalctl -u docker there."
+    return f"./run ops logs {service.name}"
 
 
 def _certificate(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
@@ -282,7 +313,7 @@ def _certificate(inventory: Inventory, seen: Examination, now: datetime) -> Iter
                 what = found.removeprefix(f"{host}: ")
                 yield Finding(host, what, "./run ops logs edge_traefik")
             continue
-        left = found.days(now)
+        left = found.left(now)
         if domain not in found.names:
             what = f"the edge serves a certificate of {found.issuer}, which is not for {domain}"
             advice = (
@@ -290,7 +321,7 @@ def _certificate(inventory: Inventory, seen: Examination, now: datetime) -> Iter
             )
             yield Finding(host, what, advice)
         elif left < SOON:
-            what = f"the certificate runs out in {left} days" if left >= 0 else "it has run out"
+            what = f"the certificate should have been renewed: {found.time_left(now)}"
             yield Finding(host, what, "./run ops renew", bad=left < URGENT)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -11,11 +12,11 @@ from datetime import UTC, datetime
 
 from provisioning.cluster import Cluster, snapshot
 from provisioning.doctor import probes
-from provisioning.doctor.checks import TITLES, Examination, examine
+from provisioning.doctor.checks import TITLES, Examination, Finding, examine
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
 from provisioning.release.outside import Answer, Outside
-from provisioning.release.rendering import read_secrets
+from provisioning.release.rendering import hide_secrets, read_secrets
 from provisioning.setup.facts import Facts
 from provisioning.setup.host import HostFacts, read_host
 from provisioning.setup.swarm import read_swarm
@@ -33,26 +34,41 @@ def report(cluster: Cluster, args: argparse.Namespace) -> int:
     findings = [finding for _, found in examined for finding in found]
     if args.json:
         print(cluster.redact(json.dumps([asdict(f) for f in findings], indent=2)))
-        return 1 if any(f.bad for f in findings) else 0
+        return 1 if any(f.bad or f.unknown for f in findings) else 0
     for key, found in examined:
-        print(
-            f"{'ok ' if not found else '!! ' if any(f.bad for f in found) else '?  '} {TITLES[key]}"
-        )
+        print(f"{_sign(found)} {TITLES[key]}")
         for finding in found:
             print(cluster.redact(f"      {finding.where}: {finding.what}"))
             print(cluster.redact(f"        -> {finding.advice}"))
-    bad = sum(f.bad for f in findings)
-    hints = len(findings) - bad
+    bad, unknown = sum(f.bad for f in findings), sum(f.unknown for f in findings)
     if not findings:
         print("\nAll is well.")
     else:
-        print(f"\n{bad} to put right, {hints} to know about.")
-    return 1 if bad else 0
+        hints = len(findings) - bad - unknown
+        print(f"\n{bad} to put right, {unknown} not examined, {hints} to know about.")
+    return 1 if bad or unknown else 0
+
+
+def _sign(found: list[Finding]) -> str:
+    if any(f.bad for f in found):
+        return "!!"
+    if any(f.unknown for f in found):
+        return "??"
+    return "i " if found else "ok"
 
 
 def look(cluster: Cluster, say: Callable[[str], None]) -> Examination:
     """Collect everything the checks judge. A host that does not answer is a finding, no failure."""
-    url = read_secrets(cluster)["database_url"].decode("utf-8", "replace")
+    hide_secrets(cluster)
+    unseen: dict[str, dict[str, str]] = {}
+
+    def seen_by[T](answers: Mapping[str, T | OperatorError], *checks: str) -> dict[str, T]:
+        """Keep what was seen, and note what was not."""
+        for host, answer in answers.items():
+            for check in checks if isinstance(answer, OperatorError) else ():
+                unseen.setdefault(check, {})[host] = str(answer)
+        return {n: a for n, a in answers.items() if not isinstance(a, OperatorError)}
+
     say("Reading the hosts' facts …")
     answers = cluster.fleet.each(cluster.hosts, lambda c: read_host(cluster.inventory, c))
     hosts = {n: a for n, a in answers.items() if isinstance(a, HostFacts)}
@@ -66,13 +82,17 @@ def look(cluster: Cluster, say: Callable[[str], None]) -> Examination:
             if swarm:
                 manager = cluster.to(host)
                 services = snapshot(manager).services
+    if swarm is None:
+        blind = {"swarm": "no manager tells"}
+        unseen |= {key: dict(blind) for key in ("versions", "overlay", "services")}
     say("Testing the ways between the hosts (5 s) …")
-    wires = _good(cluster.fleet.each(up, lambda c: probes.wire(c, _address(up, c), _others(up, c))))
-    doors = _good(cluster.fleet.each(up, lambda c: _doors(up, c)))
+    packets = cluster.fleet.each(up, lambda c: probes.wire(c, _address(up, c), _others(up, c)))
+    wires = seen_by(packets, "ports", "mtu")
+    doors = seen_by(cluster.fleet.each(up, lambda c: _doors(up, c)), "ports")
     overlay: dict[str, dict[str, str]] = {}
     if swarm and manager and services:
         say("Testing the overlay network, task to task …")
-        overlay = _overlay(cluster, manager, Facts(hosts, swarm), up)
+        overlay = seen_by(_overlay(cluster, manager, Facts(hosts, swarm), up), "overlay")
     say("Asking for the certificate and the database …\n")
     edges = [h for h in up if h.is_edge]
     certificates = {
@@ -89,12 +109,18 @@ def look(cluster: Cluster, say: Callable[[str], None]) -> Examination:
         doors=doors,
         overlay=overlay,
         certificates=certificates,
-        database=_good(cluster.fleet.each(workers, lambda c: probes.greeting(c, url))),
+        database=seen_by(_database(cluster, workers), "database"),
+        unseen=unseen,
     )
 
 
-def _good[T](answers: Mapping[str, T | OperatorError]) -> dict[str, T]:
-    return {n: a for n, a in answers.items() if not isinstance(a, OperatorError)}
+def _database(cluster: Cluster, workers: list[Host]) -> Mapping[str, str | OperatorError]:
+    """Say what each worker finds wrong with the database."""
+    try:
+        url = read_secrets(cluster)["database_url"].decode("utf-8", "replace")
+    except OperatorError as error:
+        return {"database": error}
+    return cluster.fleet.each(workers, lambda c: probes.greeting(c, url))
 
 
 def _address(up: list[Host], connection: Connection) -> str:
@@ -119,7 +145,7 @@ def _doors(up: list[Host], connection: Connection) -> dict[tuple[str, int], str]
 
 def _overlay(
     cluster: Cluster, manager: Connection, facts: Facts, up: list[Host]
-) -> dict[str, dict[str, str]]:
+) -> Mapping[str, dict[str, str] | OperatorError]:
     """From a task on each host, knock at the tasks of all others on the shop's network.
 
     Gives, by host, what each other host's tasks answered. Where a host has no task of ours on that
@@ -145,7 +171,7 @@ def _overlay(
             )
             return dict(zip(others, said, strict=True))
 
-        return _good(cluster.fleet.each([h for h in up if h.name in places], test))
+        return cluster.fleet.each([h for h in up if h.name in places], test)
     finally:
         manager.run(f"docker service rm {name} >/dev/null 2>&1", sudo=True, check=False)
 
@@ -184,7 +210,7 @@ def _probe(
     manager.run(
         f"docker service create --detach --quiet --name {name} --mode global --no-healthcheck "
         f"--network {network} --no-resolve-image --with-registry-auth --restart-condition none "
-        f"--stop-grace-period 1s --entrypoint sleep {image} 600",
+        f"--stop-grace-period 1s --entrypoint sleep {shlex.quote(image)} 600",
         sudo=True,
         shown="start a probe on every host",
     )

@@ -17,7 +17,7 @@ from provisioning.growth.policy import Decision, Memory, Rules, decide
 from provisioning.growth.provider import Group, Machine, Provider
 from provisioning.growth.view import LEAVING, View
 from provisioning.inventory import Host, load
-from provisioning.setup.apply import apply
+from provisioning.setup.apply import apply, renew_tokens
 from swarm.model import Node
 
 SELF_JOIN = 300.0  # seconds that a machine which joins by itself is given before it is helped
@@ -113,9 +113,8 @@ class Scaler:
             self.say("New workers may join: they find the swarm's token.")
         elif not awaited and self._offered != "":
             if self.provider.withdraw():
-                rotate = "docker swarm join-token --rotate -q worker >/dev/null"
-                self.cluster.manager().run(rotate, sudo=True)
-                self.say("Nobody is awaited: the token is withdrawn, and a new one made.")
+                renew_tokens(self.cluster.manager())
+                self.say("Nobody is awaited: the token is withdrawn, and new ones made.")
             self._offered = ""
         return False
 

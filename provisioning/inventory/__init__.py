@@ -1,6 +1,6 @@
 """The inventory (`cluster.toml`): its tables, what their values must be, and how it is read."""
 
-from provisioning.inventory.reading import check_files, load
+from provisioning.inventory.reading import check_files, check_secrets, load
 from provisioning.inventory.tables import (
     LETS_ENCRYPT,
     STORAGE_MOUNT,
@@ -24,5 +24,6 @@ __all__ = [
     "NodeGroup",
     "Ssh",
     "check_files",
+    "check_secrets",
     "load",
 ]

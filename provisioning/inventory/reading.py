@@ -55,15 +55,12 @@ def load(path: Path) -> Inventory:
 
 
 def check_files(inventory: Inventory) -> None:
-    """Refuse an inventory whose secret and key files are missing, empty or readable by others."""
-    problems = []
-    for name, path in inventory.secret_files().items():
-        if not path.is_file():
-            problems.append(f"The secret {name} is to come from {path}, but no such file exists.")
-        elif not path.read_text(encoding="utf-8").strip():
-            problems.append(f"The secret {name} is to come from {path}, but that file is empty.")
-        elif path.stat().st_mode & 0o007:
-            problems.append(f"Everybody may read the secret file {path}: run chmod 600 {path}.")
+    """Refuse an inventory whose key files are missing, or whose secrets are readable by others."""
+    problems = [
+        f"Everybody may read the secret file {path}: run chmod 600 {path}."
+        for path in inventory.secret_files().values()
+        if path.is_file() and path.stat().st_mode & 0o007
+    ]
     problems += [
         f"{endpoint.name}: the SSH key {endpoint.key_file} does not exist."
         for endpoint in (*inventory.host, *inventory.jump)
@@ -74,6 +71,21 @@ def check_files(inventory: Inventory) -> None:
         for key in CA_FILES
         if (path := getattr(inventory.cluster, key)) and not path.is_file()
     ]
+    if problems:
+        raise OperatorError("\n".join(problems))
+
+
+def check_secrets(inventory: Inventory) -> None:
+    """Refuse to go on where a secret's file is missing or empty: only who deploys needs them."""
+    problems = []
+    for name, path in inventory.secret_files().items():
+        if not path.is_file():
+            problems.append(
+                f"The secret {name} is to come from {path}, but no such file exists here. Whoever "
+                "deployed last has it."
+            )
+        elif not path.read_bytes().strip():
+            problems.append(f"The secret {name} is to come from {path}, but that file is empty.")
     if problems:
         raise OperatorError("\n".join(problems))
 
@@ -138,6 +150,9 @@ def _sentences(error: dict[str, Any], data: dict[str, Any]) -> list[str]:
     match error["type"]:
         case "value_error" if not location:
             return str(error["ctx"]["error"]).split("\n")
+        case "value_error" if location == ("settings",):
+            lines = str(error["ctx"]["error"]).split("\n")
+            return [f"[settings]: {line}{'' if line.endswith(('?', '.')) else '.'}" for line in lines]
         case "value_error":
             return [f"{place}: {key}: {error['ctx']['error']}."]
         case "extra_forbidden":

@@ -16,7 +16,18 @@ from pydantic import (
 
 from provisioning.errors import OperatorError
 from provisioning.inventory import values
-from provisioning.inventory.values import Name, Port, is_address, nearest, within
+from provisioning.inventory.settings import check as check_settings
+from provisioning.inventory.values import (
+    Name,
+    Networks,
+    Port,
+    Registries,
+    Registry,
+    Zone,
+    is_address,
+    nearest,
+    within,
+)
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 STORAGE_MOUNT = "/srv/bookstore"  # where nfs4 storage appears on every host
@@ -41,8 +52,8 @@ class Endpoint(Table):
     """A machine reached over SSH; its host key is pinned."""
 
     name: Name
-    address: str = Field(min_length=1)
-    user: str
+    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$")]
+    user: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9._-]*$")]
     port: Port
     key_file: Path
     host_key: Annotated[str, AfterValidator(values.host_key)]
@@ -58,7 +69,7 @@ class Host(Endpoint):
     role: Literal["manager", "worker"]
     private_address: str = ""  # what the other hosts call it; `address` where empty
     edge: bool | None = None  # takes HTTP and HTTPS from outside; managers do by default
-    zone: str | None = None  # replicas are spread over zones
+    zone: Zone | None = None  # replicas are spread over zones
     jump: Name | None = None
 
     @property
@@ -88,9 +99,9 @@ class ClusterTable(Table):
     storage: Annotated[str, AfterValidator(values.storage)]
     database_url_file: Path
     overlay_pool: Annotated[str, AfterValidator(values.network)] = "10.200.0.0/16"
-    mirror: str = ""  # images of Docker Hub are pulled from here instead, e.g. "10.0.0.2:5000"
-    insecure_registries: tuple[str, ...] = ()  # registries that speak plain HTTP
-    load_balancer: tuple[str, ...] = ()  # addresses whose PROXY protocol header is believed
+    mirror: Registry = ""  # Docker Hub's images are pulled from here, e.g. "10.0.0.2:5000"
+    insecure_registries: Registries = ()  # registries that speak plain HTTP
+    load_balancer: Networks = ()  # addresses whose PROXY protocol header is believed
 
     @property
     def storage_path(self) -> str:
@@ -129,6 +140,7 @@ class Inventory(Table):
     cluster: ClusterTable
     ssh: Ssh = Ssh()
     node_group: NodeGroup | None = None
+    settings: Annotated[dict[str, str | int | float | bool], AfterValidator(check_settings)] = {}
     secrets: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Path] = {}
     jump: tuple[Jump, ...] = ()
     host: tuple[Host, ...] = Field(min_length=1)

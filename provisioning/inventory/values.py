@@ -25,14 +25,14 @@ def domain(value: str) -> str:
 
 
 def email(value: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", value):
+    if not re.fullmatch(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
         raise ValueError(f'"{value}" is no e-mail address')
     return value
 
 
 def https(value: str) -> str:
-    if not value.startswith("https://"):
-        raise ValueError(f'"{value}" must start with https://')
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/%-]*)?", value):
+        raise ValueError(f'"{value}" must be an address that starts with https://')
     return value
 
 
@@ -50,10 +50,12 @@ def host_key(value: str) -> str:
 
 
 def storage(value: str) -> str:
-    if not re.fullmatch(r"nfs4:[A-Za-z0-9.:\-\[\]]+:/[^\s,]*|path:/[^\s,:]+", value):
+    if not re.fullmatch(
+        r"nfs4:[A-Za-z0-9.:\-\[\]]+:/[A-Za-z0-9._/@+=-]*|path:/[A-Za-z0-9._/@+=-]+", value
+    ):
         raise ValueError(
             f'"{value}" is neither "nfs4:HOST:/PATH" (EFS and other NFS) nor "path:/DIR" '
-            "(a folder all hosts already share)"
+            "(a folder all hosts already share), with no spaces or other signs in the path"
         )
     return value
 
@@ -73,9 +75,40 @@ def size(value: tuple[int, int]) -> tuple[int, int]:
 
 
 def image(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][\w.\-:/]*(@sha256:[0-9a-f]{64})?", value):
+    if not re.fullmatch(r"[a-z0-9][A-Za-z0-9_.\-:/]*(@sha256:[0-9a-f]{64})?", value):
         raise ValueError(f'"{value}" is no image name: write it as registry.example.com/name:tag')
     return value
+
+
+def registry(value: str) -> str:
+    """Accept where a registry is: HOST, HOST:PORT or HOST:PORT/PATH; "" for none."""
+    if value and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?(/[a-z0-9._/-]+)?", value):
+        raise ValueError(f'"{value}" is no registry: write it as 10.0.0.2:5000')
+    return value
+
+
+def registries(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept registries, or networks that they are in."""
+    for item in value:
+        if not _is_network(item):
+            registry(item or "-")
+    return value
+
+
+def networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept addresses and networks."""
+    for item in value:
+        if not _is_network(item):
+            raise ValueError(f'"{item}" is no address or network: write it as 10.0.0.0/24')
+    return value
+
+
+def _is_network(value: str) -> bool:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def network(value: str) -> str:
@@ -109,3 +142,7 @@ def nearest(word: str, words: list[str]) -> str:
 
 Name = Annotated[str, AfterValidator(name)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Registry = Annotated[str, AfterValidator(registry)]
+Registries = Annotated[tuple[str, ...], AfterValidator(registries)]
+Networks = Annotated[tuple[str, ...], AfterValidator(networks)]
+Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]

@@ -14,6 +14,7 @@ from provisioning.release.objects import collect_garbage, create_objects
 from provisioning.release.outside import Outside
 from provisioning.release.proposal import Proposal, current_values
 from provisioning.release.waiting import swarm_time, until_healthy, until_served
+from provisioning.ssh.transport import LockLost
 
 FIRST_CERTIFICATE = 300.0  # seconds until the first certificate is there
 SERVED = 120.0  # seconds until edges that have served before serve again
@@ -51,6 +52,8 @@ def carry_out(cluster: Cluster, proposal: Proposal, say: Say) -> list[str]:
         patience = SERVED if proposal.before else FIRST_CERTIFICATE
         wrong = until_served(outside, tolerated, patience, say)
         until_healthy(cluster, stacks.keys(), since, lambda text: None)
+    except LockLost:
+        raise  # who lost the lock undoes nothing
     except OperatorError as failure:
         raise OperatorError(
             f"{failure}\n{_restore(cluster, outside, proposal, tolerated, say)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 
 from provisioning.errors import OperatorError
@@ -23,8 +24,8 @@ def resolve(
             continue
         say(f"  looking up {image}")
         result = connection.run(
-            f"docker pull -q {image} >/dev/null && "
-            f"docker image inspect --format '{{{{json .RepoDigests}}}}' {image}",
+            f"docker pull -q {shlex.quote(image)} >/dev/null && "
+            f"docker image inspect --format '{{{{json .RepoDigests}}}}' {shlex.quote(image)}",
             sudo=True,
             check=False,
             timeout=PULL_TIMEOUT,

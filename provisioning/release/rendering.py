@@ -9,7 +9,8 @@ from pathlib import Path
 
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.inventory import Inventory
+from provisioning.inventory import Inventory, check_secrets
+from provisioning.inventory.settings import environment
 from provisioning.release.stacks import Stack, networks, render, variables
 from provisioning.setup.plan import Object
 from provisioning.ssh.transport import Connection
@@ -19,15 +20,10 @@ STACKS = Path(__file__).resolve().parents[2] / "swarm"
 
 def read_secrets(cluster: Cluster) -> dict[str, bytes]:
     """Read the secrets' files; from here on no message shows what they hold."""
+    check_secrets(cluster.inventory)
     secrets = {}
     for name, path in cluster.inventory.secret_files().items():
-        try:
-            secrets[name] = path.read_bytes().rstrip(b"\r\n")
-        except OSError as error:
-            raise OperatorError(
-                f"The secret {name} is to come from {path}, which cannot be read "
-                f"({error.strerror}). Whoever deployed last has it."
-            ) from None
+        secrets[name] = path.read_bytes().rstrip(b"\r\n")
         cluster.redact.hide(secrets[name].decode("utf-8", "replace"))
     return secrets
 
@@ -45,8 +41,10 @@ def render_all(
     """Render every stack of the inventory."""
     authority = inventory.cluster.acme_ca_file
     values = variables(inventory, image=image, authority=authority.read_text() if authority else "")
+    settings = environment(inventory.settings)
     return tuple(
-        render(name, text, values, secrets, salt, _read) for name, text in _files(inventory).items()
+        render(name, text, values, secrets, salt, _read, settings)
+        for name, text in _files(inventory).items()
     )
 
 

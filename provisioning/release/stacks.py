@@ -90,15 +90,20 @@ def render(
     secrets: Mapping[str, bytes],
     salt: bytes,
     read: Callable[[str], bytes],
+    settings: Mapping[str, str],
 ) -> Stack:
     """Make a stack from its file's text.
 
     Secrets that a service of the swarm makes and renews itself (x-managed in the file) keep that
-    mark: `alive.fill` names them. `read` gives the files that configs name.
+    mark: `alive.fill` names them. `read` gives the files that configs name. `settings` goes into
+    the environment of the services that ask for it (x-settings).
     """
     document = _parse(name, text, values)
     cluster = values["NAME"]
     objects = list(_networks(document))
+    for service in document["services"].values():
+        if service.pop("x-settings", False):
+            service["environment"] = {**(service.get("environment") or {}), **settings}
     for key, entry in list((document.get("secrets") or {}).items()):
         entry = entry or {}
         if entry.get("x-managed"):
@@ -111,6 +116,8 @@ def render(
                 "the inventory."
             )
         else:
+            if variable := entry.get("x-variable"):
+                _name_file(document, key, variable)
             made = secret_name(cluster, key, secrets[key], salt)
             objects.append(Object("secret", made, secrets[key]))
             document["secrets"][key] = {"external": True, "name": made}
@@ -159,6 +166,16 @@ def dump(document: Document) -> str:
 def _store(directory: str) -> str:
     made = hashlib.sha256(directory.encode()).hexdigest()[:8]
     return "acme" if directory == LETS_ENCRYPT else f"acme-{made}"
+
+
+def _name_file(document: Document, key: str, variable: str) -> None:
+    """Tell the services that use a secret in which file it is."""
+    for service in document["services"].values():
+        for item in service.get("secrets") or []:
+            entry = item if isinstance(item, dict) else {"source": item}
+            if entry["source"] == key:
+                file = f"/run/secrets/{entry.get('target', key)}"
+                service["environment"] = {**(service.get("environment") or {}), variable: file}
 
 
 def _parse(name: str, text: str, values: Mapping[str, str]) -> Document:

@@ -38,6 +38,8 @@ def apply(cluster: Cluster, objects: tuple[Object, ...], say: Say, *, only: str 
                 break
             _carry_out(cluster, operations, say)
             made += len(operations)
+            if any(o.words.startswith("join the swarm") for o in operations):
+                renew_tokens(cluster.manager())
             _, plan = read_plan(cluster, objects)
         left = [f"{o.host}: {o.words}" for o in _of(plan, stage, only)]
         if left:
@@ -47,6 +49,15 @@ def apply(cluster: Cluster, objects: tuple[Object, ...], say: Say, *, only: str 
                 + "\nLook at journalctl -u docker there, then run ./run ops apply again."
             )
     return made
+
+
+def renew_tokens(connection: Connection) -> None:
+    """Make both join tokens worthless: those who were to join have joined."""
+    connection.run(
+        "for role in worker manager; do docker swarm join-token --rotate -q $role; done >/dev/null",
+        sudo=True,
+        shown="renew the join tokens",
+    )
 
 
 def _of(plan: Plan, stage: str, only: str) -> list[Operation]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from provisioning.cluster import Cluster, host_at
+from provisioning.errors import OperatorError
 from provisioning.inventory import Host, Inventory
 from provisioning.setup.host import HostFacts, read_host
 from provisioning.setup.swarm import SwarmFacts, read_swarm
@@ -15,8 +16,13 @@ from swarm.model import Node
 class Facts:
     """Everything that a plan is made from."""
 
-    hosts: dict[str, HostFacts]
+    hosts: dict[str, HostFacts]  # those that answered
     swarm: SwarmFacts | None = None
+    lost: dict[str, str] = field(default_factory=dict)  # host: why it could not be asked
+
+    def found(self, inventory: Inventory) -> list[tuple[Host, HostFacts]]:
+        """List the hosts that answered, in the inventory's order."""
+        return [(h, self.hosts[h.name]) for h in inventory.host if h.name in self.hosts]
 
     def node_of(self, name: str) -> Node | None:
         """Give the swarm's view of a host, if it is a member."""
@@ -35,7 +41,13 @@ class Facts:
 
 
 def gather(cluster: Cluster) -> Facts:
-    """Read the facts of all hosts in parallel, and the swarm's from its first manager."""
-    hosts = cluster.fleet.all(cluster.hosts, lambda c: read_host(cluster.inventory, c))
-    managers = [h for h in cluster.hosts if hosts[h.name].membership.manager]
-    return Facts(hosts, read_swarm(cluster.to(managers[0])) if managers else None)
+    """Read the facts of all hosts that answer in parallel, and the swarm's from a manager."""
+    answers = cluster.fleet.each(cluster.hosts, lambda c: read_host(cluster.inventory, c))
+    lost = {n: str(a) for n, a in answers.items() if isinstance(a, OperatorError)}
+    if len(lost) == len(answers):
+        raise OperatorError("\n".join(lost.values()))
+    facts = Facts({n: a for n, a in answers.items() if isinstance(a, HostFacts)}, None, lost)
+    for host, found in facts.found(cluster.inventory):
+        if found.membership.manager and (swarm := read_swarm(cluster.to(host))):
+            return replace(facts, swarm=swarm)
+    return facts

@@ -54,6 +54,7 @@ class HostFacts:
     free: dict[str, int] = field(default_factory=dict)  # bytes by path
     engine: str | None = None  # the running engine's version
     installed: bool = False
+    python: bool = True
     settings: dict[str, Any] | None = None  # daemon.json; None where it is no JSON object
     membership: Membership = Membership()
     listeners: tuple[Listener, ...] = ()
@@ -141,6 +142,7 @@ def host_commands(storage: str, address: str) -> dict[str, str]:
         ),
         "engine": "docker version --format '{{.Server.Version}}'",
         "installed": "command -v dockerd",
+        "python": "command -v python3",
         "settings": "cat /etc/docker/daemon.json",
         "swarm": "docker info --format '{{json .Swarm}}'",
         "listeners": "ss -Hltunp",
@@ -148,7 +150,7 @@ def host_commands(storage: str, address: str) -> dict[str, str]:
         "storage": f"timeout 5 findmnt --json -o SOURCE,FSTYPE,OPTIONS --mountpoint {path}",
         "marker": f"timeout 5 cat {path}/{MARKER}",
         "media": f"timeout 5 test -d {path}/media && echo yes",
-        "fstab": f"awk '$1 !~ /^#/ && $2 == \"{storage}\"' /etc/fstab",
+        "fstab": f"awk -v path={path} '$1 !~ /^#/ && $2 == path' /etc/fstab",
         "nfs": "command -v mount.nfs4",
         "mtu": f"ip -o link show $(ip -o -4 addr show | awk '$4 ~ \"^{address}/\" {{print $2}}')",
     }
@@ -164,6 +166,7 @@ def parse_host(name: str, sections: dict[str, str]) -> HostFacts:
         free=parse_df(sections["free"]),
         engine=sections["engine"].strip() or None,
         installed=bool(sections["installed"].strip()),
+        python=bool(sections["python"].strip()),
         settings=parse_settings(sections["settings"]),
         membership=parse_membership(sections["swarm"]),
         listeners=parse_listeners(sections["listeners"]),

@@ -22,11 +22,44 @@ NFS_OPTIONS = (
     "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,_netdev,"
     "x-systemd.before=docker.service"
 )
+# The host's own upgrades may hold the package system's locks: each step waits for them. Apt itself
+# waits for one of the three only.
+PATIENTLY = r"""
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+patiently() {
+    for attempt in $(seq 200); do
+        said=$("$@" 2>&1 </dev/null) && return 0
+        status=$?
+        case $said in
+            *"ould not get lock"*|*"nable to lock"*|*"nable to acquire"*) sleep 2 ;;
+            *"is locked by another"*|*"lock-frontend"*) sleep 2 ;;
+            *) break ;;
+        esac
+    done
+    printf '%s\n' "$said" >&2
+    return $status
+}
+"""
 APT = (
-    "export DEBIAN_FRONTEND=noninteractive; dpkg --configure -a && "
-    "apt-get -o DPkg::Lock::Timeout=300 -q update && "
-    "apt-get -o DPkg::Lock::Timeout=300 -q -y install"
+    f"{PATIENTLY}patiently dpkg --configure -a && patiently apt-get -q update && "
+    "patiently apt-get -q -y install"
 )
+# Joins the swarm through the engine's socket. `docker swarm join` takes the token as an argument,
+# which process lists and sudo's log show; here it comes on standard input.
+JOIN = r"""
+import http.client, json, socket, sys
+class Engine(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(80)
+        self.sock.connect("/var/run/docker.sock")
+engine = Engine("docker")
+engine.request("POST", "/swarm/join", sys.stdin.read(), {"Content-Type": "application/json"})
+answer = engine.getresponse()
+text = answer.read().decode()
+if answer.status != 200:
+    sys.exit(json.loads(text)["message"] if text.startswith("{") else text)
+"""
 
 
 @dataclass(frozen=True)
@@ -78,6 +111,7 @@ class Plan:
     operations: tuple[Operation, ...]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()  # hosts that could not be asked
 
 
 def make_plan(inventory: Inventory, facts: Facts, objects: tuple[Object, ...] = ()) -> Plan:
@@ -90,10 +124,13 @@ def make_plan(inventory: Inventory, facts: Facts, objects: tuple[Object, ...] = 
         lambda: _storage(inventory, facts),
         lambda: _objects(inventory, facts, objects),
     )
+    found = tuple(problems(inventory, facts))
+    silent = all(h.name in facts.lost for h in inventory.managers)  # then there is nobody to join
     return Plan(
-        tuple(operation for stage in stages for operation in stage()),
-        tuple(problems(inventory, facts)),
+        () if silent else tuple(operation for stage in stages for operation in stage()),
+        found,
         tuple(notes(inventory, facts)),
+        tuple(facts.lost),
     )
 
 
@@ -121,17 +158,20 @@ def node_labels(inventory: Inventory, host: Host) -> dict[str, str]:
 
 def manager_of(inventory: Inventory, facts: Facts) -> str:
     """Name the host at which the swarm is changed: the first that manages it, or is to."""
-    managing = [h for h in inventory.host if facts.hosts[h.name].membership.manager]
-    return (managing or list(inventory.managers))[0].name
+    there = facts.found(inventory)
+    managing = [host for host, found in there if found.membership.manager]
+    return (managing or [host for host, _ in there if host.role == "manager"])[0].name
 
 
 def _engine(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
     ours = engine_settings(inventory)
-    for host in inventory.host:
-        found = facts.hosts[host.name]
+    for host, found in facts.found(inventory):
         wanted = {**(found.settings or {}), **ours}
         write = Write("/etc/docker/daemon.json", json.dumps(wanted, indent=2).encode() + b"\n")
         start = Run("systemctl enable --now docker && docker info >/dev/null", timeout=90)
+        if not found.python:
+            python = Run(f"{APT} python3", timeout=600)
+            yield Operation("engine", host.name, "install Python 3", (python,))
         if not found.installed:
             packages = "docker.io $(apt-cache show docker-cli >/dev/null 2>&1 && echo docker-cli)"
             install = Run(f"{APT} {packages}", timeout=600)
@@ -177,7 +217,7 @@ def _swarm(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
 
 def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
     manager = manager_of(inventory, facts)
-    for host in inventory.host:
+    for host, _ in facts.found(inventory):
         if facts.swarm is None:
             if host.name != manager:
                 yield Operation("members", host.name, f"join the swarm as {host.role}")
@@ -201,8 +241,15 @@ def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
                 f"join the swarm as {host.role}",
                 (
                     Run(
-                        f"docker swarm join --advertise-addr {host.swarm_address} --token {token} "
-                        f"{inventory.named(manager).swarm_address}:2377",
+                        f"python3 -c {shlex.quote(JOIN)}",
+                        json.dumps(
+                            {
+                                "ListenAddr": "0.0.0.0:2377",
+                                "AdvertiseAddr": host.swarm_address,
+                                "RemoteAddrs": [f"{inventory.named(manager).swarm_address}:2377"],
+                                "JoinToken": token,
+                            }
+                        ).encode(),
                         timeout=90,
                     ),
                 ),
@@ -229,7 +276,7 @@ def _ghosts(host: Host, facts: Facts) -> list[Node]:
 
 def _labels(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
     manager = manager_of(inventory, facts)
-    for host in inventory.host:
+    for host, _ in facts.found(inventory):
         wanted = node_labels(inventory, host)
         node = facts.node_of(host.name)
         found = node.labels if node else {}
@@ -247,8 +294,8 @@ def _labels(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
 
 def _storage(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
     source, path = inventory.cluster.nfs_source, inventory.cluster.storage_path
-    for host in inventory.host:
-        found = facts.hosts[host.name]
+    quoted = shlex.quote(path)
+    for host, found in facts.found(inventory):
         if source is None:
             break
         if not found.nfs:
@@ -256,26 +303,28 @@ def _storage(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
             yield Operation("storage", host.name, "install the NFS client", (run,))
         line = f"{source} {path} nfs4 {NFS_OPTIONS} 0 0"
         if found.fstab.split() != line.split() or not mounted(inventory, found):
+            others = shlex.quote(f'/^[ \\t]*#/ || $2 != "{path}"')
             edit = (
-                f"mkdir -p {path} && sed -i '\\|^[^#].* {path} |d' /etc/fstab && "
-                f"echo {shlex.quote(line)} >> /etc/fstab && systemctl daemon-reload && "
-                f"{{ mountpoint -q {path} || mount {path}; }}"
+                f"mkdir -p {quoted} && awk {others} /etc/fstab > /etc/fstab.new && "
+                f"echo {shlex.quote(line)} >> /etc/fstab.new && "
+                "chmod --reference=/etc/fstab /etc/fstab.new && mv /etc/fstab.new /etc/fstab && "
+                f"systemctl daemon-reload && {{ mountpoint -q {quoted} || mount {quoted}; }}"
             )
             words = f"mount {source} at {path}"
             yield Operation("storage", host.name, words, (Run(edit, timeout=90),))
     if not any(f.storage_marker and f.storage_ready for f in facts.hosts.values()):
         name = inventory.cluster.name
-        media = f"{path}/media"
+        media, marker = shlex.quote(f"{path}/media"), shlex.quote(f"{path}/{MARKER}")
         yield Operation(
             "storage",
-            inventory.host[0].name,
+            facts.found(inventory)[0][0].name,
             f"prepare the shared storage {path} for covers and certificates",
             (
                 Run(
-                    f"install -d -m 755 {path} && "
+                    f"install -d -m 755 {quoted} && "
                     f"install -d -m 750 -o {SHOP_UID} -g {SHOP_UID} {media} && "
-                    f"install -d -m 700 {path}/acme && "
-                    f"echo {name} > {path}/{MARKER}"
+                    f"install -d -m 700 {shlex.quote(f'{path}/acme')} && "
+                    f"echo {name} > {marker}"
                 ),
             ),
         )

@@ -15,9 +15,14 @@ OURS = ("dockerd", "docker-proxy", "traefik", "containerd")  # may hold the port
 
 def problems(inventory: Inventory, facts: Facts) -> Iterator[str]:
     """Say, host by host, what has to be put right before anything may change."""
+    unheard = [h.name for h in inventory.managers if h.name in facts.lost]
+    if unheard and facts.swarm is None:
+        yield (
+            f"{', '.join(unheard)}: whether there is a swarm cannot be told while this manager "
+            f"does not answer, and a second one must not be started. {facts.lost[unheard[0]]}"
+        )
     kinds: dict[str, list[str]] = {}
-    for host in inventory.host:
-        found = facts.hosts[host.name]
+    for host, found in facts.found(inventory):
         kinds.setdefault(ARCHITECTURES.get(found.architecture, ""), []).append(host.name)
         yield from _host_problems(inventory, host, found, facts)
     kinds.pop("", None)
@@ -28,9 +33,9 @@ def problems(inventory: Inventory, facts: Facts) -> Iterator[str]:
             "one kind."
         )
     marked = {
-        h.name: facts.hosts[h.name].storage_marker
-        for h in inventory.host
-        if mounted(inventory, facts.hosts[h.name])
+        host.name: found.storage_marker
+        for host, found in facts.found(inventory)
+        if mounted(inventory, found)
     }
     here = [name for name, marker in marked.items() if marker]
     path, name = inventory.cluster.storage_path, inventory.cluster.name
@@ -62,10 +67,15 @@ def _host_problems(
         if free < NEEDED_DISK:
             yield (
                 f"{name}: only {free / 2**30:.1f} GiB are free on {path}, and 2 GiB are needed. "
-                "Free some (docker system prune) or enlarge the disk."
+                "Free some (apt-get clean, journalctl --vacuum-size=100M) or enlarge the disk."
             )
     if found.settings is None:
         yield f"{name}: /etc/docker/daemon.json is no valid JSON. Repair or remove it."
+    if (found.settings or {}).get("live-restore"):
+        yield (
+            f"{name}: /etc/docker/daemon.json turns live-restore on, with which an engine can be "
+            "in no swarm. Take that line out."
+        )
     needed = {2377, 7946, 4789} | ({80, 443} if host.is_edge else set())
     for listener in found.listeners:
         if listener.port in needed and not listener.process.startswith(OURS):
@@ -85,7 +95,7 @@ def _host_problems(
         if facts.swarm is None and member.manager:
             yield (
                 f"{name}: the managers have lost their quorum. Boot the missing managers; if they "
-                "are gone for good, see ./run ops restore."
+                "are gone for good: ./run ops recover."
             )
         else:
             yield (
@@ -96,6 +106,8 @@ def _host_problems(
 
 def notes(inventory: Inventory, facts: Facts) -> Iterator[str]:
     """Say what differs from the inventory and is left alone."""
+    for name, why in facts.lost.items():
+        yield f"{name} is left as it is, for it cannot be asked: {why.removeprefix(f'{name}: ')}"
     if facts.swarm is None:
         return
     for node in facts.swarm.nodes:

@@ -11,15 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import paramiko
 
-from provisioning.errors import OperatorError
+from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Endpoint, Host, Jump
 from provisioning.ssh.redaction import Redactor
-from provisioning.ssh.transport import CONNECT_TIMEOUT, Connection, HostError
+from provisioning.ssh.transport import CONNECT_TIMEOUT, Connection, Fence, HostError
 
 CONNECT_TRIES = 4
 PARALLEL_CONNECTS = 6  # sshd starts to refuse at about ten unauthenticated connections
@@ -39,6 +40,7 @@ class Fleet:
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
         self._handshakes = threading.BoundedSemaphore(PARALLEL_CONNECTS)
+        self.fence: Fence | None = None  # set while a lock is held
 
     def __enter__(self) -> Self:
         """Give the fleet itself."""
@@ -79,8 +81,18 @@ class Fleet:
                 return error
 
         hosts = list(hosts)
-        with ThreadPoolExecutor(PARALLEL_HOSTS) as pool:
-            return dict(zip([h.name for h in hosts], pool.map(attempt, hosts), strict=True))
+        pool = ThreadPoolExecutor(PARALLEL_HOSTS)
+        try:
+            answers = list(pool.map(attempt, hosts))
+        except KeyboardInterrupt:
+            self.close()  # nobody waits for the answers any more
+            raise Interrupted(
+                "What had been begun on the hosts goes on there to its end; run the same command "
+                "again to go on."
+            ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        return dict(zip([h.name for h in hosts], answers, strict=True))
 
     def all[T](self, hosts: Iterable[Host], work: Callable[[Connection], T]) -> dict[str, T]:
         """Do the same on many hosts at once and need every answer; name all hosts that failed."""
@@ -97,9 +109,12 @@ class Fleet:
 
     def close(self) -> None:
         """Close every connection."""
-        for connection in self._open.values():
+        for connection in list(self._open.values()):
             connection.close()
         self._open.clear()
+
+    def _fenced(self, host: str) -> str:
+        return self.fence(host) if self.fence else ""
 
     def _connect(self, host: Endpoint) -> Connection:
         jump = self._jumps[host.jump] if isinstance(host, Host) and host.jump else None
@@ -108,7 +123,7 @@ class Fleet:
                 bastion = self.to(jump) if jump else None
                 with self._handshakes:
                     sock = bastion.channel_to(host.address, host.port) if bastion else None
-                    return Connection(host, _client(host, sock), self.redact)
+                    return Connection(host, _client(host, sock), self.redact, self._fenced)
             except (EOFError, OSError, paramiko.SSHException) as error:
                 # Only what time may heal is tried again: sshd hung up because it had too many
                 # callers, or it has just been restarted.
@@ -119,6 +134,7 @@ class Fleet:
 
 
 def _client(host: Endpoint, sock: paramiko.Channel | None) -> paramiko.SSHClient:
+    _check_key(host.key_file)
     client = paramiko.SSHClient()  # refuses every host key but the pinned one
     kind, _, blob = host.host_key.partition(" ")
     known = host.address if host.port == 22 else f"[{host.address}]:{host.port}"
@@ -144,6 +160,16 @@ def _client(host: Endpoint, sock: paramiko.Channel | None) -> paramiko.SSHClient
     return client
 
 
+class UnreadableKeyError(paramiko.SSHException):
+    """The key file is none."""
+
+
+def _check_key(path: Path) -> None:
+    """Refuse a file that cannot hold a private key; one with a passphrase may be in the agent."""
+    if b"PRIVATE KEY" not in path.read_bytes()[:200]:
+        raise UnreadableKeyError
+
+
 def fingerprint(key: paramiko.PKey) -> str:
     """Give a key's SHA256 fingerprint as ssh-keygen -l prints it."""
     digest = hashlib.sha256(key.asbytes()).digest()
@@ -153,7 +179,11 @@ def fingerprint(key: paramiko.PKey) -> str:
 def _passing(error: Exception) -> bool:
     if isinstance(
         error,
-        paramiko.AuthenticationException | paramiko.BadHostKeyException | FileNotFoundError,
+        paramiko.AuthenticationException
+        | paramiko.BadHostKeyException
+        | FileNotFoundError
+        | PermissionError
+        | UnreadableKeyError,
     ):
         return False
     if isinstance(
@@ -183,6 +213,13 @@ def _explain(host: Endpoint, error: Exception, jump: Jump | None) -> str:
             )
         case socket.gaierror():
             return f"the address {host.address} is unknown to DNS. Correct it in the inventory."
+        case UnreadableKeyError():
+            return (
+                f"{host.key_file} is no private SSH key. Name the private one as key_file, without "
+                ".pub."
+            )
+        case PermissionError():
+            return f"the SSH key {host.key_file} cannot be read by you."
         case FileNotFoundError():
             return f"the SSH key {host.key_file} does not exist."
         case TimeoutError():

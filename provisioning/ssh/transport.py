@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import secrets
@@ -21,6 +22,12 @@ CONNECT_TIMEOUT = 10.0  # seconds for TCP, then for the SSH banner, then for aut
 KILL_AFTER = 5  # seconds between SIGTERM and SIGKILL for a command that ran out of time
 GRACE = 15.0  # seconds we wait beyond the remote deadline before calling the host lost
 CHUNK = 65536
+FENCED = 97  # the status of a command that the lock no longer lets run
+LOST = (
+    "The lock was lost: this machine was asleep or cut off for longer than the hosts wait, and "
+    "another operator may be at work. Nothing more was changed. Look at ./run ops audit, then run "
+    "the same command again."
+)
 NO_SUDO = re.compile(
     r"sudo: a (password|terminal) is required|is not in the sudoers|may not run|sudo: command not"
 )
@@ -35,14 +42,16 @@ class HostError(OperatorError):
         self.problem = problem
 
 
+class LockLost(OperatorError):
+    """Another operator may be at work: whoever lost the lock stops, and undoes nothing."""
+
+
 class CommandFailed(HostError):
     """A command ended with a status other than zero."""
 
     def __init__(self, host: str, result: Result, shown: str) -> None:
-        said = (result.stderr.strip() or result.stdout.strip() or "it said nothing").splitlines()
-        super().__init__(
-            host, f"`{shown}` failed (status {result.status}): {' / '.join(said[-3:])}"
-        )
+        words = _last_words(result) or ": it said nothing"
+        super().__init__(host, f"`{shown}` failed (status {result.status}){words}")
         self.result = result
 
 
@@ -56,13 +65,23 @@ class Result:
     raw: bytes = field(default=b"", repr=False)  # stdout as it came
 
 
+Fence = Callable[[str], str]  # what must hold on a host before a command may run there
+
+
 class Connection:
     """An open SSH connection to one host."""
 
-    def __init__(self, endpoint: Endpoint, client: paramiko.SSHClient, redact: Redactor) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        client: paramiko.SSHClient,
+        redact: Redactor,
+        fence: Fence = lambda host: "",
+    ) -> None:
         self.endpoint = endpoint
         self._client = client
         self.redact = redact
+        self._fence = fence
 
     @property
     def name(self) -> str:
@@ -79,24 +98,34 @@ class Connection:
         check: bool = True,
         shown: str = "",
         echo: Callable[[str], None] | None = None,
+        fenced: bool = True,
     ) -> Result:
         """Run a shell command and wait for it, at most `timeout` seconds.
 
         A command that runs out of time is ended on the host, not just given up on. `shown` stands
         for the command in messages. `echo` gets standard output while it arrives. Raises
         CommandFailed for a status other than zero unless `check` is off, HostError when the host is
-        lost or the time is up.
+        lost or the time is up, LockLost when a lock was taken and is lost.
         """
         shown = self.redact(shown or command)
+        if fenced and sudo and (condition := self._fence(self.name)):
+            command = f"{condition} || exit {FENCED}\n{command}"
+        # Whatever the user's own shell prints when it starts comes before the mark.
+        mark = f"mark-{secrets.token_hex(8)}"
         # `timeout` runs inside sudo: outside it could not end a process of root's.
-        limited = f"timeout -k {KILL_AFTER} {timeout:g} bash -c {shlex.quote(command)}"
+        limited = (
+            f"timeout -k {KILL_AFTER} {timeout:g} "
+            f"{in_bash(f'echo {mark}; echo {mark} >&2; {command}')}"
+        )
         started = time.monotonic()
         deadline = started + timeout + KILL_AFTER + GRACE
         try:
             channel = self._transport().open_session(timeout=CONNECT_TIMEOUT)
             with channel:
                 channel.exec_command(f"sudo -n -- {limited}" if sudo else limited)
-                result = self._exchange(channel, stdin, deadline, echo)
+                result = self._exchange(channel, stdin, deadline, echo, f"{mark}\n".encode())
+        except BrokenPipeError:
+            raise
         except (OSError, EOFError, paramiko.SSHException) as error:
             self.close()
             raise HostError(
@@ -106,15 +135,14 @@ class Connection:
             ) from None
         if result.status in (124, 137, -1) and time.monotonic() - started >= timeout:
             raise HostError(
-                self.name, f"`{shown}` took longer than {timeout:g} seconds and was ended."
-            )
-        if sudo and result.status and NO_SUDO.search(result.stderr):
-            user = self.endpoint.user
-            raise HostError(
                 self.name,
-                f"the user {user} may not use sudo without a password. Put the line "
-                f'"{user} ALL=(ALL) NOPASSWD: ALL" into /etc/sudoers.d/bookstore there.',
+                f"`{shown}` took longer than {timeout:g} seconds and was ended"
+                f"{_last_words(self._clean(result))}.",
             )
+        if result.status == FENCED and fenced and sudo and self._fence(self.name):
+            raise LockLost(LOST)
+        if sudo and result.status and NO_SUDO.search(result.stderr):
+            raise self.no_sudo()
         if check and result.status:
             raise CommandFailed(self.name, self._clean(result), shown)
         return result
@@ -164,12 +192,21 @@ class Connection:
         """Close the connection."""
         self._client.close()
 
-    def converse(self, command: str) -> paramiko.Channel:
-        """Start a command as root and give its streams; it ends when the channel closes."""
+    def no_sudo(self) -> HostError:
+        """Return the error of a user who may not use sudo."""
+        user = self.endpoint.user
+        return HostError(
+            self.name,
+            f"the user {user} may not use sudo without a password. Put the line "
+            f'"{user} ALL=(ALL) NOPASSWD: ALL" into /etc/sudoers.d/bookstore there.',
+        )
+
+    def converse(self, command: str, timeout: float) -> paramiko.Channel:
+        """Start a command as root and return its streams; it ends when the channel closes."""
         try:
             channel = self._transport().open_session(timeout=CONNECT_TIMEOUT)
-            channel.settimeout(CONNECT_TIMEOUT)
-            channel.exec_command(f"sudo -n -- bash -c {shlex.quote(command)}")
+            channel.settimeout(timeout)
+            channel.exec_command(f"sudo -n -- {in_bash(command)}")
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise HostError(self.name, f"no command can be started there ({error}).") from None
         return channel
@@ -203,18 +240,23 @@ class Connection:
         stdin: bytes,
         deadline: float,
         echo: Callable[[str], None] | None,
+        mark: bytes,
     ) -> Result:
         """Feed standard input and drain both streams at once (one after the other deadlocks)."""
-        out: list[bytes] = []
-        err: list[bytes] = []
+        out, err = _After(mark), _After(mark)
         lost: list[Exception] = []
+        unheard: list[Exception] = []
 
-        def drain(receive: Callable[[int], bytes], into: list[bytes]) -> None:
+        def drain(receive: Callable[[int], bytes], into: _After) -> None:
             try:
                 while chunk := receive(CHUNK):
-                    into.append(chunk)
-                    if echo and into is out:
-                        echo(self.redact(chunk.decode("utf-8", "replace")))
+                    fresh = into.add(chunk)
+                    if echo and into is out and fresh and not unheard:
+                        try:
+                            echo(self.redact(fresh.decode("utf-8", "replace")))
+                        except OSError as error:  # nobody reads what we print any more
+                            unheard.append(error)
+                            channel.close()
             except OSError as error:
                 lost.append(error)
 
@@ -235,19 +277,59 @@ class Connection:
             channel.shutdown_write()
         for reader in readers:
             reader.join(max(deadline - time.monotonic(), 0.1))
+        if unheard:
+            raise BrokenPipeError
         if lost or any(r.is_alive() for r in readers):
             raise TimeoutError("no answer in time")
         if not channel.status_event.wait(max(deadline - time.monotonic(), 1)):
             raise TimeoutError("no exit status in time")
         if channel.exit_status == -1 and not self.is_open:
             raise EOFError("the host hung up")
-        raw = b"".join(out)
+        raw = out.content()
         return Result(
             channel.exit_status,
             raw.decode("utf-8", "replace"),
-            b"".join(err).decode("utf-8", "replace"),
+            err.content().decode("utf-8", "replace"),
             raw,
         )
 
     def _clean(self, result: Result) -> Result:
         return Result(result.status, self.redact(result.stdout), self.redact(result.stderr))
+
+
+class _After:
+    """What a stream says after a mark; all of it where the mark never comes."""
+
+    def __init__(self, mark: bytes) -> None:
+        self._mark = mark
+        self._chunks: list[bytes] = []
+        self._found = False
+
+    def add(self, chunk: bytes) -> bytes:
+        """Take what came; return what of it is after the mark."""
+        self._chunks.append(chunk)
+        if self._found:
+            return chunk
+        _, mark, after = b"".join(self._chunks).partition(self._mark)
+        if not mark:
+            return b""
+        self._found, self._chunks = True, [after]
+        return after
+
+    def content(self) -> bytes:
+        """Return it all."""
+        return b"".join(self._chunks)
+
+
+def in_bash(script: str) -> str:
+    """Write a command line that any login shell understands and that runs a script in bash."""
+    if "\n" not in script and "!" not in script:
+        return f"bash -c {shlex.quote(script)}"
+    # Some shells take neither a line's end nor an exclamation mark between quotes.
+    packed = base64.b64encode(script.encode()).decode()
+    return f"bash -c 'eval \"$(echo {packed} | base64 -d)\"'"
+
+
+def _last_words(result: Result) -> str:
+    said = (result.stderr.strip() or result.stdout.strip()).splitlines()
+    return f": {' / '.join(said[-3:])}" if said else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from provisioning import lock
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory
+from provisioning.ssh import transport
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
+from provisioning.ssh.transport import HostError, LockLost
 from tests.provisioning.conftest import Sshd
 from tests.provisioning.factories import inventory
 
@@ -65,3 +68,86 @@ def test_the_audit_trail_tells_how_commands_ended(host: Inventory) -> None:
         ("deploy", "failed: alpha: no •••"),
     ]
     assert trail[0].who == lock.operator()
+
+
+def test_no_sudo_is_said_as_such(
+    start_sshd: Callable[..., Sshd], host: Inventory, tmp_path: Path
+) -> None:
+    nobody = start_sshd(
+        'ForceCommand setpriv --reuid=65534 --clear-groups bash -c "$SSH_ORIGINAL_COMMAND"'
+    )
+    there = host.model_copy(update={"host": (nobody.host(),)})
+    with (
+        Fleet([], Redactor()) as fleet,
+        pytest.raises(HostError, match="may not use sudo without a password"),
+        lock.exclusive(Cluster(there, fleet), "apply"),
+    ):
+        pass
+
+
+def slow_sudo(start_sshd: Callable[..., Sshd], folder: Path, seconds: float) -> Sshd:
+    """Start an sshd on whose host sudo thinks for a while."""
+    program = folder / "sudo"
+    program.write_text(f'#!/bin/sh\nsleep {seconds}\nexec /usr/bin/sudo "$@"\n')
+    program.chmod(0o755)
+    return start_sshd(f"ForceCommand bash -c 'PATH={folder}:$PATH; eval \"$SSH_ORIGINAL_COMMAND\"'")
+
+
+def test_a_slow_sudo_is_waited_for(
+    start_sshd: Callable[..., Sshd],
+    host: Inventory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 1.0)
+    there = host.model_copy(update={"host": (slow_sudo(start_sshd, tmp_path, 2).host(),)})
+    with Fleet([], Redactor()) as fleet, lock.exclusive(Cluster(there, fleet), "apply"):
+        pass
+    monkeypatch.setattr(lock, "PATIENCE", 0.5)
+    with (
+        Fleet([], Redactor()) as fleet,
+        pytest.raises(HostError, match=r"sudo does not answer within 0\.5 s"),
+        lock.exclusive(Cluster(there, fleet), "apply"),
+    ):
+        pass
+
+
+def test_who_was_asleep_for_too_long_does_nothing_more(
+    host: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that slept for 47 s has lost the lock without hearing of it."""
+    with Fleet([], Redactor()) as fleet:
+        cluster = Cluster(host, fleet)
+        there = cluster.to(cluster.hosts[0])
+        with lock.exclusive(cluster, "deploy"):
+            assert there.run("echo on", sudo=True).stdout == "on\n"
+            awake = lock._clock
+            monkeypatch.setattr(lock, "_clock", lambda: awake() + 47)
+            with pytest.raises(LockLost, match="Nothing more was changed"):
+                there.run("echo changed", sudo=True)
+        monkeypatch.undo()
+        assert there.run("echo free", sudo=True).stdout == "free\n"
+
+
+def test_the_host_itself_refuses_whoever_lost_the_lock(host: Inventory, tmp_path: Path) -> None:
+    with Fleet([], Redactor()) as fleet:
+        cluster = Cluster(host, fleet)
+        there = cluster.to(cluster.hosts[0])
+        with lock.exclusive(cluster, "deploy"):
+            (tmp_path / "lock.holder").write_text('{"who": "another", "token": "theirs"}')
+            with pytest.raises(LockLost):
+                there.run(f"touch {tmp_path}/changed", sudo=True)
+    assert not (tmp_path / "changed").exists()
+
+
+def test_the_lock_is_confirmed_while_a_command_is_long(
+    host: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.2)
+    monkeypatch.setattr(lock, "SILENCE", 1)
+    with Fleet([], Redactor()) as fleet:
+        cluster = Cluster(host, fleet)
+        there = cluster.to(cluster.hosts[0])
+        with lock.exclusive(cluster, "deploy"):
+            there.run("sleep 2.5", sudo=True)
+            assert there.run("echo on", sudo=True).stdout == "on\n"

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from provisioning.doctor.checks import Examination, Finding, examine
 from provisioning.doctor.probes import Wire
 from provisioning.release.certificate import Certificate
@@ -117,7 +119,7 @@ def test_a_node_that_is_down_and_a_quorum_at_risk() -> None:
 
 
 def test_certificates() -> None:
-    urgent = replace(GOOD, until=NOW + timedelta(days=3))
+    urgent = replace(GOOD, since=NOW - timedelta(days=87), until=NOW + timedelta(days=3))
     other = replace(GOOD, names=("TRAEFIK DEFAULT CERT",))
     assert bad(healthy(certificates={"manager1": urgent}), "certificate")[0].advice == (
         "./run ops renew"
@@ -125,7 +127,8 @@ def test_certificates() -> None:
     assert (
         "not for shop.test" in bad(healthy(certificates={"manager1": other}), "certificate")[0].what
     )
-    soon = healthy(certificates={"manager1": replace(GOOD, until=NOW + timedelta(days=14))})
+    late = replace(GOOD, since=NOW - timedelta(days=76), until=NOW + timedelta(days=14))
+    soon = healthy(certificates={"manager1": late})
     assert bad(soon, "certificate") == []
 
 
@@ -144,5 +147,60 @@ def test_new_engines_need_a_new_traefik() -> None:
 
 
 def test_missing_tasks_say_where_to_look() -> None:
-    (finding,) = bad(healthy(services=(service(task()),)), "services")
+    (finding,) = bad(healthy(services=(service(task(container="c")),)), "services")
     assert (finding.what, finding.advice) == ("1 of 2 tasks run", "./run ops logs app_web")
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("no suitable node (insufficient resources on 3 nodes)", "No host fits"),
+        ("No such image: shop:9", "Push the image web:1 again"),
+        ("invalid mount config: bind source path does not exist: /srv", "The shared storage"),
+        ("starting container failed", "It has not started anywhere"),
+    ],
+)
+def test_a_task_that_never_started_has_no_log_to_look_at(error: str, advice: str) -> None:
+    seen = healthy(services=(service(task(state="rejected", error=error)),))
+    (finding,) = bad(seen, "services")
+    assert finding.advice.startswith(advice)
+    assert "ops logs" not in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("days", "left", "said"),
+    [
+        (90, 31, "ok"),
+        (90, 20, "note"),
+        (90, 5, "bad"),
+        (6, 2.1, "ok"),
+        (6, 1, "note"),
+        (6, 0.5, "bad"),
+    ],
+)
+def test_the_thresholds_fit_the_certificates_lifetime(days: int, left: float, said: str) -> None:
+    until = NOW + timedelta(days=left)
+    made = replace(GOOD, since=until - timedelta(days=days), until=until)
+    found = dict(examine(inventory(), healthy(certificates={"manager1": made}), NOW))
+    states = ["bad" if f.bad else "note" for f in found["certificate"]] or ["ok"]
+    assert states == [said]
+
+
+def test_what_could_not_be_examined_is_unknown_and_never_ok() -> None:
+    why = "worker1: `examine the host` failed (status 127): bash: python3: command not found"
+    seen = healthy(unseen={"ports": {"worker1": why}, "database": {"worker1": why}})
+    found = dict(examine(inventory(), seen, NOW))
+    for key in ("ports", "database"):
+        (finding,) = found[key]
+        assert finding.unknown
+        assert "could not be examined" in finding.what
+        assert "Install Python 3" in finding.advice
+
+
+def test_a_dead_host_and_a_lost_quorum_are_findings_and_no_failure() -> None:
+    facts = joined()
+    del facts.hosts["worker2"]
+    one = dict(examine(inventory(), healthy(facts=facts, lost={"worker2": "no answer"}), NOW))
+    assert [f.where for f in one["reach"]] == ["worker2"]
+    lost = dict(examine(inventory(), Examination(Facts(joined().hosts, None)), NOW))
+    assert any("lost their quorum" in f.what for f in lost["swarm"])

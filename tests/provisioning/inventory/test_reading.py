@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.errors import OperatorError
-from provisioning.inventory import check_files, load
+from provisioning.inventory import check_files, check_secrets, load
 
 EXAMPLE = Path(__file__).parents[3] / "provisioning" / "examples" / "ec2.toml"
 
@@ -84,9 +84,67 @@ def test_secret_files_must_be_there_and_private(tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as refusal:
         check_files(inventory)
     assert "Everybody may read the secret file" in str(refusal.value)
-    assert "The secret database_url is to come from" in str(refusal.value)
+    with pytest.raises(OperatorError, match=r"database_url is to come from .* Whoever deployed"):
+        check_secrets(inventory)
 
 
 def test_an_unknown_host_gets_the_nearest_name() -> None:
     with pytest.raises(OperatorError, match=r'Did you mean "host-a"\?'):
         load(EXAMPLE).named("hosta")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('storage = "nfs4:', 'storage = "path:/srv;reboot" #'),
+        ('storage = "nfs4:', 'storage = "path:/srv$(reboot)" #'),
+        ('storage = "nfs4:', 'storage = "path:/srv\'x" #'),
+        ("[ssh]", 'mirror = "x;reboot"\n[ssh]'),
+        ("[ssh]", 'mirror = "https://x"\n[ssh]'),
+        ('load_balancer = ["', 'load_balancer = ["10.0.0.1; reboot", "'),
+        ("[ssh]", 'insecure_registries = ["a b"]\n[ssh]'),
+        ('acme_email = "', 'acme_email = "`reboot`'),
+        ("[ssh]", '[settings]\nlog_level = "LOUD"\n[ssh]'),
+    ],
+)
+def test_what_would_reach_a_shell_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    text = EXAMPLE.read_text()
+    assert old in text
+    head, _, tail = text.partition(old)
+    # Keys of [cluster] are added to its table.
+    if old == "[ssh]" and not new.startswith("[settings]"):
+        key, _, rest = new.partition("\n")
+        head, new = head.replace("[cluster]\n", f"[cluster]\n{key}\n", 1), rest
+    (tmp_path / "cluster.toml").write_text(head + new + tail)
+    with pytest.raises(OperatorError, match="has mistakes"):
+        load(tmp_path / "cluster.toml")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('currency = "XXX"', "[settings]: currency: it takes the code"),
+        ('log_level = "LOUD"', "[settings]: log_level: it takes DEBUG, INFO"),
+        (
+            "hold_minuts = 5",
+            '[settings]: there is no setting "hold_minuts". Did you mean "hold_minutes"',
+        ),
+        ("hold_minutes = -1", "[settings]: hold_minutes: "),
+        ('server = "gunicorn"', "[settings]: server: "),
+        ('public_origin = "https://x"', "[settings]: public_origin is set by domain under"),
+        ('secret_key = "x"', "[settings]: secret_key is set by secret_key under [secrets]"),
+        ('bind = "0.0.0.0:1"', "[settings]: bind is set by the stack files"),
+    ],
+)
+def test_a_wrong_setting_of_the_shop_gets_a_sentence(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(OperatorError) as refusal:
+        load(write(tmp_path, ("[ssh]", f"[settings]\n{line}\n[ssh]")))
+    assert said in str(refusal.value)
+
+
+def test_settings_are_not_taken_from_the_operators_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOKSTORE_CURRENCY", "nonsense")
+    inventory = load(write(tmp_path, ("[ssh]", "[settings]\nhold_minutes = 20\n[ssh]")))
+    assert inventory.settings == {"hold_minutes": 20}

@@ -21,7 +21,7 @@ def stacks(config: bytes = b"config", *, certificate: str = "certificate_1") -> 
     for name in ("edge", "app"):
         text = (SWARM / f"{name}.yml").read_text()
         secrets = {"database_url": b"u", "secret_key": b"k"}
-        made[name] = render(name, text, values, secrets, b"salt", lambda file: config).document
+        made[name] = render(name, text, values, secrets, b"salt", lambda file: config, {}).document
     return fill(made, Alive(certificates={"certificate": certificate}))
 
 

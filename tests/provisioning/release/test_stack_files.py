@@ -23,7 +23,7 @@ def services(
 ) -> dict[str, Any]:
     values = variables(cluster or inventory(), image="web:1", authority="")
     text = (SWARM / f"{name}.yml").read_text()
-    stack = render(name, text, values, secrets, b"salt", lambda file: b"")
+    stack = render(name, text, values, secrets, b"salt", lambda file: b"", {})
     found: dict[str, Any] = stack.document["services"]
     return found
 

@@ -29,7 +29,7 @@ secrets: {database_url: {external: true}}
 
 def rendered(text: str = APP, secret: bytes = b"mysql://x") -> Stack:
     values = variables(inventory(), image="web:1", authority="")
-    return render("app", text, values, {"database_url": secret}, SALT, lambda name: b"")
+    return render("app", text, values, {"database_url": secret}, SALT, lambda name: b"", {})
 
 
 def view(document: dict[str, Any]) -> dict[str, Any]:

@@ -80,10 +80,29 @@ def test_the_swarm_starts_with_heartbeat_and_pool() -> None:
 def test_only_the_missing_host_joins() -> None:
     facts = joined(worker1={"membership": Membership()})
     assert "worker1: join the swarm as worker" in words(facts)
-    assert commands(facts, "members") == [
-        "docker swarm join --advertise-addr 10.77.0.201 --token SWMTKN-1-recorded-token "
-        "10.77.0.101:2377"
+    (run,) = [
+        step
+        for operation in make_plan(inventory(), facts).operations
+        if operation.stage == "members"
+        for step in operation.steps
+        if isinstance(step, Run)
     ]
+    assert json.loads(run.stdin) == {
+        "ListenAddr": "0.0.0.0:2377",
+        "AdvertiseAddr": "10.77.0.201",
+        "RemoteAddrs": ["10.77.0.101:2377"],
+        "JoinToken": "SWMTKN-1-recorded-token",
+    }
+
+
+def test_no_token_and_no_secret_stands_in_a_command() -> None:
+    facts = joined(worker1={"membership": Membership()})
+    plan = make_plan(inventory(), facts, (Object("secret", "s", b"hunter2"),))
+    for operation in plan.operations:
+        for step in operation.steps:
+            if isinstance(step, Run):
+                assert "SWMTKN" not in step.command
+                assert "hunter2" not in step.command
 
 
 def test_a_dead_node_is_forgotten_before_its_replacement_joins() -> None:
@@ -162,6 +181,10 @@ def test_secrets_travel_on_standard_input_and_are_not_shown() -> None:
         ({"architecture": "aarch64"}, "differ in architecture (manager1 and worker2 amd64, "),
         ({"free": {"/": 10**8}}, "worker1: only 0.1 GiB are free on /, and 2 GiB are needed. Free"),
         ({"apt": False}, "worker1: debian 13 has no apt-get. Use a Debian or Ubuntu host."),
+        (
+            {"settings": {"live-restore": True}},
+            "daemon.json turns live-restore on, with",
+        ),
         ({"settings": None}, "worker1: /etc/docker/daemon.json is no valid JSON. Repair"),
         (
             {"listeners": (Listener(7946, "tcp", "consul"),)},
@@ -193,6 +216,20 @@ def test_an_edge_needs_the_web_ports() -> None:
         "manager1: port 80/tcp is taken by nginx. Stop that service, or move it to another port.",
     )
     assert on_worker == ()
+
+
+def test_a_dead_host_is_left_alone_and_named() -> None:
+    facts = joined()
+    hosts = {n: f for n, f in facts.hosts.items() if n != "worker2"}
+    plan = make_plan(inventory(), Facts(hosts, facts.swarm, {"worker2": "worker2: no answer"}))
+    assert (plan.problems, plan.operations, plan.lost) == ((), (), ("worker2",))
+    assert "worker2 is left as it is, for it cannot be asked: no answer" in plan.notes
+
+
+def test_no_second_swarm_is_started_while_a_manager_is_silent() -> None:
+    hosts = {n: f for n, f in bare().hosts.items() if n != "manager1"}
+    plan = make_plan(inventory(), Facts(hosts, None, {"manager1": "manager1: no answer"}))
+    assert any("whether there is a swarm cannot be told" in p for p in plan.problems)
 
 
 def test_a_lost_quorum_is_named() -> None:

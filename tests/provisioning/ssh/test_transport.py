@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from provisioning.errors import OperatorError
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
-from provisioning.ssh.transport import CommandFailed, HostError
+from provisioning.ssh.transport import CommandFailed, HostError, in_bash
 from tests.provisioning.conftest import Sshd, make_key
 
 
@@ -186,3 +188,73 @@ def test_secrets_are_in_no_message(sshd: Sshd) -> None:
         fleet.to(sshd.host()).run("echo mysql://shop:hunter2@db correct-horse >&2; false")
     assert "•••" in str(failure.value)
     assert not any(s in str(failure.value) for s in ("hunter2", "correct-horse"))
+
+
+def test_what_the_users_shell_prints_is_no_part_of_an_answer(
+    start_sshd: Callable[..., Sshd],
+) -> None:
+    loud = start_sshd(
+        "ForceCommand bash -c 'echo Welcome; echo noise >&2; eval \"$SSH_ORIGINAL_COMMAND\"'"
+    )
+    said: list[str] = []
+    with Fleet([], Redactor()) as fleet:
+        result = fleet.to(loud.host()).run("echo out; echo err >&2", echo=said.append)
+    assert (result.stdout, result.stderr) == ("out\n", "err\n")
+    assert "".join(said) == "out\n"
+
+
+def test_scripts_of_many_lines_reach_bash_through_another_shell(
+    start_sshd: Callable[..., Sshd],
+) -> None:
+    other = start_sshd('ForceCommand dash -c "$SSH_ORIGINAL_COMMAND"')
+    script = 'words=(one \'two !\')\necho "${words[1]}"\necho "it\'s $((1+1))"'
+    assert "\n" not in in_bash(script)
+    assert "!" not in in_bash(script)
+    with Fleet([], Redactor()) as fleet:
+        assert fleet.to(other.host()).run(script).stdout == "two !\nit's 2\n"
+
+
+def test_a_public_key_as_key_file_is_named(sshd: Sshd, fleet: Fleet, tmp_path: Path) -> None:
+    make_key(tmp_path / "mine")
+    with pytest.raises(HostError, match=r"mine\.pub is no private SSH key"):
+        fleet.to(sshd.host(key_file=tmp_path / "mine.pub"))
+
+
+def test_nobody_reads_what_is_printed(sshd: Sshd, fleet: Fleet) -> None:
+    """As with `logs --follow | head`: the end, and no error of the host's."""
+
+    def closed(text: str) -> None:
+        raise BrokenPipeError
+
+    started = time.monotonic()
+    with pytest.raises(BrokenPipeError):
+        fleet.to(sshd.host()).run("while sleep 0.1; do echo line; done", timeout=30, echo=closed)
+    assert time.monotonic() - started < 10
+
+
+def test_a_command_out_of_time_is_told_with_its_last_words(sshd: Sshd, fleet: Fleet) -> None:
+    with pytest.raises(HostError, match=r"was ended: still downloading"):
+        fleet.to(sshd.host()).run("echo still downloading; sleep 20", timeout=0.5)
+
+
+def test_ctrl_c_ends_at_once_and_says_what_goes_on(sshd: Sshd) -> None:
+    program = f"""
+from provisioning.cluster import Cluster
+from provisioning.inventory import Host
+from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.redaction import Redactor
+host = Host.model_validate_json({sshd.host().model_dump_json()!r})
+with Fleet([], Redactor()) as fleet:
+    fleet.each([host], lambda c: (print("begun", flush=True), c.run("sleep 25")))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(0.5)
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert time.monotonic() - started < 5
+    assert "goes on there to its end; run the same command again" in said
