@@ -152,7 +152,9 @@ def _sentences(error: dict[str, Any], data: dict[str, Any]) -> list[str]:
             return str(error["ctx"]["error"]).split("\n")
         case "value_error" if location == ("settings",):
             lines = str(error["ctx"]["error"]).split("\n")
-            return [f"[settings]: {line}{'' if line.endswith(('?', '.')) else '.'}" for line in lines]
+            return [
+                f"[settings]: {line}{'' if line.endswith(('?', '.')) else '.'}" for line in lines
+            ]
         case "value_error":
             return [f"{place}: {key}: {error['ctx']['error']}."]
         case "extra_forbidden":
