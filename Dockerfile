@@ -27,6 +27,6 @@ WORKDIR /opt/shop
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
-    CMD ["python", "-m", "bookstore", "health"]
+    CMD ["python", "-I", "-S", "/opt/shop/bookstore/probe.py"]
 ENTRYPOINT ["python", "-m", "bookstore"]
 CMD ["serve"]

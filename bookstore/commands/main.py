@@ -130,16 +130,12 @@ def _import(options: argparse.Namespace) -> int:
 
 def _health(_options: argparse.Namespace) -> int:
     """Return 0 when this replica answers, whatever address it is bound to."""
-    import http.client
+    from bookstore import probe
 
-    port = int(load_settings().bind.rpartition(":")[2])
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/healthz")
-        return 0 if connection.getresponse().status == 200 else 1
-    except OSError as error:
-        print(f"bookstore: port {port} does not answer: {error}", file=sys.stderr)
-        return 1
+    wrong = probe.fault(int(load_settings().bind.rpartition(":")[2]))
+    if wrong is not None:
+        print(f"bookstore: {wrong}", file=sys.stderr)
+    return 0 if wrong is None else 1
 
 
 def _demo(options: argparse.Namespace) -> int:
