@@ -3,17 +3,16 @@
 import json
 from typing import Annotated, Any
 
-import structlog
 from pydantic import BaseModel, Field, ValidationError
 from quart import Blueprint, Response, abort, current_app, request
 
 from bookstore.accounts import api as accounts_api
 from bookstore.catalogue import api as catalogue_api
 from bookstore.contracts import HoldLine, HoldRefused, PersonalLink
+from bookstore.web.security import Event, note
 from bookstore.web.signing import MAX_BODY, Refused, Signer
 
 blueprint = Blueprint("internal", __name__, url_prefix="/internal")
-log = structlog.get_logger()
 
 type _Id = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 type _Text = Annotated[str, Field(max_length=255)]
@@ -191,5 +190,5 @@ def _answer(value: Any) -> Response:
 
 
 def _refused(status: int, reason: str) -> Response:
-    log.warning("refused an internal call", status=status, reason=reason, path=request.path)
+    note(Event.INTERNAL_CALL_REFUSED, status=status, reason=reason)
     return Response(json.dumps({"error": reason}), status=status, content_type="application/json")

@@ -7,7 +7,8 @@ Whatever reads or writes an amount does it here, so that what a page writes ("�
 import re
 import unicodedata
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
+from typing import NamedTuple
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
@@ -47,10 +48,47 @@ def highest(currency: str) -> int:
     return 10 ** (4 + digits(currency)) if digits(currency) else 10**8
 
 
-@lru_cache(maxsize=8192)  # a page of the listing writes two dozen, and it takes 30 µs each
 def written(amount: int, currency: str, locale: str) -> str:
     """Write an amount as people of a locale do: 123450, EUR, en_GB -> €1,234.50."""
-    return str(format_currency(_decimal(amount, currency), currency, locale=locale))
+    if amount < 0:
+        return str(format_currency(_decimal(amount, currency), currency, locale=locale))
+    way = _way_of_writing(currency, locale)
+    whole, part = divmod(amount, 10**way.digits)
+    text = f"{whole:,}".replace(",", way.thousands) if whole >= way.grouped_from else str(whole)
+    if way.digits:
+        text = f"{text}{way.mark}{part:0{way.digits}}"
+    return f"{way.before}{text}{way.after}"
+
+
+class _WayOfWriting(NamedTuple):
+    before: str
+    after: str
+    mark: str
+    thousands: str
+    grouped_from: int
+    digits: int
+
+
+@cache
+def _way_of_writing(currency: str, locale: str) -> _WayOfWriting:
+    """Return how a locale writes a currency, read from what Babel makes of two amounts: it takes
+    30 µs for each, and a page has two dozen."""
+    behind = digits(currency)
+    million, thousand = [
+        str(format_currency(_decimal(units * 10**behind, currency), currency, locale=locale))
+        for units in (1234567, 1234)
+    ]
+    first = next(place for place, letter in enumerate(million) if letter.isdigit())
+    last = max(place for place, letter in enumerate(million) if letter.isdigit())
+    number = million[first : last + 1]
+    return _WayOfWriting(
+        before=million[:first],
+        after=million[last + 1 :],
+        mark=number[-behind - 1] if behind else "",
+        thousands=number[1],
+        grouped_from=1000 if f"1{number[1]}234" in thousand else 10_000,
+        digits=behind,
+    )
 
 
 def typed(amount: int, currency: str, locale: str) -> str:

@@ -1,6 +1,9 @@
 """Amounts: what one part of the shop writes, every other part reads."""
 
+from decimal import Decimal
+
 import pytest
+from babel.numbers import format_currency
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,3 +114,16 @@ def test_a_shop_may_take_any_currency_in_use(code: str) -> None:
 def test_a_shop_takes_no_other_currency(code: str) -> None:
     with pytest.raises(SettingsError, match=r"BOOKSTORE_CURRENCY: .* such as EUR"):
         load_settings(currency=code)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("currency", CURRENCIES)
+def test_an_amount_is_written_as_babel_writes_it(currency: str, locale: str) -> None:
+    unit = 10 ** money.digits(currency)
+    amounts = [0, 1, 9, 10, 99, 100, 999, 12345, 99999999, -1, -123456]
+    amounts += [whole * unit for whole in (1, 999, 1000, 1234, 9999, 10000, 123456, 1234567)]
+    for amount in amounts:
+        value = Decimal(amount) / unit
+        assert money.written(amount, currency, locale) == format_currency(
+            value, currency, locale=locale
+        )

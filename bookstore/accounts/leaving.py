@@ -14,9 +14,10 @@ from typing import IO, Any
 
 from bookstore import personal
 from bookstore.accounts import passwords, repository
-from bookstore.accounts.service import Accounts, WrongPassword
+from bookstore.accounts.service import Accounts, wrong_password
 from bookstore.contracts import Person, PersonalLink, SiblingUnavailable
 from bookstore.data.queries import Queries
+from bookstore.web.security import Event, note
 
 # What every context hands out, by the name of its file.
 ELSEWHERE = {
@@ -66,7 +67,7 @@ async def delete(accounts: Accounts, links: Links, person: Person, password: str
     """Delete an account; raise WrongPassword, or Unsettled when something stands in the way."""
     known = await repository.credentials_of(accounts.database, person.id)
     if known is None or not await passwords.verify(password, known.password_hash):
-        raise WrongPassword
+        raise wrong_password(person)
     contexts = [_link(links, context) for context in ELSEWHERE]
     kinds = [kind for link in contexts for kind in await link.unsettled(person.id)]
     if kinds:
@@ -81,6 +82,7 @@ async def delete(accounts: Accounts, links: Links, person: Person, password: str
         )
 
     await accounts.database.in_transaction(work)
+    note(Event.ACCOUNT_DELETED, person=person.id)
 
 
 async def _own_rows(

@@ -9,10 +9,11 @@ import secrets
 
 from bookstore.accounts import domain, links, passwords, repository
 from bookstore.accounts.links import Link, Purpose
-from bookstore.accounts.service import Accounts, EmailTaken, WrongPassword
+from bookstore.accounts.service import Accounts, EmailTaken, wrong_password
 from bookstore.clock import HOUR
 from bookstore.contracts import Person
 from bookstore.data.queries import Duplicate, Queries
+from bookstore.web.security import Event, note
 
 RESETS_PER_HOUR = 5  # for one account; asking more often sends nothing
 
@@ -75,6 +76,7 @@ async def reset(accounts: Accounts, token: str, password: str) -> Person:
         await accounts.mail(queries, "password_changed", link.person_id, at=now)
 
     await accounts.database.in_transaction(work)
+    note(Event.PASSWORD_RESET, person=link.person_id)
     return await _person(accounts, link.person_id)
 
 
@@ -109,7 +111,7 @@ async def ask_to_change(
     """Ask both ends whether an account's mail shall go to another address; raise WrongPassword."""
     known = await repository.credentials_of(accounts.database, person.id)
     if known is None or not await passwords.verify(password, known.password_hash):
-        raise WrongPassword
+        raise wrong_password(person)
     pair = secrets.token_hex(16)
 
     async def work(queries: Queries) -> None:
@@ -158,6 +160,8 @@ async def agree_to_change(accounts: Accounts, token: str) -> tuple[Person, bool]
         changed = await accounts.database.in_transaction(work)
     except Duplicate as error:
         raise EmailTaken from error
+    if changed:
+        note(Event.ADDRESS_CHANGED, person=link.person_id)
     return await _person(accounts, link.person_id), changed
 
 

@@ -15,10 +15,11 @@ from cryptography.fernet import Fernet
 
 from bookstore.accounts import links, passwords, repository
 from bookstore.accounts.links import Link, Purpose
-from bookstore.accounts.service import Accounts, TooManyFailures, WrongPassword
+from bookstore.accounts.service import Accounts, TooManyFailures, wrong_password
 from bookstore.clock import HOUR, SECOND
 from bookstore.contracts import Person
 from bookstore.data.queries import Queries
+from bookstore.web.security import Event, note
 
 ISSUER = "BookStore"
 RECOVERY_CODES = 10
@@ -102,13 +103,14 @@ class SecondStep:
         await self._count_guess(person.id)
         await self._database.in_transaction(work)
         await repository.forget_failures(self._database, _bucket(person.id))
+        note(Event.SECOND_STEP_CHANGED, person=person.id, on=True)
         return codes
 
     async def switch_off(self, person: Person, password: str) -> None:
         """Switch the step off after checking the password; raise WrongPassword."""
         known = await repository.credentials_of(self._database, person.id)
         if known is None or not await passwords.verify(password, known.password_hash):
-            raise WrongPassword
+            raise wrong_password(person)
 
         async def work(queries: Queries) -> None:
             for table in ("second_steps", "recovery_codes"):
@@ -118,6 +120,7 @@ class SecondStep:
             await self._tell(queries, person.id, "second_factor_off")
 
         await self._database.in_transaction(work)
+        note(Event.SECOND_STEP_CHANGED, person=person.id, on=False)
 
     async def begin(self, person: Person) -> str:
         """Return the token of a sign-in whose second step is still to come."""
@@ -144,7 +147,11 @@ class SecondStep:
                 raise WrongCode
             await repository.forget_failures(queries, _bucket(link.person_id))
 
-        await self._database.in_transaction(work)
+        try:
+            await self._database.in_transaction(work)
+        except WrongCode:
+            note(Event.SECOND_STEP_FAILED, person=link.person_id)
+            raise
         known = await repository.credentials_of(self._database, link.person_id)
         assert known is not None
         return repository.person_of(known)
@@ -167,6 +174,7 @@ class SecondStep:
         )
         since = self._clock() - HOUR
         if await repository.failures(self._database, bucket, since) > GUESSES_PER_HOUR:
+            note(Event.SIGN_IN_THROTTLED, person=person_id)
             raise TooManyFailures
 
     async def _take_code(self, queries: Queries, person_id: int, code: str) -> bool:

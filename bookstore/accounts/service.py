@@ -12,6 +12,7 @@ from bookstore.contracts import Contact, Person
 from bookstore.data.database import Database
 from bookstore.data.queries import Duplicate, Queries
 from bookstore.mail.outbox import Outbox
+from bookstore.web.security import Event, note, pseudonym
 from bookstore.web.sessions import ABSOLUTE, IDLE, new_token, token_hash
 
 
@@ -25,6 +26,12 @@ class WrongPassword(Exception):
 
 class TooManyFailures(Exception):
     """Signing in failed too often lately; it works again after a while."""
+
+
+def wrong_password(person: Person) -> WrongPassword:
+    """Return the error for somebody signed in who does not know their password, written down."""
+    note(Event.PASSWORD_CHECK_FAILED, person=person.id)
+    return WrongPassword()
 
 
 class Accounts:
@@ -108,11 +115,13 @@ class Accounts:
             await repository.failures(self.database, account, since),
             await repository.failures(self.database, source, since),
         ):
+            note(Event.SIGN_IN_THROTTLED, account=pseudonym(domain.email_key(email)))
             raise TooManyFailures
         known = await repository.credentials(self.database, domain.email_key(email))
         if not await passwords.verify(password, known.password_hash if known else None):
             async with self.database.transaction() as queries:
                 await repository.add_failures(queries, [account, source], self.clock())
+            note(Event.SIGN_IN_FAILED, account=pseudonym(domain.email_key(email)))
             raise WrongPassword
         assert known is not None
         await repository.forget_failures(self.database, account)
@@ -147,11 +156,13 @@ class Accounts:
                 await repository.set_language(queries, person.id, language)
 
         await self.database.in_transaction(start)
+        note(Event.SIGNED_IN, person=person.id)
         return token
 
     async def sign_out(self, token: str) -> None:
         """End a session for good: its token opens nothing any more."""
         await repository.end_session(self.database, token_hash(token))
+        note(Event.SIGNED_OUT)
 
     async def person_of(self, token: str) -> Person | None:
         """Return who holds the token, and note now and then that the session is in use."""
@@ -199,7 +210,7 @@ class Accounts:
         """Set a new password after checking the current one; raise WrongPassword."""
         known = await repository.credentials_of(self.database, person.id)
         if known is None or not await passwords.verify(current, known.password_hash):
-            raise WrongPassword
+            raise wrong_password(person)
         password_hash = await passwords.hash_password(new)
 
         async def work(queries: Queries) -> None:
@@ -207,10 +218,13 @@ class Accounts:
             await self.mail(queries, "password_changed", person.id, at=self.clock())
 
         await self.database.in_transaction(work)
+        note(Event.PASSWORD_CHANGED, person=person.id)
 
     async def end_others(self, person: Person, token: str) -> int:
         """End every session of a person but the one at hand; return how many ended."""
-        return await repository.end_other_sessions(self.database, person.id, token_hash(token))
+        ended = await repository.end_other_sessions(self.database, person.id, token_hash(token))
+        note(Event.SESSIONS_ENDED, person=person.id, ended=ended)
+        return ended
 
     async def _forget_old(self) -> None:
         now = self.clock()

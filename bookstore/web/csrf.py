@@ -19,6 +19,7 @@ from bookstore.web.inbound import inbound
 from bookstore.web.page_error import PageError
 from bookstore.web.placeholders import CSRF_MARK, rendering_for_everybody
 from bookstore.web.responses import own_origin
+from bookstore.web.security import Event, note
 from bookstore.web.sessions import session_token, token_for_forms
 from bookstore.web.stale import Reason, set_stale
 
@@ -46,6 +47,7 @@ async def check_request() -> None:
     headers = inbound().headers
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site not in {None, "same-origin", "none"} or origin not in {None, own_origin()}:
+        note(Event.FORM_REFUSED, reason="another website")
         raise PageError(403, _("This request came from another website, so nothing was changed."))
     given = request.headers.get("X-CSRF-Token") or (await request.form).get("csrf_token", "")
     bound = session_token()
@@ -55,6 +57,7 @@ async def check_request() -> None:
     elif site == "same-origin" or origin is not None:
         set_stale(Reason.SESSION)
     else:
+        note(Event.FORM_REFUSED, reason="no token of this session")
         raise PageError(
             403,
             _(

@@ -11,6 +11,7 @@ from bookstore.web.csrf import check_request
 from bookstore.web.inbound import inbound
 from bookstore.web.page_error import PageError, not_found
 from bookstore.web.placeholders import FLAG
+from bookstore.web.security import Event, note
 from bookstore.web.send_again import answer_to_stale
 from bookstore.web.sessions import set_session_cookie
 
@@ -58,6 +59,7 @@ def install(app: Quart, settings: Settings) -> None:
         i18n.set_language(asked.language)
         private = request.path.startswith("/internal/")
         if request.path not in _ANY_HOST and not private and not host_is_ours():
+            note(Event.HOST_REFUSED, host=asked.host[:100])
             raise PageError(400, "This server does not answer under that host name.")
         proxied = settings.trusted_hops > 0 and "X-Forwarded-For" in request.headers
         if proxied and (private or request.path == "/metrics"):

@@ -9,7 +9,9 @@ from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.page_error import PageError
 from bookstore.web.responses import own_origin, see_other
+from bookstore.web.security import Event, note
 from bookstore.web.sessions import login_required, required_person
+from bookstore.web.stale import done_anyway
 from bookstore.web.templating import page
 
 
@@ -38,23 +40,27 @@ async def add_passkey() -> Response:
     try:
         await the_passkeys().add(person, await _answer(), own_origin(), name)
     except Refused as refusal:
-        raise _page_error() from refusal
+        raise _page_error(refusal) from refusal
+    note(Event.PASSKEYS_CHANGED, person=person.id, added=True)
     return see_other(urls.account_passkeys())
 
 
 @blueprint.post("/account/passkeys/<int(max=9223372036854775807):passkey_id>/remove")
 @login_required
 async def remove_passkey(passkey_id: int) -> Response:
-    await the_passkeys().remove(await required_person(), passkey_id)
+    person = await required_person()
+    await the_passkeys().remove(person, passkey_id)
+    note(Event.PASSKEYS_CHANGED, person=person.id, added=False)
     return see_other(urls.account_passkeys())
 
 
 @blueprint.post("/login/passkey")
+@done_anyway
 async def sign_in_with_passkey() -> Response:
     try:
         person = await the_passkeys().sign_in(await _answer(), own_origin())
     except Refused as refusal:
-        raise _page_error() from refusal
+        raise _page_error(refusal) from refusal
     return await start_session(person, (await request.form).get("next"))
 
 
@@ -62,7 +68,8 @@ async def _answer() -> str:
     return str((await request.form).get("credential", ""))[:20_000]
 
 
-def _page_error() -> PageError:
+def _page_error(refusal: Refused) -> PageError:
+    note(Event.PASSKEY_REFUSED, reason=str(refusal)[:200])
     return PageError(
         422,
         _("The passkey was not accepted. Go back, reload the page and try again."),

@@ -13,6 +13,7 @@ from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.responses import see_other
 from bookstore.web.sessions import login_required, required_person
+from bookstore.web.stale import done_anyway
 from bookstore.web.templating import page
 
 
@@ -24,6 +25,7 @@ async def code_form(token: str) -> Response:
 
 
 @blueprint.post("/login/code/<token>")
+@done_anyway
 async def check_code(token: str) -> Response:
     link = await _step().waiting(token)
     if link is None:

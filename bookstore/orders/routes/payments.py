@@ -15,6 +15,7 @@ from bookstore.web import urls
 from bookstore.web.idempotency import idempotent, keep_answer
 from bookstore.web.page_error import not_found
 from bookstore.web.responses import see_other
+from bookstore.web.security import Event, note
 from bookstore.web.sessions import login_required, required_person
 from bookstore.web.stale import shown_again
 from bookstore.web.templating import page
@@ -104,6 +105,7 @@ async def webhook() -> Response:
     try:
         await the_orders().payments.receive(body, request.headers.get("Stripe-Signature", ""))
     except BadWebhook as error:
+        note(Event.WEBHOOK_REFUSED, reason=str(error))
         return _plain(400, str(error))
     return _plain(200, "received")
 
