@@ -16,6 +16,7 @@ from bookstore.accounts.service import Accounts
 from bookstore.catalogue.service import Catalogue
 from bookstore.clock import Clock, now
 from bookstore.contracts import CatalogueLink, ContactLink
+from bookstore.data import deadline
 from bookstore.data.database import Database
 from bookstore.links import (
     DirectCatalogue,
@@ -41,6 +42,8 @@ from bookstore.web.shop import Shop
 from bookstore.web.signing import Signer
 
 log = structlog.get_logger()
+
+_ANSWER_SECONDS = 7.0  # for which one request waits for databases: readers hear within ten
 
 type Chore = tuple[float, Callable[[], Awaitable[None]]]
 
@@ -72,6 +75,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
         versions,
         budget=settings.page_cache_mb * 1024 * 1024,
     )
+    app.before_request(_limit_waiting)
     health.install(app, databases)
     headers.install(app, settings)
     errors.install(app)
@@ -157,6 +161,10 @@ def _mount(
     app.extensions[f"bookstore.{name}"] = service
     app.register_blueprint(blueprint)
     return service.chores()
+
+
+async def _limit_waiting() -> None:
+    deadline.answer_within(_ANSWER_SECONDS)
 
 
 def derived_key(secret: str, purpose: str) -> bytes:

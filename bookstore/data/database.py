@@ -1,68 +1,68 @@
-"""The database as the shop uses it: a pool, transactions that always give their connection back,
-and retries where the engine asks for them. `databases` owns the drivers (aiosqlite, aiomysql,
-asyncmy).
+"""The database as the shop uses it: a bounded pool, transactions that always give their connection
+back, retries where the engine asks for them, and shares of the pool that keep one locked row from
+everybody else. `databases` owns the drivers (aiosqlite, aiomysql, asyncmy).
 """
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from databases.interfaces import ConnectionBackend
 
-from bookstore.data import mysql, sqlite
-from bookstore.data.errors import Conflict, ConnectionLost, DatabaseUnavailable
+from bookstore.data import deadline, mysql, sqlite
+from bookstore.data.errors import (
+    Busy,
+    Conflict,
+    ConnectionLost,
+    DatabaseUnavailable,
+    LockWait,
+    ReadOnly,
+)
 from bookstore.data.queries import Dialect, Queries, Values
 
-# On MySQL a connection is asked whether it lives after so many seconds of rest, and is closed
-# after so many.
-_UNQUESTIONED_REST = 0.1
-_LONGEST_REST = 60.0
-
-
-class _AtRest(NamedTuple):
-    backend: ConnectionBackend
-    since: float
+_PATIENCE = 8.0  # seconds for which a transaction is tried again
+_CONTENDED = 5.0  # seconds for which work counts as contended after it waited for a lock in vain
 
 
 class Database:
     """One database and its bounded pool of connections."""
 
     def __init__(self, url: str, *, pool_size: int = 10, pool_timeout: float = 5.0) -> None:
-        """`url` is sqlite:///FILE or mysql://USER:PASSWORD@HOST/NAME (?ssl=true, ?ssl_ca=FILE,
-        ?unix_socket=FILE); `pool_timeout` is how many seconds a statement waits for a connection.
-        """
+        """`url` is sqlite:///FILE, mysql://USER:PASSWORD@HOST/NAME or mysql+asyncmy://…
+        (?ssl=true, ?ssl_ca=FILE, ?unix_socket=FILE); `pool_timeout` is how many seconds a statement
+        waits for a connection."""
         self.dialect: Dialect = "sqlite" if url.startswith("sqlite") else "mysql"
+        self._connections: mysql.Connections | sqlite.Connections
         if self.dialect == "sqlite":
-            self._backend, self._translate = sqlite.backend(url), sqlite.translate
+            self._connections, self._translate = sqlite.Connections(url), sqlite.translate
         else:
-            self._backend, self._translate = mysql.backend(url, pool_size), mysql.translate
-        self._encrypted = self.dialect == "mysql" and mysql.without_tls(url)[1] is not None
-        self._slots = asyncio.Semaphore(pool_size)
+            self._connections, self._translate = mysql.Connections(url, pool_size), mysql.translate
         self._timeout = pool_timeout
-        # Connections at rest, the latest last. The libraries' own ways are longer: on SQLite
-        # opening one starts a thread, on MySQL giving one back starts a task.
-        self._idle: list[_AtRest] = []
-        self._closing: set[asyncio.Future[None]] = set()  # that opened after their caller left
+        # What writes leaves a quarter of the pool to what only reads, and what waited for a lock in
+        # vain goes on in a quarter of it: whoever needs no locked row finds a connection.
+        share = max(pool_size // 4, 1)
+        self._slots = asyncio.Semaphore(pool_size)
+        self._writers = asyncio.Semaphore(max(pool_size - share, 1))
+        self._blocked = asyncio.Semaphore(share)
+        self._contended: dict[str, float] = {}  # the name of work -> until when it counts as such
         self.in_use = 0
         self.waiting = 0
 
     async def connect(self) -> None:
         """Make the pool. It opens connections as they are needed: a database that is away now
         does not stop the shop from starting."""
-        await self._backend.connect()
+        await self._connections.connect()
 
     async def disconnect(self) -> None:
         """Close every connection."""
-        await self._drop_idle()
-        if self._closing:
-            await asyncio.wait(self._closing)
-        await self._backend.disconnect()
+        await self._connections.disconnect()
 
     def connection(self) -> "_Held":
-        """Hold one connection for several statements, without a transaction."""
-        return _Held(self)
+        """Hold one connection for several statements that read, without a transaction."""
+        return _Held(self, writes=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Queries]:
@@ -71,7 +71,7 @@ class Database:
         On SQLite it takes the write lock at once (BEGIN IMMEDIATE). Use the object it gives;
         statements on the database itself run outside of the transaction.
         """
-        async with self.connection() as queries:
+        async with _Held(self, writes=True) as queries:
             await queries._begin()
             try:
                 yield queries
@@ -80,23 +80,16 @@ class Database:
                 await self._undo(queries)
                 raise
 
-    async def in_transaction[T](
-        self, work: Callable[[Queries], Awaitable[T]], *, attempts: int = 6
-    ) -> T:
+    async def in_transaction[T](self, work: Callable[[Queries], Awaitable[T]]) -> T:
         """Run `work` in a transaction, and again from its start when the engine chose it as the
-        victim of a deadlock or a lock wait ran out. `work` must have no other effect than its
-        statements."""
-        for attempt in range(1, attempts + 1):
-            try:
-                async with self.transaction() as queries:
-                    return await work(queries)
-            except Conflict as error:
-                if attempt == attempts:
-                    raise DatabaseUnavailable(
-                        f"the transaction met a conflict {attempts} times"
-                    ) from error
-                await asyncio.sleep(0.01 * 2**attempt)
-        raise AssertionError("unreachable")
+        victim of a deadlock or a lock was not to be had. `work` must have no other effect than its
+        statements. Raises Busy when that goes on for too long."""
+
+        async def once() -> T:
+            async with self.transaction() as queries:
+                return await work(queries)
+
+        return await self._persist(getattr(work, "__qualname__", ""), once)
 
     async def all[T: tuple[Any, ...]](self, row: type[T], sql: str, values: Values = {}) -> list[T]:  # noqa: B006
         """Return every row as the named tuple `row`. See Queries.all."""
@@ -117,13 +110,21 @@ class Database:
 
     async def execute(self, sql: str, values: Values = {}) -> int:  # noqa: B006
         """Run one statement by itself and return how many rows it matched."""
-        async with self.connection() as queries:
-            return await queries.execute(sql, values)
+
+        async def once() -> int:
+            async with _Held(self, writes=True) as queries:
+                return await queries.execute(sql, values)
+
+        return await self._persist(sql, once)
 
     async def insert(self, sql: str, values: Values = {}) -> int:  # noqa: B006
         """Run one INSERT by itself and return the id that the engine gave the row."""
-        async with self.connection() as queries:
-            return await queries.insert(sql, values)
+
+        async def once() -> int:
+            async with _Held(self, writes=True) as queries:
+                return await queries.insert(sql, values)
+
+        return await self._persist(sql, once)
 
     async def _read[T](self, query: Callable[[Queries], Awaitable[T]]) -> T:
         """Run a query, once more when the pooled connection turned out to be dead."""
@@ -134,111 +135,88 @@ class Database:
             async with self.connection() as queries:
                 return await query(queries)
 
-    async def _acquire(self) -> ConnectionBackend:
+    async def _persist[T](self, name: str, once: Callable[[], Awaitable[T]]) -> T:
+        """Do something that changes nothing unless it succeeds, until it does or time is up."""
+        ends = monotonic() + deadline.left(_PATIENCE)
+        tries = 0
+        while True:
+            try:
+                async with self._share(name, ends):
+                    return await once()
+            except ReadOnly:  # by a connection to a server that was the writer once
+                if tries >= 3:
+                    raise
+            except Conflict as error:
+                if isinstance(error, LockWait):
+                    self._note_contended(name)
+                if monotonic() >= ends:
+                    raise Busy("somebody else kept a row locked for too long") from error
+            tries += 1
+            await asyncio.sleep(random.uniform(0.5, 1) * min(0.01 * 2**tries, 0.3))  # noqa: S311
+
+    @asynccontextmanager
+    async def _share(self, name: str, ends: float) -> AsyncIterator[None]:
+        """Let work that counts as contended wait for its share of the pool."""
+        if self._contended.get(name, 0.0) <= monotonic():
+            yield
+            return
+        try:
+            async with asyncio.timeout(max(ends - monotonic(), 0)):
+                await self._blocked.acquire()
+        except TimeoutError as error:
+            raise Busy("too many wait for a row that somebody else keeps locked") from error
+        try:
+            yield
+        finally:
+            self._blocked.release()
+
+    def _note_contended(self, name: str) -> None:
+        now = monotonic()
+        self._contended = {work: until for work, until in self._contended.items() if until > now}
+        self._contended[name] = now + _CONTENDED
+
+    async def _acquire(self, *, writes: bool) -> ConnectionBackend:
         """Wait for a slot, at most the pool's timeout, and take a connection."""
+        wait = deadline.left(self._timeout)
         self.waiting += 1
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._slots.acquire()
+            async with asyncio.timeout(wait):
+                if writes:
+                    await self._writers.acquire()
                 try:
-                    return await self._rested() or await self._opened()
+                    await self._slots.acquire()
+                    try:
+                        return await self._connections.acquire()
+                    except BaseException:
+                        self._slots.release()
+                        raise
                 except BaseException:
-                    self._slots.release()
+                    if writes:
+                        self._writers.release()
                     raise
         except TimeoutError as error:
             raise DatabaseUnavailable(
-                f"no database connection became free within {self._timeout:g} s"
+                f"no database connection became free within {wait:g} s"
             ) from error
         except DatabaseUnavailable:
             raise
         except Exception as error:
             translated = self._translate(error)
             raise (
-                DatabaseUnavailable(str(error)) if translated is error else translated
+                translated
+                if isinstance(translated, DatabaseUnavailable)
+                else DatabaseUnavailable(str(error))
             ) from error
         finally:
             self.waiting -= 1
 
-    async def _rested(self) -> ConnectionBackend | None:
-        """Return the connection that has rested for the shortest time, if it is still good."""
-        if not self._idle:
-            return None
-        backend, since = self._idle.pop()
-        rest = monotonic() - since
-        if self.dialect == "sqlite" or rest < _UNQUESTIONED_REST:
-            return backend
+    async def _release(self, connection: ConnectionBackend, *, broken: bool, writes: bool) -> None:
         try:
-            if rest < _LONGEST_REST:
-                await backend.raw_connection.ping(reconnect=False)
-                return backend
-        except BaseException as error:
-            await self._close(backend)
-            if not isinstance(error, Exception):
-                raise
-        else:
-            await self._close(backend)
-        await self._drop_idle()  # they have rested for longer
-        return None
-
-    async def _opened(self) -> ConnectionBackend:
-        """Open a connection. The driver would lose one that opens after its caller was cancelled;
-        here it is closed as soon as it is open."""
-        backend = self._backend.connection()
-        opening = asyncio.ensure_future(self._open(backend))
-        try:
-            await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            closing = asyncio.ensure_future(self._close_once_open(opening, backend))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
-            raise
-        return backend
-
-    async def _open(self, backend: ConnectionBackend) -> None:
-        await backend.acquire()
-        # aiomysql goes on in the clear when the server, or somebody on the way, offers no TLS.
-        if self._encrypted and not await mysql.cipher(backend.raw_connection):
-            await self._close(backend)
-            raise DatabaseUnavailable(
-                "the database does not encrypt, although its URL asks for it"
-                " (?ssl=true or ?ssl_ca=FILE)"
-            )
-
-    async def _close_once_open(
-        self, opening: asyncio.Future[None], backend: ConnectionBackend
-    ) -> None:
-        await asyncio.wait([opening])
-        if opening.exception() is None:
-            await self._close(backend)
-
-    async def _release(self, backend: ConnectionBackend, queries: Queries) -> None:
-        """Let a connection rest, or close it when something on it was cut off."""
-        try:
-            if queries.broken or self._in_transaction(backend):
-                await asyncio.shield(asyncio.ensure_future(self._close(backend)))
-            else:
-                self._idle.append(_AtRest(backend, monotonic()))
-            if queries.lost:  # so are those that were opened before, most likely
-                await asyncio.shield(asyncio.ensure_future(self._drop_idle()))
+            await self._connections.release(connection, broken=broken)
         finally:
             self._slots.release()
-
-    def _in_transaction(self, backend: ConnectionBackend) -> bool:
-        raw = backend.raw_connection
-        return bool(
-            raw.in_transaction if self.dialect == "sqlite" else raw.get_transaction_status()
-        )
-
-    async def _drop_idle(self) -> None:
-        while self._idle:
-            await self._close(self._idle.pop().backend)
-
-    async def _close(self, backend: ConnectionBackend) -> None:
-        """Close a connection, and tell the driver's pool so."""
-        if self.dialect == "mysql":
-            backend.raw_connection.close()
-        with suppress(Exception):  # a broken connection has nothing left to give back
-            await backend.release()
+            if writes:
+                self._writers.release()
 
     async def _undo(self, queries: Queries) -> None:
         """End a transaction that failed. A connection whose statement was cut off is closed, which
@@ -252,15 +230,18 @@ class _Held:
     """A connection for the length of a block. It is given back whatever happens, a cancelled task
     included."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, writes: bool) -> None:
         self._database = database
+        self._writes = writes
 
     async def __aenter__(self) -> Queries:
-        self._backend = await self._database._acquire()
+        self._backend = await self._database._acquire(writes=self._writes)
         self._database.in_use += 1
         self._queries = Queries(self._backend.raw_connection, self._database.dialect)
         return self._queries
 
     async def __aexit__(self, *_failure: object) -> None:
         self._database.in_use -= 1
-        await self._database._release(self._backend, self._queries)
+        await self._database._release(
+            self._backend, broken=self._queries.broken, writes=self._writes
+        )

@@ -9,8 +9,20 @@ class ConnectionLost(DatabaseUnavailable):
     """The connection broke under a statement; what became of the statement is unknown."""
 
 
+class ReadOnly(ConnectionLost):
+    """The server takes no writes, as one that is no longer the writer: nothing was changed."""
+
+
 class Conflict(Exception):
     """The engine gave this transaction up for another one; running it again may succeed."""
+
+
+class LockWait(Conflict):
+    """Somebody else holds a lock for longer than we wait for one."""
+
+
+class Busy(DatabaseUnavailable):
+    """Somebody else held a lock for so long that we gave up: nothing was changed."""
 
 
 class Duplicate(Exception):

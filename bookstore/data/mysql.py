@@ -2,49 +2,107 @@
 
 import re
 import ssl
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from weakref import WeakSet
 
 import asyncmy.errors
 import pymysql.err
 from databases.backends.asyncmy import AsyncMyBackend
 from databases.backends.mysql import MySQLBackend
-from databases.interfaces import DatabaseBackend
+from databases.interfaces import ConnectionBackend, DatabaseBackend
 from pymysql.constants import CLIENT
 
-from bookstore.data.errors import Conflict, ConnectionLost, Duplicate
+from bookstore.data.answer import Answer
+from bookstore.data.errors import (
+    Conflict,
+    ConnectionLost,
+    DatabaseUnavailable,
+    Duplicate,
+    LockWait,
+    ReadOnly,
+)
 
-_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1040, 1053, 1077, 1079, 1129, 1290, 1836, 1927, 3159}
-_RETRY = {1205, 1213}  # lock wait timeout, deadlock
+# Numbers of errors, by what they mean.
+_LOST = {
+    1040, 1053, 1077, 1079, 1129, 1158, 1159, 1160, 1161, 1203, 1927, 2002, 2003, 2006, 2013, 2014,
+    2055, 3100, 3159, 4031,
+}  # fmt: skip
+_READ_ONLY = {1290, 1792, 1836, 1874}
+_TOOK_TOO_LONG = {1317, 1969, 3024}  # the server, or whoever runs it, ended the statement
+_LOCK_WAIT = {1205, 3572}
+_DEADLOCK = {1213, 3101}
 _DUPLICATE = {1062, 1586}
+
+# A connection that says nothing for so many seconds is closed by the server, and what it has begun
+# is undone: one whose process or host is gone or stopped keeps no row locked. One at rest is
+# closed by us before.
+_SILENCE = 10
+_LONGEST_REST = 5
+_SESSION = (
+    "SET SESSION /*M!100000 tx_isolation = 'READ-COMMITTED', SESSION */"
+    " /*!80000 transaction_isolation = 'READ-COMMITTED', SESSION */"
+    f" wait_timeout = {_SILENCE}, SESSION net_read_timeout = {_SILENCE},"
+    f" SESSION net_write_timeout = {_SILENCE}, SESSION innodb_lock_wait_timeout = 1"
+)
 _DRIVERS = {"mysql": MySQLBackend, "mysql+asyncmy": AsyncMyBackend}
 _PLACEHOLDER = re.compile(
     r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|(?<![:\w]):([a-z_]\w*)", re.IGNORECASE
 )
 
 
-def backend(url: str, pool_size: int) -> DatabaseBackend:
-    """Return the pool of the driver that a URL names: mysql:// is aiomysql, mysql+asyncmy:// is
-    asyncmy, which is written in C."""
-    parts = urlsplit(url)
-    if parts.scheme not in _DRIVERS:
-        raise ValueError(
-            f"{parts.scheme}:// is no database of the shop."
-            " Write mysql://, mysql+asyncmy:// or sqlite:///."
+class Connections:
+    """The driver's pool of connections, by its public ways."""
+
+    def __init__(self, url: str, size: int) -> None:
+        """Choose the driver that a URL names: mysql:// is aiomysql, mysql+asyncmy:// is asyncmy,
+        which is written in C."""
+        scheme = urlsplit(url).scheme
+        if scheme not in _DRIVERS:
+            raise ValueError(
+                f"{scheme}:// is no database of the shop."
+                " Write mysql://, mysql+asyncmy:// or sqlite:///."
+            )
+        plain, tls = without_tls(url)
+        self._backend: DatabaseBackend = _DRIVERS[scheme](
+            plain,
+            min_size=0,
+            max_size=size,
+            pool_recycle=_LONGEST_REST,
+            charset="utf8mb4",
+            connect_timeout=3,
+            client_flag=CLIENT.FOUND_ROWS,  # an UPDATE to the same value counts as matched
+            init_command=_SESSION,
+            **({} if tls is None else {"ssl": tls}),
         )
-    plain, tls = without_tls(url)
-    options = {} if tls is None else {"ssl": tls}
-    return _DRIVERS[parts.scheme](
-        plain,
-        min_size=0,
-        max_size=pool_size,
-        charset="utf8mb4",
-        connect_timeout=3,
-        client_flag=CLIENT.FOUND_ROWS,  # an UPDATE to the same value counts as matched
-        init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-        **options,
-    )
+        # aiomysql goes on in the clear when the server, or somebody on the way, offers no TLS.
+        self._in_doubt = tls is not None and scheme == "mysql"
+        self._encrypted: WeakSet[Any] = WeakSet()
+        self.connect = self._backend.connect
+        self.disconnect = self._backend.disconnect
+
+    async def acquire(self) -> ConnectionBackend:
+        """Return a connection that lives, as far as the driver can tell."""
+        connection = self._backend.connection()
+        await connection.acquire()
+        if self._in_doubt and connection.raw_connection not in self._encrypted:
+            try:
+                await _require_encryption(connection.raw_connection)
+            except BaseException:
+                await self.release(connection, broken=True)
+                raise
+            self._encrypted.add(connection.raw_connection)
+        return connection
+
+    async def release(self, connection: ConnectionBackend, *, broken: bool) -> None:
+        """Give a connection back. One that is broken, or in a transaction, is closed."""
+        if broken:
+            connection.raw_connection.close()
+        with suppress(Exception):  # a broken connection has nothing left to give back
+            await connection.release()
 
 
 def without_tls(url: str) -> tuple[str, ssl.SSLContext | None]:
@@ -58,11 +116,14 @@ def without_tls(url: str) -> tuple[str, ssl.SSLContext | None]:
     return plain, ssl.create_default_context(cafile=ca) if wanted else None
 
 
-async def cipher(raw: Any) -> str:
-    """Return what encrypts a connection, or "" when nothing does."""
+async def _require_encryption(raw: Any) -> None:
     cursor = await raw.cursor()
     await cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
-    return str((await cursor.fetchone())[1])
+    if not (await cursor.fetchone())[1]:
+        raise DatabaseUnavailable(
+            "the database does not encrypt, although its URL asks for it"
+            " (?ssl=true or ?ssl_ca=FILE)"
+        )
 
 
 @lru_cache(maxsize=2048)
@@ -82,14 +143,38 @@ def template(sql: str) -> tuple[str, tuple[str, ...]]:
     return "".join(parts), tuple(dict.fromkeys(names))
 
 
+async def run(raw: Any, sql: str, values: Mapping[str, Any]) -> Answer:
+    """Run one statement with its values."""
+    text, names = template(sql)
+    cursor = await raw.cursor()
+    await cursor.execute(text, {name: values[name] for name in names})
+    if cursor.description is None:
+        return Answer((), (), cursor.rowcount, cursor.lastrowid or 0)
+    rows = await cursor.fetchall()
+    return Answer(tuple([column[0] for column in cursor.description]), rows, len(rows), 0)
+
+
+async def run_many(raw: Any, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Run one statement with each of many rows; return how many it affected."""
+    cursor = await raw.cursor()
+    await cursor.executemany(template(sql)[0], rows)
+    return int(cursor.rowcount)
+
+
 def translate(error: Exception) -> Exception:
     """Return the error of ours that an error of either driver means, or the error itself."""
     if isinstance(error, pymysql.err.Error | asyncmy.errors.Error):
         code = error.args[0] if error.args and isinstance(error.args[0], int) else None
-        if code in _RETRY:
+        if code in _READ_ONLY:
+            return ReadOnly("the database takes no writes at the moment")
+        if code in _LOCK_WAIT:
+            return LockWait(str(error))
+        if code in _DEADLOCK:
             return Conflict(str(error))
         if code in _DUPLICATE:
             return Duplicate(str(error))
+        if code in _TOOK_TOO_LONG:
+            return DatabaseUnavailable(str(error))
         if code is None or code in _LOST:  # without a code the driver lost track of the protocol
             return ConnectionLost("the connection to the database broke")
     if isinstance(error, OSError | EOFError):

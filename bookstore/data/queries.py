@@ -9,25 +9,21 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from bookstore.data import mysql, sqlite
-from bookstore.data.errors import Conflict, ConnectionLost, DatabaseUnavailable, Duplicate
+from bookstore.data import deadline, mysql, sqlite
+from bookstore.data.answer import Answer
+from bookstore.data.errors import Busy, ConnectionLost, DatabaseUnavailable, Duplicate, ReadOnly
 
-__all__ = ["Also", "Conflict", "ConnectionLost", "DatabaseUnavailable", "Duplicate", "Queries"]
+__all__ = [
+    "Also", "Busy", "ConnectionLost", "DatabaseUnavailable", "Duplicate", "Queries", "ReadOnly",
+]  # fmt: skip
+
+_LONGEST_STATEMENT = 60.0  # seconds, where nobody waits for an answer
 
 type Values = Mapping[str, Any]
 type Dialect = Literal["sqlite", "mysql"]
 type Also[T] = Callable[["Queries", T], Awaitable[None]]  # what a transaction does besides
-
-
-class Answer(NamedTuple):
-    """What became of one statement."""
-
-    columns: tuple[str, ...]
-    rows: Iterable[tuple[Any, ...]]
-    affected: int
-    insert_id: int
 
 
 class Queries:
@@ -39,7 +35,6 @@ class Queries:
         self._translate = mysql.translate if dialect == "mysql" else sqlite.translate
         self.committed = False
         self.broken = False  # a statement was cut off: the connection is of no further use
-        self.lost = False  # the server is gone, or cut it off
         self.dialect: Dialect = dialect
         # What ends a SELECT whose rows nobody else is to change before the transaction ends. On
         # SQLite a transaction is the only one that writes.
@@ -78,61 +73,33 @@ class Queries:
         """Run a statement once for each mapping in `rows`, in bulk; return the rows affected."""
         if not rows:
             return 0
-        if self.dialect == "mysql":
-            template, _ = mysql.template(sql)
-            cursor = await self._one_by_one(self._many_on_mysql(template, rows))
-        else:
-            cursor = await self._one_by_one(self._raw.executemany(sql, rows))
-        affected = int(cursor.rowcount)
-        await cursor.close()
-        return max(affected, 0)
-
-    async def _many_on_mysql(self, template: str, rows: Sequence[Values]) -> Any:
-        cursor = await self._raw.cursor()
-        await cursor.executemany(template, rows)
-        return cursor
+        run_many = mysql.run_many if self.dialect == "mysql" else sqlite.run_many
+        return max(await self._in_turn(lambda: run_many(self._raw, sql, rows)), 0)
 
     async def _run(self, sql: str, values: Values) -> Answer:
         if any(isinstance(value, list | tuple) for value in values.values()):
             sql, values = _expand(sql, values)
-        if self.dialect == "mysql":
-            return await self._one_by_one(self._on_mysql(sql, values))
-        return await self._one_by_one(self._on_sqlite(sql, values))
+        run = mysql.run if self.dialect == "mysql" else sqlite.run
+        return await self._in_turn(lambda: run(self._raw, sql, values))
 
-    async def _one_by_one[T](self, work: Awaitable[T]) -> T:
+    async def _in_turn[T](self, work: Callable[[], Awaitable[T]]) -> T:
         """Wait for this connection's turn, do something with it, and translate what goes wrong."""
         async with self._turn:
             try:
-                return await work
+                async with asyncio.timeout(deadline.left(_LONGEST_STATEMENT)):
+                    return await work()
+            except TimeoutError as error:
+                self.broken = True
+                raise DatabaseUnavailable("the database did not answer in time") from error
             except Exception as error:
                 translated = self._translate(error)
-                if isinstance(translated, ConnectionLost):
-                    self.broken = self.lost = True
+                self.broken |= isinstance(translated, ConnectionLost)
                 if translated is error:
                     raise
                 raise translated from error
             except BaseException:  # cancelled: an answer is on its way that nobody will read
                 self.broken = True
                 raise
-
-    async def _on_mysql(self, sql: str, values: Values) -> Answer:
-        template, names = mysql.template(sql)
-        cursor = await self._raw.cursor()
-        await cursor.execute(template, {name: values[name] for name in names})
-        if cursor.description is None:
-            return Answer((), (), cursor.rowcount, cursor.lastrowid or 0)
-        rows = await cursor.fetchall()
-        return Answer(tuple([column[0] for column in cursor.description]), rows, len(rows), 0)
-
-    async def _on_sqlite(self, sql: str, values: Values) -> Answer:
-        cursor = await self._raw.execute(sql, values)
-        try:
-            if cursor.description is None:
-                return Answer((), (), cursor.rowcount, cursor.lastrowid or 0)
-            rows = await cursor.fetchall()
-            return Answer(tuple([column[0] for column in cursor.description]), rows, len(rows), 0)
-        finally:
-            await cursor.close()
 
     async def _begin(self) -> None:
         """Begin a transaction; on SQLite it takes the write lock at once."""

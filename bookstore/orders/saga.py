@@ -6,12 +6,14 @@ what one order owes; `sweep`, which every replica runs every few seconds, finds 
 time is over or whose process died. Two replicas on the same order do nothing twice.
 """
 
+from contextlib import suppress
+
 import structlog
 
 from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import CatalogueLink
 from bookstore.data.database import Database
-from bookstore.data.queries import Queries
+from bookstore.data.queries import Busy, Queries
 from bookstore.orders import payment_repository as money
 from bookstore.orders import payments, repository
 from bookstore.orders.domain import Order, OrderState, Reason, Shipment
@@ -69,7 +71,8 @@ class Saga:
             self.database, now=now, placing_before=now - ABANDONED, limit=_AT_ONCE
         )
         for order_id in overdue:
-            await self._cancel_overdue(order_id)
+            with suppress(Busy):  # one locked order keeps no other from being cancelled
+                await self._cancel_overdue(order_id)
         for order_id in await repository.unfinished(self.database, limit=_AT_ONCE):
             await self.try_to_finish(order_id)
 

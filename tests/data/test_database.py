@@ -11,7 +11,8 @@ import pytest
 from bookstore.data.database import Database
 from bookstore.data.queries import ConnectionLost, DatabaseUnavailable, Duplicate, Queries
 from bookstore.data.sqlite import SQLiteConnection
-from tests.support.mariadb import DRIVERS, ENGINES_AND_DRIVERS, MariaDB, with_driver
+from tests.data.conftest import fill
+from tests.support.mariadb import DRIVERS, MariaDB, with_driver
 
 
 class Counted(NamedTuple):
@@ -25,44 +26,17 @@ class Stock(NamedTuple):
     stock: int
 
 
-@pytest.fixture(params=ENGINES_AND_DRIVERS)
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, without the shop's tables."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/empty.db"
-    url = request.getfixturevalue("mariadb").create_database("traps")
-    return with_driver(url, request.param)
-
-
-@pytest.fixture(params=DRIVERS)
-def mysql_url(request: pytest.FixtureRequest, mariadb: MariaDB) -> str:
-    """An empty database of MariaDB, by each driver."""
-    return with_driver(mariadb.create_database("traps"), request.param)
-
-
 @pytest.fixture
 async def db(empty_url: str) -> AsyncIterator[Database]:
     """A pool of two connections on a table of two books with ten copies each."""
     database = Database(empty_url, pool_size=2, pool_timeout=2.0)
     await database.connect()
-    await database.execute("CREATE TABLE books (id INTEGER PRIMARY KEY, stock INTEGER NOT NULL)")
-    await database.execute("INSERT INTO books (id, stock) VALUES (1, 10), (2, 10)")
+    await fill(database)
     await database.execute(
         "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTO_INCREMENT, word VARCHAR(20) UNIQUE)"
         if database.dialect == "mysql"
         else "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, word VARCHAR(20) UNIQUE)"
     )
-    yield database
-    await database.disconnect()
-
-
-@pytest.fixture
-async def mysql(mysql_url: str) -> AsyncIterator[Database]:
-    """A pool of two connections to MariaDB."""
-    database = Database(mysql_url, pool_size=2, pool_timeout=2.0)
-    await database.connect()
-    await database.execute("CREATE TABLE books (id INTEGER PRIMARY KEY, stock INTEGER NOT NULL)")
-    await database.execute("INSERT INTO books (id, stock) VALUES (1, 10), (2, 10)")
     yield database
     await database.disconnect()
 
@@ -296,7 +270,7 @@ async def test_every_sqlite_connection_has_its_pragmas_and_no_stray_file(tmp_pat
                 await queries.value("PRAGMA foreign_keys"),
             )
 
-    assert set(await asyncio.gather(*(pragmas() for _each in range(3)))) == {("wal", 10000, 1)}
+    assert set(await asyncio.gather(*(pragmas() for _each in range(3)))) == {("wal", 1000, 1)}
     await database.disconnect()
     assert {path.name for path in tmp_path.iterdir()} <= {
         "pragmas.db", "pragmas.db-wal", "pragmas.db-shm",

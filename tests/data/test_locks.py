@@ -1,0 +1,217 @@
+"""Rows that somebody keeps locked, clients that fall silent, and servers that take no writes."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+import pytest
+
+from bookstore.data import deadline
+from bookstore.data.database import Database
+from bookstore.data.queries import (
+    Busy,
+    DatabaseUnavailable,
+    Queries,
+    ReadOnly,
+)
+from tests.data.conftest import fill
+from tests.support.mariadb import MariaDB
+
+pytestmark = pytest.mark.mariadb
+
+
+@pytest.fixture
+async def db(mysql_url: str) -> AsyncIterator[Database]:
+    """A pool of four connections to MariaDB."""
+    database = Database(mysql_url, pool_size=4)
+    await database.connect()
+    await fill(database)
+    yield database
+    await database.disconnect()
+
+
+@contextmanager
+def locked(mariadb: MariaDB, book_id: int) -> Iterator[None]:
+    """Let somebody else keep a book's row locked for the length of the block."""
+    with mariadb.connect("traps") as other, other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(f"SELECT * FROM books WHERE id = {book_id} FOR UPDATE")
+        yield
+        cursor.execute("ROLLBACK")
+
+
+async def sell(queries: Queries) -> None:
+    await queries.execute("UPDATE books SET stock = stock - 1 WHERE id = 1")
+
+
+async def test_a_locked_row_is_waited_for_without_keeping_others_waiting(
+    db: Database, mariadb: MariaDB
+) -> None:
+    slowest = 0.0
+    with locked(mariadb, 1):
+        buyers = [asyncio.ensure_future(db.in_transaction(sell)) for _buyer in range(8)]
+        until = time.monotonic() + 4
+        while time.monotonic() < until:
+            await asyncio.sleep(0.05)
+            asked = time.monotonic()
+            assert await db.value("SELECT stock FROM books WHERE id = 2") >= 0
+            reading = time.monotonic() - asked
+            await db.execute("UPDATE books SET stock = stock WHERE id = 2")
+            slowest = max(slowest, time.monotonic() - asked)
+            assert reading < 0.5
+    await asyncio.gather(*buyers)
+    assert await db.value("SELECT stock FROM books WHERE id = 1") == 2
+    assert slowest < 2.5  # who came first waits for a lock once, and others meanwhile for them
+
+
+async def test_a_locked_row_is_not_waited_for_without_end(db: Database, mariadb: MariaDB) -> None:
+    async def outcome(seconds: float, work: str) -> float:
+        deadline.answer_within(seconds)
+        asked = time.monotonic()
+        with pytest.raises(DatabaseUnavailable):
+            await (
+                db.in_transaction(sell)
+                if work == "transaction"
+                else db.execute("UPDATE books SET stock = 0 WHERE id = 1")
+            )
+        return time.monotonic() - asked
+
+    with locked(mariadb, 1):
+        took = await asyncio.gather(
+            *(asyncio.create_task(outcome(2, work)) for work in ("transaction", "statement") * 4)
+        )
+    assert max(took) < 5
+    assert db.in_use == 0
+    assert await db.value("SELECT stock FROM books WHERE id = 1") == 10
+
+
+async def test_a_server_that_does_not_answer_is_given_up_in_time(mysql: Database) -> None:
+    async def ask() -> None:
+        deadline.answer_within(1)
+        await mysql.value("SELECT SLEEP(30)")
+
+    asked = time.monotonic()
+    with pytest.raises(DatabaseUnavailable, match="in time"):
+        await asyncio.create_task(ask())
+    assert time.monotonic() - asked < 3
+    assert mysql.in_use == 0
+
+
+STOPS = """
+import asyncio, os, signal, sys
+from bookstore.data.database import Database
+
+async def main():
+    database = Database(sys.argv[1], pool_size=2)
+    await database.connect()
+    async with database.transaction() as queries:
+        await queries.execute("UPDATE books SET stock = 0 WHERE id = 1")
+        print("locked", flush=True)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        await queries.execute("UPDATE books SET stock = 0 WHERE id = 2")
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_that_stops_in_its_transaction_keeps_no_row(
+    db: Database, mysql_url: str
+) -> None:
+    process = subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, "-c", STOPS, mysql_url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == b"locked\n"
+        asked = time.monotonic()
+        while True:  # each buyer hears something within ten seconds, and tries again
+            tried = time.monotonic()
+            with suppress(Busy):
+                await db.in_transaction(sell)
+                break
+            assert time.monotonic() - tried < 10
+        assert time.monotonic() - asked < 16
+        process.send_signal(signal.SIGCONT)
+        _, errors = await asyncio.to_thread(process.communicate, timeout=20)
+        assert b"ConnectionLost" in errors
+    finally:
+        process.kill()
+        process.wait()
+    assert await db.value("SELECT stock FROM books WHERE id = 1") == 9
+    assert await db.value("SELECT stock FROM books WHERE id = 2") == 10
+
+
+class _Variable(NamedTuple):
+    name: str
+    value: str
+
+
+async def test_every_connection_has_the_limits_of_the_shop(db: Database) -> None:
+    found = await db.all(
+        _Variable,
+        "SELECT LOWER(VARIABLE_NAME) AS name, VARIABLE_VALUE AS value"
+        " FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME IN :names",
+        {
+            "names": [
+                "tx_isolation", "wait_timeout", "net_read_timeout", "net_write_timeout",
+                "innodb_lock_wait_timeout",
+            ]
+        },
+    )  # fmt: skip
+    assert dict(found) == {
+        "tx_isolation": "READ-COMMITTED",
+        "wait_timeout": "10",
+        "net_read_timeout": "10",
+        "net_write_timeout": "10",
+        "innodb_lock_wait_timeout": "1",
+    }
+
+
+@contextmanager
+def read_only(mariadb: MariaDB) -> Iterator[None]:
+    """Let the server take no writes, as one that has ceased to be the writer."""
+    with mariadb.connect() as root, root.cursor() as cursor:
+        cursor.execute("SET GLOBAL read_only = 1")
+        try:
+            yield
+        finally:
+            cursor.execute("SET GLOBAL read_only = 0")
+
+
+async def test_a_server_that_takes_no_writes_is_left(db: Database, mariadb: MariaDB) -> None:
+    before = {await db.value("SELECT CONNECTION_ID()") for _each in range(8)}
+    with read_only(mariadb):
+        with pytest.raises(ReadOnly):
+            await db.execute("UPDATE books SET stock = 0 WHERE id = 1")
+        with pytest.raises(ReadOnly):
+            await db.in_transaction(sell)
+        assert await db.value("SELECT stock FROM books WHERE id = 1") == 10
+    await db.in_transaction(sell)
+    assert await db.value("SELECT stock FROM books WHERE id = 1") == 9
+    after = {await db.value("SELECT CONNECTION_ID()") for _each in range(8)}
+    assert not before & after
+
+
+async def test_connecting_that_is_cancelled_leaves_nothing_behind(
+    db: Database, mariadb: MariaDB
+) -> None:
+    for number in range(40):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.0002 * number):
+                await db.in_transaction(sell)
+    assert db.in_use == db.waiting == 0
+    await asyncio.gather(*(db.value("SELECT SLEEP(0.1)") for _each in range(8)))
+    connections = 0
+    with mariadb.connect() as root, root.cursor() as cursor:
+        for _attempt in range(50):
+            cursor.execute("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = 'traps'")
+            connections = len(cursor.fetchall())
+            if connections <= 4:
+                return
+            await asyncio.sleep(0.1)
+    pytest.fail(f"{connections} connections of a pool of four")
