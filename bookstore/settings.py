@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = None
     mail_from: str = "BookStore <bookstore@localhost>"
     mailbox: bool = False
+    operator: str = Field("", max_length=500)
 
     currency: str = "EUR"
     hold_minutes: float = Field(15.0, gt=0)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from bookstore.catalogue import listing, repository
+from bookstore.catalogue import listing, repository, sitemap
 from bookstore.catalogue.changes import POLL_SECONDS, Changes
 from bookstore.catalogue.domain import Seller, Terms, possible_ids
 from bookstore.catalogue.holds import SWEEP_SECONDS, Holds
@@ -79,6 +79,18 @@ class Catalogue:
         withdrawn one is nobody's business."""
         found = await repository.book_and_copies(self.database, book_id, _OTHER_COPIES)
         return found if found is not None and found[0].listed else None
+
+    async def changed_at(self, book_ids: Sequence[int]) -> dict[int, int]:
+        """Return when each of the books last changed."""
+        return dict(await sitemap.changed_at(self.database, book_ids))
+
+    async def sitemap_parts(self) -> list[int]:
+        """Return the numbers of the sitemap's parts."""
+        return await sitemap.parts(self.database)
+
+    async def sitemap_part(self, part: int) -> list[sitemap.Page]:
+        """Return the books of a part of the sitemap."""
+        return await sitemap.part(self.database, part)
 
     async def known(self, isbn13: str) -> Known | None:
         """Return what the catalogue knows of an ISBN."""

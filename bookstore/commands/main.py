@@ -100,6 +100,7 @@ def serve(settings: Settings) -> int:
 
 def _serve(_options: argparse.Namespace) -> int:
     settings = load_settings()
+    settings.required_secret_key()
     for context in settings.contexts:
         url = settings.database_url_of(context)
         if url.startswith("sqlite") and not Path(url.removeprefix("sqlite:///")).exists():

@@ -132,6 +132,26 @@ def unsubscribe(token: str) -> str:
     return f"/account/unsubscribe/{token}"
 
 
+def feed(**query: object) -> str:
+    return _with_query("/feed", query)
+
+
+def sitemap(part: int | None = None) -> str:
+    return "/sitemap.xml" if part is None else f"/sitemap-{part}.xml"
+
+
+def opensearch() -> str:
+    return "/opensearch.xml"
+
+
+def manifest() -> str:
+    return "/site.webmanifest"
+
+
+def info(name: str) -> str:
+    return f"/{name}"
+
+
 def mailbox(*parts: str) -> str:
     return "/".join(["/mailbox", *parts])
 

@@ -2,6 +2,7 @@
 hidden fields, as a browser does."""
 
 import itertools
+from functools import cached_property
 from typing import Any, Protocol, Self
 
 from bs4 import BeautifulSoup, Tag
@@ -24,7 +25,11 @@ class Page:
         self.text = text
         self.headers = headers
         self.path = path
-        self.soup = BeautifulSoup(text, "html.parser")
+
+    @cached_property
+    def soup(self) -> BeautifulSoup:
+        """The page's elements."""
+        return BeautifulSoup(self.text, "html.parser")
 
     @property
     def location(self) -> str | None:

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
 from quart import Response, request
 
 from bookstore import money
 from bookstore.catalogue import covers, search
 from bookstore.catalogue.changes import LISTINGS, book_tag, isbn_tag
 from bookstore.catalogue.listing import COUNTED
+from bookstore.catalogue.repository import Book
 from bookstore.catalogue.routes.common import (
     blueprint,
     category_names,
@@ -22,7 +25,7 @@ from bookstore.web import i18n, urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.page_error import PageError
 from bookstore.web.placeholders import cacheable
-from bookstore.web.responses import wants_fragment
+from bookstore.web.responses import own_origin, wants_fragment
 from bookstore.web.templating import page, render_fragment
 
 TEMPLATE = "catalogue/index.html"
@@ -80,7 +83,7 @@ async def book(book_id: int) -> Response:
             "catalogue/book.html",
             book=found,
             large_cover=covers.large(found.cover) if found.cover else None,
-            amount=money.plain(found.price, found.currency),
+            linked_data=_linked_data(found),
             year=i18n.year(found.year),
             others=others,
             grades=grade_names(),
@@ -90,6 +93,36 @@ async def book(book_id: int) -> Response:
     )
     same = [isbn_tag(found.isbn13)] if found.isbn13 else []
     return cacheable(response, book_tag(found.id), *same)
+
+
+def _linked_data(book: Book) -> Markup:
+    """Return what search engines read of a book (schema.org's Book and Offer) as JSON."""
+    here = own_origin() + urls.book(book.id)
+    used = "NewCondition" if book.condition == "new" else "UsedCondition"
+    stock = "InStock" if book.stock else "SoldOut"
+    about: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "Book",
+        "name": book.title,
+        "author": book.author,
+        "url": here,
+        "offers": {
+            "@type": "Offer",
+            "url": here,
+            "price": money.plain(book.price, book.currency),
+            "priceCurrency": book.currency,
+            "itemCondition": f"https://schema.org/{used}",
+            "availability": f"https://schema.org/{stock}",
+            "seller": {"@type": "Person", "name": book.seller_name},
+        },
+    }
+    if book.isbn13:
+        about["isbn"] = book.isbn13
+    if book.language:
+        about["inLanguage"] = book.language
+    if book.cover:
+        about["image"] = own_origin() + urls.cover(covers.large(book.cover))
+    return htmlsafe_json_dumps(about)
 
 
 def _typed(amount: int | None, currency: str) -> str:
