@@ -17,7 +17,8 @@ SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 
 def xml_of(page: Page) -> Element:
     assert page.status == 200
-    return ElementTree.fromstring(page.text)
+    found: Element = ElementTree.fromstring(page.text)
+    return found
 
 
 async def locations(reader: Reader, path: str) -> list[str]:
