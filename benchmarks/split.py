@@ -40,7 +40,7 @@ class Visitor:
         return answer
 
     def catalogue(self) -> None:
-        """A page of the catalogue that nobody asked for before."""
+        """Return a page of the catalogue that nobody asked for before."""
         self.number += 1
         assert self.client.get(f"/?q=the&min=0.{self.number:02d}").status_code == 200
 

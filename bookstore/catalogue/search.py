@@ -3,7 +3,6 @@ whatever in it makes no sense is left out."""
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from werkzeug.datastructures import MultiDict
@@ -41,8 +40,7 @@ class Cursor(NamedTuple):
         return f"{self.value}.{self.id}"
 
 
-@dataclass(frozen=True)
-class Search:
+class Search(NamedTuple):
     """One wish. Prices are in minor units of `currency`; an empty tuple of codes allows all."""
 
     text: str = ""
@@ -58,7 +56,7 @@ class Search:
 
     def address(self, **changes: Any) -> dict[str, Any]:
         """Return the query of the address that asks this, with the given fields changed."""
-        wish = replace(self, **changes) if changes else self
+        wish = self._replace(**changes) if changes else self
         usual = default_sort(wish.text)
         return {
             "q": wish.text,

@@ -16,14 +16,15 @@ from bookstore.data.answer import Answer
 from bookstore.data.errors import Busy, ConnectionLost, DatabaseUnavailable, Duplicate, ReadOnly
 
 __all__ = [
-    "Also", "Busy", "ConnectionLost", "DatabaseUnavailable", "Duplicate", "Queries", "ReadOnly",
+    "BeforeCommit", "Busy", "ConnectionLost", "DatabaseUnavailable", "Duplicate", "Queries",
+    "ReadOnly",
 ]  # fmt: skip
 
 _LONGEST_STATEMENT = 60.0  # seconds, where nobody waits for an answer
 
 type Values = Mapping[str, Any]
 type Dialect = Literal["sqlite", "mysql"]
-type Also[T] = Callable[["Queries", T], Awaitable[None]]  # what a transaction does besides
+type BeforeCommit[T] = Callable[["Queries", T], Awaitable[None]]  # what a transaction does besides
 
 
 class Queries:

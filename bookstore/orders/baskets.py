@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from bookstore.clock import DAY, Clock
 from bookstore.contracts import CatalogueLink, Quote
 from bookstore.data.database import Database
-from bookstore.data.queries import Also, Duplicate, Queries
+from bookstore.data.queries import BeforeCommit, Duplicate, Queries
 from bookstore.orders import basket_repository as repository
 from bookstore.orders import domain
 from bookstore.orders.basket_repository import Basket, Owner
@@ -49,10 +49,15 @@ class Baskets:
         return domain.review(wanted, quotes, buyer_id=owner.person_id, currency=self.currency)
 
     async def add(
-        self, owner: Owner, book_id: int, quantity: int, *, also: Also[Quote] | None = None
+        self,
+        owner: Owner,
+        book_id: int,
+        quantity: int,
+        *,
+        before_commit: BeforeCommit[Quote] | None = None,
     ) -> Quote:
         """Put copies of a book in; raise NotForSale or domain.BasketFull."""
-        return await self._change(owner, book_id, quantity, add=True, also=also)
+        return await self._change(owner, book_id, quantity, add=True, before_commit=before_commit)
 
     async def set_quantity(self, owner: Owner, book_id: int, quantity: int) -> None:
         """Have so many copies of a book in; raise NotForSale or domain.BasketFull."""
@@ -74,7 +79,7 @@ class Baskets:
         quantity: int,
         *,
         add: bool,
-        also: Also[Quote] | None = None,
+        before_commit: BeforeCommit[Quote] | None = None,
     ) -> Quote:
         quote = (await self.catalogue.quotes([book_id])).get(book_id)
 
@@ -85,8 +90,8 @@ class Baskets:
             if problem is not None or quote is None:
                 raise NotForSale(problem or Problem.GONE, quote)
             await repository.save_items(queries, basket, after, self.clock())
-            if also is not None:
-                await also(queries, quote)
+            if before_commit is not None:
+                await before_commit(queries, quote)
             return quote
 
         return await with_basket(self.database, work)

@@ -7,7 +7,7 @@ from typing import Any
 from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused
 from bookstore.data.database import Database
-from bookstore.data.queries import Also, Duplicate, Queries
+from bookstore.data.queries import BeforeCommit, Duplicate, Queries
 from bookstore.orders import basket_repository as basket_rows
 from bookstore.orders import domain, metrics, repository, saga, terms
 from bookstore.orders import payment_repository as money
@@ -72,7 +72,7 @@ class Checkout:
         address: Address,
         carrier: str,
         seen: Mapping[str, Any] | None,
-        also: Also[Order] | None = None,
+        before_commit: BeforeCommit[Order] | None = None,
     ) -> Order:
         """Order what is in a person's basket, once for each `key`: the same checkout sent again
         finds its order. `seen` is what the page showed (terms.seen) to which the buyer agreed;
@@ -103,7 +103,7 @@ class Checkout:
             return order
         await self._hold(owner, order, lines)
         ordered = {line.book_id: line.quantity for line in lines}
-        return await self._complete(order, ordered, also)
+        return await self._complete(order, ordered, before_commit)
 
     async def _own_basket(self, owner: Owner) -> Owner:
         """Move the browser's basket into its person's, who alone is the owner then."""
@@ -176,7 +176,7 @@ class Checkout:
             await repository.delete_order(queries, order_id)
 
     async def _complete(
-        self, order: Order, ordered: Mapping[int, int], also: Also[Order] | None
+        self, order: Order, ordered: Mapping[int, int], before_commit: BeforeCommit[Order] | None
     ) -> Order:
         """Take the books out of the basket and let the order wait for its payment, both or
         neither. A basket that changed meanwhile, in another window, is not ordered."""
@@ -193,8 +193,8 @@ class Checkout:
             await basket_rows.take_out(queries, basket.id, list(ordered))
             await repository.note_placed(queries, order.id)
             await self.mails.to_buyer(queries, "placed", order)
-            if also is not None:
-                await also(queries, order)
+            if before_commit is not None:
+                await before_commit(queries, order)
             return order._replace(state=OrderState.PLACED)
 
         placed = await self.database.in_transaction(work)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bookstore.clock import DAY, Clock
 from bookstore.data.database import Database
-from bookstore.data.queries import Also, Duplicate, Queries
+from bookstore.data.queries import BeforeCommit, Duplicate, Queries
 from bookstore.orders import metrics, payments, repository
 from bookstore.orders import payment_repository as money
 from bookstore.orders.domain import Order, OrderState, may_pay
@@ -30,7 +30,12 @@ class Settlement:
         self.webhook_key = webhook_key
 
     async def pay(
-        self, order_id: int, buyer_id: int, card: Card, *, also: Also[Intent] | None = None
+        self,
+        order_id: int,
+        buyer_id: int,
+        card: Card,
+        *,
+        before_commit: BeforeCommit[Intent] | None = None,
     ) -> Intent:
         """Pay an order with a card and return where that led; raise UnknownOrder, or NotPayable
         when the order does not wait for a payment."""
@@ -41,7 +46,7 @@ class Settlement:
             attached = payments.attach(intent, card)
             return payments.confirm(attached, card, self.clock())
 
-        return await self._step(order_id, buyer_id, attempt, also)
+        return await self._step(order_id, buyer_id, attempt, before_commit)
 
     async def answer(self, intent_id: str, buyer_id: int, *, approved: bool) -> Intent:
         """Answer the bank's 3-D Secure question; raise UnknownOrder or NotPayable."""
@@ -96,7 +101,7 @@ class Settlement:
         order_id: int,
         buyer_id: int,
         decide: Callable[[Order, Intent], Intent],
-        also: Also[Intent] | None = None,
+        before_commit: BeforeCommit[Intent] | None = None,
     ) -> Intent:
         async def work(queries: Queries) -> tuple[Intent, Order | None]:
             found = await money.locked_order(queries, order_id)
@@ -105,8 +110,8 @@ class Settlement:
             order, intent = found
             after = decide(order, intent)
             paid = await self._record(queries, order, intent, after)
-            if also is not None:
-                await also(queries, after)
+            if before_commit is not None:
+                await before_commit(queries, after)
             return after, paid
 
         after, paid = await self.database.in_transaction(work)

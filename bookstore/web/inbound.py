@@ -8,8 +8,7 @@ with a semicolon; of two cookies of one name, the first.
 import re
 import secrets
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl
 
 from quart import request
@@ -40,8 +39,7 @@ _READ = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(NamedTuple):
     """One request. `fragment` means that htmx asks for a part of a page; `wish` is the language
     that the address asks for; `headers` are those of _READ that came."""
 

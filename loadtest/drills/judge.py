@@ -104,7 +104,7 @@ def times(
 
 
 def answers_again(limit: float, requests: Sequence[Entry], over: float) -> Expectation:
-    """The shop answers so many seconds after the fault is over."""
+    """Judge whether the shop answers so many seconds after the fault is over."""
     late = [float(r["at"]) - over for r in requests if r["error"] is not None]
     last = max(late, default=0.0)
     what = "last failure after the fault was over"
@@ -145,7 +145,7 @@ def in_flight(limit: float, requests: Sequence[Entry], fault: Event) -> list[Exp
 def outage(
     limit: float, requests: Sequence[Entry], samples: Sequence[Sample], fault: float
 ) -> Expectation:
-    """Requests fail only where the fault took every replica, and only until new ones run."""
+    """Judge that requests fail only where the fault took every replica, until new ones run."""
     before = [s.replicas for s in samples if s.at <= fault]
     lost = {host for s in samples for host in s.down}
     alive = sum(n for host, n in (before[-1] if before else {}).items() if host not in lost)

@@ -68,12 +68,12 @@ async def test_a_declined_card_is_not_kept(buyer: Reader, shop: Shop) -> None:
 async def test_an_answer_that_was_undone_with_its_work_is_kept_by_itself(
     buyer: Reader, shop: Shop, orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def undone(*_given: object, also: Any) -> Quote:
+    async def undone(*_given: object, before_commit: Any) -> Quote:
         quote: Any = None
         with suppress(LookupError):
             async with databases(shop)["orders"].transaction() as queries:
                 assert isinstance(queries, Queries)
-                await also(queries, quote)
+                await before_commit(queries, quote)
                 raise LookupError
         return quote  # type: ignore[no-any-return]
 

@@ -1,7 +1,6 @@
 """What search engines, feed readers and browsers ask for beside the pages."""
 
 import json
-from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -53,7 +52,7 @@ async def sitemap_part(part: int) -> Response:
 async def feed() -> Response:
     """Return the newest books of a search as an Atom feed; it takes the listing's query."""
     wish = search.parse(request.args, the_settings().currency)
-    wish = replace(wish, sort="newest", after=None)
+    wish = wish._replace(sort="newest", after=None)
     found = await the_catalogue().search(wish)
     moments = await the_catalogue().changed_at([card.id for card in found.cards])
     here = own_origin() + urls.feed(**wish.address())

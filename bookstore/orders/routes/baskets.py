@@ -59,7 +59,7 @@ async def add() -> Response:
 
     try:
         await the_orders().baskets.add(
-            owner, form["book_id"].data, form["quantity"].data, also=keep
+            owner, form["book_id"].data, form["quantity"].data, before_commit=keep
         )
     except (NotForSale, BasketFull) as error:
         return await _refused(_sentence(error))

@@ -69,7 +69,7 @@ async def place_order() -> Response:
             address=Address(form["name"].data, form["address"].data, form["country"].data),
             carrier=form["carrier"].data,
             seen=await _seen(),
-            also=keep,
+            before_commit=keep,
         )
     except NotOrderable as error:
         return _not_orderable(error.review)

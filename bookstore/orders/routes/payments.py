@@ -59,7 +59,7 @@ async def pay(order_id: int) -> Response:
             await keep_answer(queries, answer)
 
     try:
-        intent = await orders.payments.pay(order_id, person.id, form.card, also=keep)
+        intent = await orders.payments.pay(order_id, person.id, form.card, before_commit=keep)
     except UnknownOrder:
         raise not_found() from None
     except NotPayable:

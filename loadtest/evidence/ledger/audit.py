@@ -128,7 +128,7 @@ def _copies(state: State, made: Audit) -> None:
 
 
 def _money(state: State, made: Audit) -> None:
-    """An order's amounts add up: lines, parcels, payment and refund."""
+    """Check that an order's amounts add up: lines, parcels, payment and refund."""
     goods: Counter[int] = Counter()
     for line in state.lines:
         goods[line.order_id] += line.price * line.quantity
@@ -148,7 +148,7 @@ def _money(state: State, made: Audit) -> None:
 
 
 def _refunds(state: State, made: Audit) -> None:
-    """A parcel that was called off gives its own money back, and a cancelled order the rest."""
+    """Check that a parcel called off gives its own money back, and a cancelled order the rest."""
     owed = {refund.shipment_id: refund.amount for refund in state.refunds if refund.shipment_id}
     for parcel in state.shipments:
         due = parcel.goods + parcel.shipping if parcel.cancelled_at else None
