@@ -104,3 +104,46 @@ def test_every_command_of_the_shop_is_in_its_readme(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "pictures").glob("*.png"), key=str))
 def test_pictures_are_small(picture: Path) -> None:
     assert picture.stat().st_size < 300_000
+
+
+# The requirements of ASVS 5.0 up to level 2: how many each section has.
+ASVS = {
+    "1.1": 2, "1.2": 9, "1.3": 11, "1.4": 3, "1.5": 2, "2.1": 3, "2.2": 3, "2.3": 4, "2.4": 1,
+    "3.2": 2, "3.3": 4, "3.4": 6, "3.5": 5, "3.7": 2, "4.1": 3, "4.2": 1, "4.3": 2, "4.4": 4,
+    "5.1": 1, "5.2": 3, "5.3": 2, "5.4": 3, "6.1": 3, "6.2": 12, "6.3": 4, "6.4": 4, "6.5": 5,
+    "6.6": 3, "6.8": 4, "7.1": 3, "7.2": 4, "7.3": 2, "7.4": 5, "7.5": 2, "7.6": 2, "8.1": 2,
+    "8.2": 3, "8.3": 1, "8.4": 1, "9.1": 3, "9.2": 4, "11.1": 2, "11.2": 3, "11.3": 3, "11.4": 4,
+    "11.5": 1, "11.6": 1, "12.1": 3, "12.2": 2, "12.3": 4, "13.1": 1, "13.2": 5, "13.3": 2,
+    "13.4": 5, "14.1": 2, "14.2": 4, "14.3": 3, "15.1": 3, "15.2": 3, "15.3": 7, "16.1": 1,
+    "16.2": 5, "16.3": 4, "16.4": 3, "16.5": 3,
+}  # fmt: skip
+
+
+def _verdicts() -> list[tuple[str, str, str]]:
+    """Return the rows of docs/security.md: requirements, verdict, why."""
+    rows = re.findall(r"^\| ([\d., –]+) \| ([^|]+) \| (.+) \|$", text_of("docs/security.md"), re.M)
+    return [(given, verdict.strip(), why) for given, verdict, why in rows]
+
+
+def test_every_requirement_has_one_verdict() -> None:
+    found: list[str] = []
+    for given, _verdict, _why in _verdicts():
+        for part in given.split(", "):
+            first, _, last = part.partition("–")
+            section, _, number = first.rpartition(".")
+            until = int(last.rpartition(".")[2] or number)
+            found += [f"{section}.{place}" for place in range(int(number), until + 1)]
+    wanted = [f"{section}.{place + 1}" for section, most in ASVS.items() for place in range(most)]
+    found = [one for one in found if one.count(".") == 2]  # chapters 10 and 17 do not apply
+    assert sorted(found) == sorted(wanted)
+
+
+def test_what_is_met_names_a_test_that_exists() -> None:
+    for given, verdict, why in _verdicts():
+        tests = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", why)
+        for path, name in tests:
+            assert (ROOT / path).is_file(), (given, path)
+            assert not name or f"def {name}(" in text_of(path), (given, name)
+        assert verdict in {"met", "written", "not met", "by design", "–"}, given
+        assert tests or verdict != "met", given
+        assert len(why) > 3, given

@@ -148,7 +148,7 @@ def test_paths_of_nothing(odd: Odd, path: str) -> None:
     assert "//evil.example" not in answer.text
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE"])
 @pytest.mark.parametrize("path", ["/", "/books/1", "/basket", "/static/app.css", "/account"])
 def test_a_method_that_no_page_takes(odd: Odd, method: str, path: str) -> None:
     assert odd.send(path, method=method).status == 405

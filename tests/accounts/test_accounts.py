@@ -2,6 +2,7 @@
 
 import pytest
 
+from bookstore.clock import DAY, MINUTE, now
 from bookstore.web.shop import Shop
 from tests.support.reader import PASSWORD, Reader
 
@@ -21,6 +22,16 @@ async def test_a_session_that_signed_out_opens_nothing(reader: Reader, shop: Sho
     thief._client.set_cookie("localhost", "session", stolen["session"] or "")
     answer = await thief.get("/account")
     assert (answer.status, answer.location) == (303, "/login?next=%2Faccount")
+
+
+@pytest.mark.parametrize(
+    ("column", "age"), [("seen_at", 7 * DAY + MINUTE), ("expires_at", MINUTE)], ids=["idle", "all"]
+)
+async def test_a_session_ends_by_itself(reader: Reader, shop: Shop, column: str, age: int) -> None:
+    await reader.register()
+    database = shop.extensions["bookstore.databases"]["accounts"]
+    await database.execute(f"UPDATE sessions SET {column} = :then", {"then": now() - age})
+    assert (await reader.get("/account")).location == "/login?next=%2Faccount"
 
 
 async def test_signing_in_gives_a_new_session(reader: Reader) -> None:

@@ -159,6 +159,17 @@ async def test_signing_out_by_a_link_is_not_possible(reader: Reader) -> None:
     assert (await reader.get("/account")).status == 200
 
 
+async def test_signing_out_leaves_nothing_in_the_browser(reader: Reader) -> None:
+    await reader.register()
+    assert (await reader.get("/account")).headers["Cache-Control"] == "no-store"
+    answer = await reader.submit("/account", "/logout")
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+
+
+async def test_a_shop_has_no_mailbox_unless_asked(reader: Reader) -> None:
+    assert (await reader.get("/mailbox")).status == 404
+
+
 async def test_a_body_that_is_too_large_is_refused(reader: Reader) -> None:
     form = (await reader.get("/login")).form("/login")
     answer = await reader.post("/login", {**form, "email": "a" * 13_000_000})

@@ -99,6 +99,7 @@ async def logout() -> Response:
         await the_accounts().sign_out(token)
     response = see_other(urls.home())
     forget_cookie(response, "session")
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
