@@ -75,6 +75,13 @@ def fill(
         cursor.execute("ANALYZE TABLE books, books_words")
 
 
+def isbn_of_number(number: int) -> str:
+    """Return a valid ISBN; two books in ten thousand share one."""
+    digits = f"978{number:09}"
+    odd, even = (sum(map(int, digits[start::2])) for start in (0, 1))
+    return f"{digits}{-(odd + 3 * even) % 10}"
+
+
 def _base(copies: int, description: str) -> Iterator[dict[str, object]]:
     chance = random.Random(1605)  # noqa: S311 - repeatable, no secret
     vocabulary = ["".join(pair) for pair in itertools.product(_SYLLABLES, repeat=3)]
@@ -92,7 +99,7 @@ def _base(copies: int, description: str) -> Iterator[dict[str, object]]:
             title.insert(0, "the")
         author = f"{chance.choice(surnames)} {chance.choice(surnames)}son".title()
         terms = Terms(
-            title=" ".join(title).capitalize(), author=author, isbn13=None,
+            title=" ".join(title).capitalize(), author=author, isbn13=isbn_of_number(number // 2),
             language=chance.choice(_LANGUAGES), year=chance.randint(1850, 2025),
             category=chance.choice(_CATEGORIES), condition=chance.choice(_GRADES),
             ex_library=False, defects="", description=description, price=chance.randint(100, 3999),

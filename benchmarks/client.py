@@ -9,6 +9,29 @@ from typing import ClassVar, NamedTuple
 from urllib.parse import urlencode
 
 TIMEOUT = 30.0  # seconds that one answer may take
+# What a browser sends with a page, and the proxy in front adds; with Host and Accept-Encoding, 18.
+_HEADERS = {
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/142.0.0.0 Safari/537.36",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,"
+    "*/*;q=0.8",
+    "Accept-Language": "en-GB,en;q=0.9,es;q=0.8",
+    "Sec-CH-UA": '"Chromium";v="142", "Not_A Brand";v="99"',
+    "Sec-CH-UA-Mobile": "?0",
+    "Sec-CH-UA-Platform": '"Linux"',
+    "Sec-Fetch-Dest": "document",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-User": "?1",
+    "X-Forwarded-For": "203.0.113.7",
+    "X-Forwarded-Host": "127.0.0.1:{port}",
+    "X-Forwarded-Port": "{port}",
+    "X-Forwarded-Proto": "http",
+    "X-Forwarded-Server": "edge-1",
+    "X-Real-Ip": "203.0.113.7",
+}
+_OF_HTMX = {"Accept": "text/html", "Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors",
+            "HX-Request": "true", "HX-Request-Type": "partial"}  # fmt: skip
 
 
 class Answer(NamedTuple):
@@ -99,35 +122,43 @@ class Browser:
 
     async def get(self, path: str) -> Answer:
         """Send a GET and return the answer; redirects are not followed."""
-        return await self._send("GET", path, b"")
+        return await self._send("GET", path, b"", {})
+
+    async def fetch(self, path: str) -> Answer:
+        """Send a GET as htmx does for a part of a page, and return the answer."""
+        return await self._send("GET", path, b"", _OF_HTMX)
 
     async def post(self, path: str, fields: Mapping[str, object]) -> Answer:
         """Send a form and return the answer."""
-        return await self._send("POST", path, urlencode(fields).encode())
+        more = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://{host}"}
+        return await self._send("POST", path, urlencode(fields).encode(), more)
 
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None and self._connection.transport is not None:
             self._connection.transport.close()
 
-    async def _send(self, method: str, path: str, body: bytes) -> Answer:
+    def head(self, method: str, path: str, body: bytes, more: Mapping[str, str]) -> bytes:
+        """Return the head of a request."""
+        host = f"127.0.0.1:{self.port}"
+        headers = {"Host": host, "Accept-Encoding": self.encodings, **_HEADERS, **more}
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        if body:
+            headers["Content-Length"] = str(len(body))
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        text = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])
+        return text.replace("{port}", str(self.port)).replace("{host}", host).encode()
+
+    async def _send(self, method: str, path: str, body: bytes, more: Mapping[str, str]) -> Answer:
         started = time.perf_counter()
         loop = asyncio.get_running_loop()
         if self._connection is None or self._connection.transport is None:
             _, self._connection = await loop.create_connection(_Connection, "127.0.0.1", self.port)
         connection = self._connection
         assert connection.transport is not None
-        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
-        head += f"Accept-Encoding: {self.encodings}\r\nAccept-Language: en\r\n"
-        if self.cookies:
-            head += f"Cookie: {'; '.join(f'{k}={v}' for k, v in self.cookies.items())}\r\n"
-        if method == "POST":
-            head += (
-                "Content-Type: application/x-www-form-urlencoded\r\n"
-                f"Content-Length: {len(body)}\r\n"
-            )
         connection.answered = loop.create_future()
-        connection.transport.write(head.encode() + b"\r\n" + body)
+        connection.transport.write(self.head(method, path, body, more) + body)
         answer = await asyncio.wait_for(connection.answered, TIMEOUT)
         self.seconds.append(time.perf_counter() - started)
         for cookie in filter(None, answer.headers.get("set-cookie", "").split("\n")):

@@ -5,7 +5,7 @@ import asyncio
 
 from benchmarks.client import Browser
 from benchmarks.data import COPIES, Data
-from benchmarks.stacks import SHOP, Stack
+from benchmarks.stacks import OURS, Stack
 from benchmarks.visits import Refused, fill_basket, pay, place
 from tests.support.mariadb import MariaDB
 
@@ -47,12 +47,13 @@ def _set_copies(server: MariaDB, copies: int) -> None:
             "UPDATE shop.books SET stock = %s, copies_total = %s WHERE id = %s",
             (copies, copies, BOOK),
         )
-        cursor.execute("DELETE FROM basket_items WHERE book_id = %s", (BOOK,))
+        for table in ("basket_items", "shop.basket_items"):
+            cursor.execute(f"DELETE FROM {table} WHERE book_id = %s", (BOOK,))
         connection.commit()
 
 
 def _expect_sold(stack: Stack, server: MariaDB) -> None:
-    database = "shop" if stack.name == SHOP else "peers"
+    database = "shop" if stack.name in OURS else "peers"
     with server.connect(database) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT stock FROM books WHERE id = %s", (BOOK,))
         found = cursor.fetchone()

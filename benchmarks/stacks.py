@@ -10,12 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.client import Browser
+from benchmarks.figures import DEFAULTS, FASTEST
 from benchmarks.vocabulary import vocabulary
 from tests.support.server import free_port
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
-SHOP, FLASK, STARLETTE, DJANGO, FLOOR = "BookStore", "Flask", "Starlette", "Django", "Hypercorn"
+FLASK, STARLETTE, CACHED, DJANGO, FLOOR = (
+    "Flask", "Starlette", "Starlette cache", "Django", "Hypercorn",
+)  # fmt: skip
+OURS = (DEFAULTS, FASTEST)
+ONLY = {CACHED: {"warm", "loaded"}}  # what it does otherwise is what it does without its cache
+KEEP_ALIVE = "65"
 
 
 class Stack:
@@ -35,7 +41,7 @@ class Stack:
                 break
             browser = Browser(self.port)
             with contextlib.suppress(OSError):
-                await browser.get("/static/app.css" if self.name != FLOOR else "/warm")
+                await browser.get("/static/app.css" if self.name != FLOOR else "/static")
                 browser.close()
                 return
             await asyncio.sleep(0.1)
@@ -68,14 +74,18 @@ def _start(name: str, command: list[str], port: int, folder: Path, **environment
 
 
 @contextlib.contextmanager
-def shop(url: str, folder: Path) -> Iterator[Stack]:
-    """Run the shop as it is run in production, one replica."""
+def shop(url: str, folder: Path, name: str = DEFAULTS) -> Iterator[Stack]:
+    """Run the shop as it is run in production behind a proxy, one replica: as it comes, or with
+    its fastest settings."""
     port = free_port()
+    fastest = name == FASTEST
     stack = _start(
-        SHOP, [sys.executable, "-m", "bookstore", "serve"], port, folder,
-        BOOKSTORE_DATABASE_URL=url, BOOKSTORE_MEDIA_DIR=str(folder / "media"),
+        name, [sys.executable, "-m", "bookstore", "serve"], port, folder,
+        BOOKSTORE_DATABASE_URL=url.replace("mysql:", "mysql+asyncmy:") if fastest else url,
+        BOOKSTORE_SERVER="uvicorn" if fastest else "hypercorn",
+        BOOKSTORE_MEDIA_DIR=str(folder / "media"),
         BOOKSTORE_SECRET_KEY="k" * 40, BOOKSTORE_BIND=f"127.0.0.1:{port}",
-        BOOKSTORE_DRAIN_SECONDS="0", BOOKSTORE_LOG_LEVEL="WARNING",
+        BOOKSTORE_TRUSTED_HOPS="1", BOOKSTORE_DRAIN_SECONDS="0", BOOKSTORE_LOG_LEVEL="WARNING",
     )  # fmt: skip
     try:
         yield stack
@@ -85,15 +95,19 @@ def shop(url: str, folder: Path) -> Iterator[Stack]:
 
 @contextlib.contextmanager
 def peers(url: str, folder: Path) -> Iterator[list[Stack]]:
-    """Run the three peers."""
+    """Run the peers, each tuned: connections are kept, reads commit nothing, templates are not
+    looked at again."""
+    gunicorn = ["gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "1",
+                "--keep-alive", KEEP_ALIVE, "--backlog", "1024", "--bind", "{address}"]  # fmt: skip
+    uvicorn = ["uvicorn", "benchmarks.peers.starlette_peer:app", "--port", "{port}",
+               "--no-access-log", "--log-level", "warning",
+               "--timeout-keep-alive", KEEP_ALIVE]  # fmt: skip
     commands = {
-        FLASK: ["gunicorn", "--worker-class", "sync", "--workers", "1", "--backlog", "1024",
-                "benchmarks.peers.flask_peer:app", "--bind", "{address}"],
-        STARLETTE: ["uvicorn", "--no-access-log", "--log-level", "warning",
-                    "benchmarks.peers.starlette_peer:app", "--port", "{port}"],
-        DJANGO: ["gunicorn", "--worker-class", "sync", "--workers", "1", "--backlog", "1024",
-                 "benchmarks.peers.django_peer:app", "--bind", "{address}"],
-    }  # fmt: skip
+        FLASK: [*gunicorn, "benchmarks.peers.flask_peer:app"],
+        STARLETTE: uvicorn,
+        CACHED: uvicorn,
+        DJANGO: [*gunicorn, "benchmarks.peers.django_peer:app"],
+    }
     words = folder / "vocabulary.json"
     words.write_text(json.dumps(vocabulary()))
     started: list[Stack] = []
@@ -103,7 +117,7 @@ def peers(url: str, folder: Path) -> Iterator[list[Stack]]:
             filled = [word.format(address=f"127.0.0.1:{port}", port=port) for word in command]
             started.append(
                 _start(name, [str(PEERS), "-m", *filled], port, folder, BENCH_DATABASE_URL=url,
-                       BENCH_VOCABULARY=str(words))
+                       BENCH_VOCABULARY=str(words), BENCH_CACHE="1" if name == CACHED else "")
             )  # fmt: skip
         yield started
     finally:
@@ -114,6 +128,7 @@ def peers(url: str, folder: Path) -> Iterator[list[Stack]]:
 @contextlib.contextmanager
 def floor(folder: Path, answers: dict[str, tuple[dict[str, str], bytes]]) -> Iterator[Stack]:
     """Run the floor, which sends the shop's own answers, by the names of the visits."""
+    folder.mkdir()
     index = []
     for number, (name, (headers, body)) in enumerate(answers.items()):
         sent = [(key, line) for key, value in headers.items() for line in value.split("\n")

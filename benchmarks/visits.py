@@ -1,6 +1,7 @@
 """What is measured: one visit of each kind, the same for every stack."""
 
 import gzip
+import html
 import re
 import secrets
 from collections import Counter
@@ -19,32 +20,41 @@ _ADDRESS = {"name": "Ana Prueba", "address": "Calle Mayor 1, 28013 Madrid", "cou
 
 
 class Kind(NamedTuple):
-    """A kind of visit. `visits` is how many a round makes."""
+    """A kind of visit. `visits` is how many a round makes; `whole`: with what
+    the page fetches by itself, one visitor in four being signed in and having a basket."""
 
     name: str
     title: str
     visits: int
     path: Callable[[int], str] | None
     signed_in: bool = False
+    whole: bool = False
+
+
+BASKETS = 4
 
 
 def kinds(data: Data) -> list[Kind]:
     """Return every kind of visit."""
 
     def narrowed(number: int) -> str:
-        return f"/?min={1 + number % 10}&max={25 + number // 10 / 100:.2f}"
+        """Return a range of prices that no other visit asks for, and so other cards."""
+        low = 100 + (number * 7919) % 3500
+        high = low + 40 + number // 3500
+        return f"/?min={low / 100:.2f}&max={high / 100:.2f}"
 
     return [
-        Kind("warm", "Catalogue, anonymous, warm", 1000, lambda number: "/"),
-        Kind("signed-in", "Catalogue, signed in", 400, lambda number: "/", signed_in=True),
-        Kind("cold", "Catalogue, cold", 300, narrowed),
-        Kind("search", "Search", 300, lambda n: f"/?q={data.words[n % len(data.words)]}"),
-        Kind("book", "Book page, popular", 500,
-             lambda number: f"/books/{1 + number % WARM_BOOKS}"),
-        Kind("book-cold", "Book page, first visit", 400,
+        Kind("warm", "List, kept page", 600, lambda number: "/"),
+        Kind("loaded", "As a browser loads it", 300, lambda number: "/", whole=True),
+        Kind("signed-in", "List, signed in", 200, lambda number: "/", signed_in=True),
+        Kind("cold", "List, no repeats", 200, narrowed),
+        Kind("search", "Search", 200, lambda n: f"/?q={data.words[n % len(data.words)]}"),
+        Kind("book", "Book, first visit", 200,
              lambda number: f"/books/{200 + (number * 7919) % (data.books - 200)}"),
-        Kind("checkout", "Checkout, five requests", 60, None, signed_in=True),
-        Kind("static", "Static file", 500, lambda number: "/static/app.css"),
+        Kind("book-warm", "Book, popular", 300,
+             lambda number: f"/books/{1 + number % WARM_BOOKS}"),
+        Kind("checkout", "Checkout, five requests", 40, None, signed_in=True),
+        Kind("static", "Static file", 200, lambda number: "/static/app.css"),
     ]  # fmt: skip
 
 
@@ -72,6 +82,20 @@ def elements(page: str) -> set[tuple[str, int]]:
     return {(title, 1), *Counter(re.findall(r"<(\w+)", page)).items()}
 
 
+def fetched(browser: Browser, page: str) -> list[str]:
+    """Return what a page fetches by itself: parts that htmx asks for on load, and the basket's
+    badge where a cookie says that there is a basket, as app.js does."""
+    found = []
+    for tag in re.findall(r"<[^>]*\bhx-get=[^>]*>", page):
+        trigger = re.search(r'hx-trigger="([^"]*)"', tag)
+        on_load = trigger is not None and re.search(r"\bload\b", trigger[1])
+        if on_load or ('id="basket-badge"' in tag and browser.cookies.get("has_basket") == "1"):
+            path = re.search(r'hx-get="([^"]*)"', tag)
+            assert path is not None
+            found.append(html.unescape(path[1]))
+    return found
+
+
 def visit(
     kind: Kind, data: Data, *, floor: bool = False
 ) -> Callable[[Browser, int], Awaitable[None]]:
@@ -80,11 +104,19 @@ def visit(
     async def look(browser: Browser, number: int) -> None:
         assert kind.path is not None
         browser.cookies.clear()
-        if kind.signed_in:
+        with_basket = kind.whole and number % BASKETS == 0
+        if kind.signed_in or with_basket:
             browser.cookies["session"] = data.tokens[number % len(data.tokens)]
+        if with_basket:
+            browser.cookies["has_basket"] = "1"
         answer = await browser.get(f"/{kind.name}" if floor else kind.path(number))
         if answer.status != 200:
             raise Refused(f"{kind.path(number)} answered {answer.status}")
+        if kind.whole:
+            for path in fetched(browser, text_of(answer)):
+                part = await browser.fetch(path)
+                if part.status not in {200, 204}:
+                    raise Refused(f"{path} answered {part.status}")
 
     async def buy(browser: Browser, number: int) -> None:
         browser.cookies.clear()
@@ -117,7 +149,8 @@ async def place(browser: Browser, review: str, key: str) -> Answer:
     seen = re.search(r'name="seen" value="([^"]*)"', review)
     if seen is None:
         raise Refused("the checkout page does not carry what it showed")
-    fields = {"csrf_token": await _csrf(browser), "idempotency_key": key, "seen": seen[1]}
+    fields = {"csrf_token": await _csrf(browser), "idempotency_key": key}
+    fields["seen"] = html.unescape(seen[1])
     return await browser.post("/checkout", fields | _ADDRESS)
 
 

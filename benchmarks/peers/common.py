@@ -6,11 +6,14 @@ import json
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+import zstandard
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parents[2] / "bookstore" / "static"
@@ -20,7 +23,8 @@ GRADES: dict[str, tuple[str, str]] = VOCABULARY["grades"]  # code -> name, what 
 CONDITIONS = [(code, name) for code, (name, _means) in GRADES.items()]
 PAGE = 24
 MOST = 20  # copies of a book in a basket
-GZIP_LEVEL = 5
+BADGE = "SELECT COALESCE(SUM(quantity), 0) AS copies FROM basket_items WHERE person_id = {}"
+_compressors = threading.local()  # one is not for several threads
 LANGUAGES = {
     "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian",
     "la": "Latin", "pt": "Portuguese",
@@ -43,8 +47,9 @@ BOOK = (
     " FROM books b JOIN people p ON p.id = b.seller_id WHERE b.id = {}"
 )
 OTHERS = (
-    "SELECT id, title, author, `condition`, price, cover FROM books"
-    " WHERE isbn13 = {} AND on_sale = 1 AND id <> {} ORDER BY price LIMIT 5"
+    "SELECT b.id, b.title, b.author, b.`condition`, b.price, b.cover, p.name AS seller_name"
+    " FROM books b JOIN people p ON p.id = b.seller_id"
+    " WHERE b.isbn13 = {} AND b.on_sale = 1 AND b.id <> {} ORDER BY b.price LIMIT 5"
 )
 SESSION = (
     "SELECT p.id, p.name FROM sessions s JOIN people p ON p.id = s.person_id"
@@ -186,6 +191,15 @@ def context(visitor: Visitor, origin: str, here: str) -> dict[str, Any]:
         "key": secrets.token_urlsafe(16), "search": "", "origin": origin, "here": here,
         "replica": _REPLICA,
     }  # fmt: skip
+
+
+def encoded(body: bytes, accepted: str) -> tuple[bytes, str | None]:
+    """Return a body as it is sent to who accepts these encodings, and the name of its encoding."""
+    if "zstd" in accepted and len(body) > 500:
+        if not hasattr(_compressors, "quick"):  # as the shop compresses what it sends once
+            _compressors.quick = zstandard.ZstdCompressor(level=1)
+        return _compressors.quick.compress(body), "zstd"
+    return body, None
 
 
 def new_token() -> str:

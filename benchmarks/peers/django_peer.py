@@ -1,4 +1,4 @@
-"""Django with its ORM and its templates, gunicorn's sync worker, PyMySQL."""
+"""Django with its ORM and its templates, gunicorn's threads, PyMySQL."""
 
 import mimetypes
 from collections.abc import Callable
@@ -18,9 +18,7 @@ settings.configure(
     ALLOWED_HOSTS=["127.0.0.1"],
     ROOT_URLCONF=__name__,
     USE_I18N=False,
-    MIDDLEWARE=[
-        "django.middleware.gzip.GZipMiddleware", "django.middleware.common.CommonMiddleware"
-    ],
+    MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
     DATABASES={"default": {
         "ENGINE": "django.db.backends.mysql", "NAME": where["db"], "USER": where["user"],
         "PASSWORD": where["password"], "HOST": where["host"], "PORT": str(where["port"]),
@@ -40,7 +38,8 @@ from django.db import IntegrityError, transaction  # noqa: E402
 from django.db.models import F, OuterRef, Subquery, Sum  # noqa: E402
 from django.db.models.functions import Coalesce  # noqa: E402
 from django.http import FileResponse, HttpRequest, HttpResponse  # noqa: E402
-from django.shortcuts import get_object_or_404, redirect, render  # noqa: E402
+from django.shortcuts import get_object_or_404, redirect  # noqa: E402
+from django.template.loader import render_to_string  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from benchmarks.peers.django_forms import AddForm, CheckoutForm, PaymentForm  # noqa: E402
@@ -84,7 +83,19 @@ def visitor(request: HttpRequest) -> Visitor:
 
 def page(request: HttpRequest, template: str, who: Visitor, status: int = 200, **more: Any) -> Any:
     layout = common.context(who, f"{request.scheme}://{request.get_host()}", request.path)
-    return render(request, f"{template}.html", {**layout, **more}, status=status)
+    shown = render_to_string(f"{template}.html", {**layout, **more})
+    body, encoding = common.encoded(shown.encode(), request.headers.get("Accept-Encoding", ""))
+    response = HttpResponse(body, status=status, headers={"Vary": "Accept-Encoding"})
+    if encoding:
+        response["Content-Encoding"] = encoding
+    return response
+
+
+def badge(request: HttpRequest) -> Any:
+    who = visitor(request)
+    lines = BasketItem.objects.filter(person_id=who.id)
+    copies = (lines.aggregate(total=Sum("quantity"))["total"] or 0) if who.id else 0
+    return HttpResponse(f"<b>{copies}</b>" if copies else "")
 
 
 def index(request: HttpRequest) -> Any:
@@ -120,7 +131,8 @@ def book(request: HttpRequest, book_id: int) -> Any:
     )
     others = (
         Book.objects.filter(isbn13=found.isbn13, on_sale=True).exclude(id=book_id)
-        .order_by("price").values(*CARD_FIELDS)[:5] if found.isbn13 else []
+        .order_by("price").values(*CARD_FIELDS, seller_name=F("seller__name"))[:5]
+        if found.isbn13 else []
     )  # fmt: skip
     shown = common.book_page({**vars(found), "seller_name": found.seller.name})
     known = who.token
@@ -189,6 +201,8 @@ def basket_lines(who: Visitor, *, lock: bool = False) -> list[dict[str, Any]]:
     items = items.defer("book__description").order_by("book_id")
     return [
         {"id": item.book_id, "title": item.book.title, "author": item.book.author,
+         "condition": item.book.condition, "year": item.book.year,
+         "language": item.book.language, "isbn13": item.book.isbn13,
          "price": item.book.price, "stock": item.book.stock, "on_sale": item.book.on_sale,
          "seller_id": item.book.seller_id, "seller_name": item.book.seller.name,
          "quantity": item.quantity}
@@ -303,6 +317,7 @@ urlpatterns = [
     path("", index),
     path("books/<int:book_id>", book),
     path("basket", basket),
+    path("basket/badge", badge),
     path("checkout", checkout),
     path("orders/<int:order_id>/pay", pay),
     path("static/<path:name>", static),

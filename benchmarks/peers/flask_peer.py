@@ -1,6 +1,5 @@
-"""Flask, gunicorn's sync worker, SQLAlchemy Core and PyMySQL."""
+"""Flask, gunicorn's threads, SQLAlchemy Core and PyMySQL."""
 
-import gzip
 from collections.abc import Callable
 from typing import Any
 
@@ -18,12 +17,14 @@ engine = create_engine(
                where["db"], {"charset": "utf8mb4"}),
     isolation_level="READ COMMITTED",
 )  # fmt: skip
+reading = create_engine(engine.url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
 app = Flask(__name__, template_folder=str(common.TEMPLATES), static_folder=str(common.STATIC))
 app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 SESSION = text(common.SESSION.format(":token", ":now"))
 BOOK = text(common.BOOK.format(":now", ":id"))
 OTHERS = text(common.OTHERS.format(":isbn", ":id"))
+BADGE = text(common.BADGE.format(":person"))
 BASKET = text(selling.BASKET.format(":person"))
 LOCKED_BASKET = text(selling.BASKET.format(":person") + " FOR UPDATE")
 HELD = text(selling.HELD.format(":books", ":now")).bindparams(bindparam("books", expanding=True))
@@ -50,13 +51,23 @@ def page(template: str, who: Visitor, **more: Any) -> str:
 
 @app.after_request
 def compress(response: Response) -> Response:
-    if "gzip" in request.headers.get("Accept-Encoding", "") and not response.is_streamed:
-        body = response.get_data()
-        if len(body) > 500:
-            response.set_data(gzip.compress(body, common.GZIP_LEVEL))
-            response.headers["Content-Encoding"] = "gzip"
+    if not response.is_streamed:
+        body, encoding = common.encoded(
+            response.get_data(), request.headers.get("Accept-Encoding", "")
+        )
+        if encoding:
+            response.set_data(body)
+            response.headers["Content-Encoding"] = encoding
     response.vary.add("Accept-Encoding")
     return response
+
+
+@app.get("/basket/badge")
+def badge() -> str:
+    with reading.connect() as connection:
+        who = visitor(connection)
+        copies = connection.execute(BADGE, {"person": who.id}).scalar_one() if who.id else 0
+    return f"<b>{copies}</b>" if copies else ""
 
 
 @app.get("/")
@@ -65,7 +76,7 @@ def index() -> str:
     narrowed, given = common.narrowing(wanted, lambda place: f":v{place}")
     values = {f"v{place}": value for place, value in enumerate(given)}
     after = {"after": wanted.after} if wanted.after else {}
-    with engine.connect() as connection:
+    with reading.connect() as connection:
         who = visitor(connection)
         sql = common.CARD.format(narrowed, " AND id < :after" if after else "")
         found = rows(connection, text(sql), **values, **after)
@@ -77,7 +88,7 @@ def index() -> str:
 
 @app.get("/books/<int:book_id>")
 def book(book_id: int) -> Any:
-    with engine.connect() as connection:
+    with reading.connect() as connection:
         who = visitor(connection)
         found = rows(connection, BOOK, id=book_id, now=common.now())
         if not found:
@@ -143,7 +154,7 @@ def add() -> Any:
 
 @app.get("/checkout")
 def checkout() -> Any:
-    with engine.connect() as connection:
+    with reading.connect() as connection:
         who = visitor(connection)
         if who.id is None:
             return redirect("/login", 303)
@@ -205,7 +216,7 @@ def _write_order(
 
 @app.get("/orders/<int:order_id>/pay")
 def payment(order_id: int) -> Any:
-    with engine.connect() as connection:
+    with reading.connect() as connection:
         who = visitor(connection)
         order = _order(connection, order_id, who.id)
     return _pay_page(who, order, PaymentForm(data={"expiry": "12/30", "cvc": "123"}))

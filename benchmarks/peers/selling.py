@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.peers.common import VOCABULARY, amount
+from benchmarks.peers.common import GRADES, LANGUAGES, VOCABULARY, amount
 
 HOLD = 15 * 60 * 1000  # how long copies wait for their payment, in milliseconds
 CARRIERS: dict[str, dict[str, Any]] = VOCABULARY["carriers"]
@@ -23,7 +23,8 @@ PAYING = "4242424242424242"  # the one card that the peers let pay
 
 # In this order in each transaction, so that two baskets never wait for each other.
 BASKET = (
-    "SELECT b.id, b.title, b.author, b.price, b.stock, b.on_sale, b.seller_id, i.quantity,"
+    "SELECT b.id, b.title, b.author, b.`condition`, b.year,"
+    " b.language, b.isbn13, b.price, b.stock, b.on_sale, b.seller_id, i.quantity,"
     " p.name AS seller_name FROM basket_items i JOIN books b ON b.id = i.book_id"
     " JOIN people p ON p.id = b.seller_id WHERE i.person_id = {} ORDER BY b.id"
 )
@@ -54,7 +55,7 @@ def parcels_of(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
              "copies": 0, "goods": 0},
         )  # fmt: skip
         total = line["price"] * line["quantity"]
-        parcel["lines"].append({**line, "amount": amount(total)})
+        parcel["lines"].append({**line, "amount": amount(total), "terms": terms(line)})
         parcel["copies"] += line["quantity"]
         parcel["goods"] += total
     return list(parcels.values())
@@ -83,8 +84,16 @@ def review(lines: Sequence[Mapping[str, Any]], carrier: str = "post") -> dict[st
 
 def digest(lines: Sequence[Mapping[str, Any]]) -> str:
     """Return what changes when a book, a quantity or a price of a basket does."""
-    terms = [(line["id"], line["quantity"], line["price"]) for line in lines]
-    return hashlib.sha256(json.dumps(terms).encode()).hexdigest()
+    agreed = [[line["id"], line["quantity"], line["price"], terms(line)] for line in lines]
+    return hashlib.sha256(json.dumps(agreed).encode()).hexdigest()
+
+
+def terms(line: Mapping[str, Any]) -> str:
+    """Return what a copy is like, in one line."""
+    language = LANGUAGES.get(line["language"] or "", line["language"])
+    isbn = f"ISBN {line['isbn13']}" if line["isbn13"] else ""
+    parts = (GRADES[line["condition"]][0], str(line["year"] or ""), language, isbn)
+    return " · ".join(part for part in parts if part)
 
 
 def fingerprint(path: str, fields: Mapping[str, str]) -> str:

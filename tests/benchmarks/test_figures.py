@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import processes
+from benchmarks.catalogue_fill import isbn_of_number
 from benchmarks.client import Answer, Browser, drive, parse
-from benchmarks.figures import Round, percentile, ratios, spread
+from benchmarks.data import Data
+from benchmarks.figures import Round, percentile, ratios, spread, verdict
 from benchmarks.report import put_into
-from benchmarks.visits import elements, text_of
+from benchmarks.visits import elements, fetched, kinds, text_of
 
 
 def test_an_answer_is_complete_when_its_length_is_there() -> None:
@@ -64,6 +66,8 @@ def test_rounds_are_compared_one_by_one() -> None:
     ours = [_round(server) for server in (10, 40, 30)]
     theirs = [_round(server) for server in (20, 80, 30)]
     assert ratios(ours, theirs) == (0.5, 0.5, 1.0)
+    slower = [one._replace(database=one.server) for one in ours]
+    assert ratios(slower, theirs) == (1.0, 1.0, 2.0)
     assert spread([3, 1, 2]) == (1, 2, 3)
 
 
@@ -100,3 +104,58 @@ def test_a_table_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
 
 def _round(server: float) -> Round:
     return Round(server=server, database=0, rate=1, p50=1, p99=1)
+
+
+@pytest.mark.parametrize(
+    ("medians", "said"),
+    [
+        ([0.9, 1.0, 0.2], "holds"),
+        ([1.1, 1.2, 1.3], "FALLS SHORT"),
+        ([0.9, 1.1, 0.9], "not firm"),
+        ([1.01], "FALLS SHORT"),
+    ],
+)
+def test_a_verdict_is_firm_when_all_tables_agree(medians: list[float], said: str) -> None:
+    assert verdict(medians, 1.0) == said
+
+
+def test_a_request_has_the_headers_of_a_browser_behind_a_proxy() -> None:
+    head = Browser(8000, {"session": "s"}).head("GET", "/?q=a", b"", {}).decode()
+    first, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
+    assert first == "GET /?q=a HTTP/1.1"
+    assert len(lines) == 18 + 1  # and the cookie
+    assert "X-Forwarded-Host: 127.0.0.1:8000" in lines
+    assert "{" not in head
+
+
+@pytest.mark.parametrize(
+    ("cookies", "tag", "expected"),
+    [
+        ({}, '<div hx-get="/a?b=1&amp;c=2" hx-trigger="load">', ["/a?b=1&c=2"]),
+        ({}, '<li hx-get="/more" hx-trigger="revealed">', []),
+        ({}, '<span id="basket-badge" hx-get="/b" hx-trigger="basket-changed from:body">', []),
+        (
+            {"has_basket": "1"},
+            '<span id="basket-badge" hx-get="/b" hx-trigger="basket-changed from:body">',
+            ["/b"],
+        ),
+        ({}, '<span hx-get="/b" hx-trigger="load, basket-changed from:body">', ["/b"]),
+        ({}, '<a href="/a" hx-get="/a">', []),
+    ],
+)
+def test_what_a_page_fetches_by_itself_is_found(
+    cookies: dict[str, str], tag: str, expected: list[str]
+) -> None:
+    assert fetched(Browser(1, cookies), f"<p>{tag}</p>") == expected
+
+
+def test_no_two_visits_ask_for_the_same_range_of_prices() -> None:
+    [cold] = [kind for kind in kinds(Data(10_000, [], [], [])) if kind.name == "cold"]
+    assert cold.path is not None
+    assert len({cold.path(number) for number in range(20_000)}) == 20_000
+
+
+@pytest.mark.parametrize(("number", "isbn"), [(0, "9780000000002"), (306406157, "9783064061576")])
+def test_books_have_valid_numbers(number: int, isbn: str) -> None:
+    assert isbn_of_number(number) == isbn
+    assert sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(isbn)) % 10 == 0
