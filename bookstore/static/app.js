@@ -1,13 +1,51 @@
 // The little that HTML and htmx do not do by themselves. Every page works without it.
 "use strict";
 
-// Show a text for a moment; the region is announced by screen readers.
-document.addEventListener("toast", (event) => {
+// Show a text for a moment, or until its button is pressed; screen readers announce the region.
+function showToast(text, action) {
   const toast = document.createElement("p");
-  toast.textContent = event.detail.text;
-  document.getElementById("toasts").append(toast);
-  setTimeout(() => toast.remove(), 6000);
+  toast.textContent = text;
+  if (action) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = document.body.dataset.retry;
+    button.addEventListener("click", () => { toast.remove(); action(); });
+    toast.append(" ", button);
+  }
+  document.getElementById("toasts").replaceChildren(...(action ? [] : document.getElementById("toasts").children), toast);
+  if (!action) setTimeout(() => toast.remove(), 6000);
+}
+document.addEventListener("toast", (event) => showToast(event.detail.text));
+
+// No network, a server that is overloaded, or a page that is not ours (a hotel's, a proxy's): say so
+// and offer to try again. Nothing of it is put into the page.
+function again({ sourceElement, sourceEvent, request }) {
+  if (sourceElement.matches("form")) sourceElement.requestSubmit(request?.submitter);
+  else sourceElement.dispatchEvent(new Event(sourceEvent.type, { bubbles: true }));
+}
+const asksByItself = (ctx) => ctx.sourceElement.matches("#basket-badge, #news");
+document.addEventListener("htmx:error", (event) => {
+  const { ctx, error } = event.detail;
+  if (!ctx || !(error instanceof TypeError) || asksByItself(ctx)) return;
+  showToast(document.body.dataset.offline, () => again(ctx));
 });
+document.addEventListener("htmx:before:response", (event) => {
+  const { ctx } = event.detail;
+  const { status, headers } = ctx.response;
+  const ours = headers.has("X-Request-ID");
+  if (ours && status < 500 && status !== 429) return;
+  event.preventDefault();
+  if (!asksByItself(ctx)) showToast(ours ? document.body.dataset.busy : document.body.dataset.foreign, () => again(ctx));
+});
+
+// What takes longer than a moment shows that it is under way.
+function busy(element, isBusy) {
+  clearTimeout(Number(element.dataset.busyTimer));
+  if (isBusy) element.dataset.busyTimer = setTimeout(() => element.setAttribute("aria-busy", "true"), 200);
+  else element.removeAttribute("aria-busy");
+}
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => ctx.target instanceof Element && ctx.target !== document.body && busy(ctx.target, true));
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => ctx.target instanceof Element && busy(ctx.target, false));
 
 // After the page's main part was replaced, the focus moves to its heading instead of getting lost.
 document.addEventListener("htmx:after:swap", () => {
@@ -29,6 +67,7 @@ document.addEventListener("htmx:after:swap", () => {
 // Forms that send themselves when a choice changes (data-autosubmit); without scripts a button does.
 document.addEventListener("change", (event) => {
   const form = event.target.form; // the choice may stand outside of its form
+  if (event.target.type === "search") return; // it asks while it is being typed, and on Enter
   if (form?.hasAttribute("data-autosubmit")) form.requestSubmit();
 });
 
@@ -38,9 +77,11 @@ document.addEventListener("submit", (event) => {
   if (form.method !== "post" || form.hasAttribute("hx-post")) return;
   if (form.dataset.sent) event.preventDefault();
   form.dataset.sent = "1";
+  if (event.submitter) busy(event.submitter, true);
 });
 window.addEventListener("pageshow", () => {
   document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+  document.querySelectorAll("button[aria-busy]").forEach((button) => busy(button, false));
 });
 
 // The basket's badge is asked for only where a cookie says that there is a basket.
@@ -58,3 +99,60 @@ document.addEventListener("htmx:after:request", (event) => {
   if (!key || response.status >= 500) return;
   key.value = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 });
+
+// Fields that are left empty are no part of a listing's address.
+document.addEventListener("htmx:config:request", (event) => {
+  const { request } = event.detail.ctx;
+  if (request.method !== "GET") return;
+  for (const [name, value] of [...request.body]) if (value === "") request.body.delete(name);
+});
+
+// Three more pages come by themselves; then a press is asked for, so that the end can be reached.
+let pagesByThemselves = 0;
+document.addEventListener("htmx:before:request", (event) => {
+  const { sourceElement, sourceEvent } = event.detail.ctx;
+  if (!sourceElement.closest("li.more") || sourceEvent.type === "click") return;
+  pagesByThemselves += 1;
+  if (pagesByThemselves > 3) event.preventDefault();
+});
+document.addEventListener("htmx:after:history:update", () => { pagesByThemselves = 0; });
+
+// A search that is being typed is one step of the history, not one for each letter.
+let typing = false;
+document.addEventListener("htmx:before:history:update", (event) => {
+  const isTyped = event.detail.sourceElement.matches("input[type=search]");
+  if (isTyped && typing) event.detail.history.type = "replace";
+  typing = isTyped;
+});
+
+// Coming back to a listing finds it as it was left, also where the browser has not kept the page.
+const listing = () => document.getElementById("catalogue");
+window.addEventListener("pagehide", () => {
+  if (!listing()?.querySelector(".shelf")) return;
+  try {
+    sessionStorage.setItem("listing", JSON.stringify([location.href, listing().innerHTML, scrollY]));
+  } catch { /* no room: the listing begins at its top */ }
+});
+window.addEventListener("DOMContentLoaded", () => {
+  const [address, html, top] = JSON.parse(sessionStorage.getItem("listing") ?? "[]");
+  const [{ type } = {}] = performance.getEntriesByType("navigation");
+  if (type !== "back_forward" || address !== location.href || !listing()) return;
+  listing().innerHTML = html;
+  htmx.process(listing());
+  scrollTo(0, top);
+});
+
+// A form that was refused: the cursor goes to the first field in error.
+function toFirstError(root) { root.querySelector("main [aria-invalid=true], #main [aria-invalid=true]")?.focus(); }
+window.addEventListener("DOMContentLoaded", () => toFirstError(document));
+document.addEventListener("htmx:after:swap", () => toFirstError(document));
+
+// Times in the reader's own zone; without scripts they say that they are UTC.
+function localTimes(root) {
+  for (const time of root.querySelectorAll("time[data-local]")) {
+    const style = time.dataset.local === "time" ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
+    time.textContent = new Intl.DateTimeFormat(document.documentElement.lang === "es" ? "es-ES" : "en-GB", style).format(new Date(time.dateTime));
+  }
+}
+window.addEventListener("DOMContentLoaded", () => localTimes(document));
+document.addEventListener("htmx:after:swap", () => localTimes(document));

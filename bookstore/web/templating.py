@@ -170,11 +170,12 @@ def page(
     return _response(_environment().get_template(template).render(_with_defaults(context)), status)
 
 
-def render_fragment(template: str, fragment: str, *, status: int = 200, **context: Any) -> Response:
-    """Render one block of a template."""
+def render_fragment(template: str, *fragments: str, status: int = 200, **context: Any) -> Response:
+    """Render one block of a template, or several one after the other."""
     loaded = _environment().get_template(template)
     scope = loaded.new_context(_with_defaults(context))
-    return _response("".join(loaded.blocks[fragment](scope)), status)
+    html = "".join("".join(loaded.blocks[fragment](scope)) for fragment in fragments)
+    return _response(html, status)
 
 
 def macro(template: str, name: str, **context: Any) -> Callable[..., Markup]:

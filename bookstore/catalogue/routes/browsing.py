@@ -40,6 +40,7 @@ async def index() -> Response:
     asked = {**wish.address(), "after": None}
     after = found.after
     context: dict[str, Any] = {
+        "alone": wants_fragment(),
         "search": wish.text,
         "wish": wish,
         "asked": asked,
@@ -64,7 +65,8 @@ async def index() -> Response:
         block = "shelf"
     else:
         block = "listing"
-    response = public(render_fragment(TEMPLATE, block, **context))
+    beside = ["beside"] if block == "listing" else []  # title and language link follow
+    response = public(render_fragment(TEMPLATE, block, *beside, **context))
     if block == "listing":  # the address without the fields that were left empty
         response.headers["HX-Push-Url"] = context["canonical"]
     return cacheable(response, LISTINGS)
