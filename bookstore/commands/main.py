@@ -124,7 +124,8 @@ def _import(options: argparse.Namespace) -> int:
     from bookstore.migrations import migrate
 
     settings = load_settings()
-    if options.file.is_file() and settings.database_url_of("catalogue").startswith("sqlite"):
+    readable = options.file == "-" or Path(options.file).is_file()
+    if readable and settings.database_url_of("catalogue").startswith("sqlite"):
         migrate(settings)
     return importing.run(options)
 

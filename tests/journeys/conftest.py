@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.server import free_port
 from tests.support.topology import wait_until_answered
 
 CHROMIUM = "/usr/bin/chromium"
+expect.set_options(timeout=20_000)  # a machine may be busy; what is right is seen at once
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", "--disable-component-update"]  # fmt: skip
 
