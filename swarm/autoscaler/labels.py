@@ -13,7 +13,7 @@ from swarm.autoscaler.measures import Number, show
 from swarm.autoscaler.policy import DOWN, UP, Limits, Rate, Rules
 
 PREFIX = "bookstore.autoscale."
-Kind = Literal["in_flight", "requests", "latency_p95", "cpu"]
+Kind = Literal["in_flight", "requests", "latency_p95", "cpu", "queued"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 KEYS = (
     *("min", "max", "measure", "target", "pause", "traefik-service", "grow_hosts"),
@@ -113,6 +113,7 @@ def show_target(objective: Objective) -> str:
     """Write a target with its unit."""
     units: dict[Kind, str] = {
         "in_flight": " per replica",
+        "queued": " per replica",
         "requests": "/s per replica",
         "latency_p95": " s",
         "cpu": " % of what is reserved",

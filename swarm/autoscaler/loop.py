@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from swarm.autoscaler import labels
@@ -11,10 +11,12 @@ from swarm.autoscaler.journal import Action, Journal, Outcome
 from swarm.autoscaler.labels import Scaling
 from swarm.autoscaler.measures import Measure, Replica, Total
 from swarm.autoscaler.policy import History, decide
-from swarm.autoscaler.sensors import Pages, Place, Senses, Sensors
-from swarm.autoscaler.swarm_api import Conflict, Swarm, SwarmError
+from swarm.autoscaler.sensors import Fetch, Pages, Place, Senses, Sensors
+from swarm.autoscaler.swarm_api import Conflict, Swarm, SwarmError, get
 from swarm.model import Service, Snapshot, Task
 
+PATIENCE = 60.0  # seconds after which replicas that were asked for should be healthy
+MULTIPLE = 4  # times as many replicas as are healthy that may be asked for meanwhile
 STARTING = ("new", "pending", "assigned", "accepted", "preparing", "ready", "starting")
 
 
@@ -33,6 +35,8 @@ class Memory:
     """What is remembered of one service between rounds."""
 
     history: History
+    healthy: int = 0  # replicas that ran when they were last counted
+    short_since: float | None = None  # since when none has come, and some are missing
     senses: Senses = field(default_factory=Senses)
 
 
@@ -40,7 +44,12 @@ class Autoscaler:
     """Scales every service that asks for it by its labels."""
 
     def __init__(
-        self, setup: Setup, swarm: Swarm, journal: Journal, clock: Callable[[], float]
+        self,
+        setup: Setup,
+        swarm: Swarm,
+        journal: Journal,
+        clock: Callable[[], float],
+        fetch: Fetch = get,
     ) -> None:
         self._setup = setup
         self._swarm = swarm
@@ -48,7 +57,7 @@ class Autoscaler:
         self._clock = clock
         self._memories: dict[str, Memory] = {}
         self._leading: bool | None = None
-        self._sensors = Sensors(setup.place, clock)
+        self._sensors = Sensors(setup.place, clock, fetch)
 
     def round(self) -> None:
         """Look once and act; whatever fails changes nothing and is logged."""
@@ -129,6 +138,11 @@ class Autoscaler:
             target = max(room, current)
             reason = f"{reason} Only {room} can be placed by what they reserve, so {target}."
 
+        most, why = _worth_asking(memory, current, tasks, now, hosts_may_come=scaling.grow_hosts)
+        if target > max(most, current):
+            target = max(most, current)
+            reason = f"{reason} {why}"
+
         def record(action: Action, why: str = reason) -> None:
             self._journal.record(
                 Outcome(
@@ -174,6 +188,30 @@ class Autoscaler:
         """Drop what is remembered of services that no longer ask to be scaled."""
         for gone in self._memories.keys() - asked:
             del self._memories[gone]
+
+
+def _worth_asking(
+    memory: Memory, current: int, tasks: Sequence[Task], now: float, *, hosts_may_come: bool
+) -> tuple[int, str]:
+    """Return how many replicas are worth asking for as long as some are not healthy, and why.
+
+    What makes them fail makes more of them fail as well. Those that wait for a host that comes are
+    not to blame.
+    """
+    running = sum(task.state == "running" for task in tasks)
+    waiting = sum(not task.node for task in tasks) if hosts_may_come else 0
+    missing = current - running - waiting
+    if missing <= 0 or running > memory.healthy or memory.short_since is None:
+        memory.short_since = now
+    memory.healthy = running
+    if missing <= 0:
+        memory.short_since = None
+        return max(current, (running + waiting) * MULTIPLE, MULTIPLE), ""
+    if now - memory.short_since >= PATIENCE:
+        age = f"{now - memory.short_since:.0f} s"
+        return current, f"But {missing} have not become healthy for {age}: no more."
+    most = max(running * MULTIPLE, MULTIPLE)
+    return most, f"But only {running} are healthy, and {missing} are to come: {most} at most."
 
 
 def _replica(task: Task) -> Replica:

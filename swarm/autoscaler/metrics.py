@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from prometheus_client.parser import text_string_to_metric_families
 
 DURATION = "traefik_service_request_duration_seconds"
+UP = "traefik_service_server_up"
 CPU = "process_cpu_seconds_total"
 
 
@@ -36,13 +37,20 @@ class Traffic:
     buckets: Mapping[float, float] = field(default_factory=dict)
 
 
-def read_traefik(text: str, service: str, at: float) -> Reading:
-    """Take one service's counters from an edge's metrics; all 0 when it has none yet."""
+def read_traefik(text: str, service: str, at: float) -> Reading | None:
+    """Take one service's counters from an edge's metrics.
+
+    All are 0 where the edge knows the service by its health checks and has had no request for it;
+    None where it does not know it: that says nothing about how much there is to do.
+    """
     requests = seconds = 0.0
     buckets: dict[float, float] = {}
     wanted = f'service="{service}"'
     # Filtered first: most of the text is about other things, and parsing costs.
-    lines = (ln for ln in text.splitlines() if ln.startswith(DURATION) and wanted in ln)
+    about = [ln for ln in text.splitlines() if wanted in ln and ln.startswith((DURATION, UP))]
+    if not about:
+        return None
+    lines = (ln for ln in about if ln.startswith(DURATION))
     for family in text_string_to_metric_families("\n".join(lines) + "\n"):
         for name, labels, value, *_ in family.samples:
             if name == f"{DURATION}_count":

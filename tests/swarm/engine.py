@@ -163,6 +163,7 @@ class Edge:
     def __init__(self) -> None:
         self.durations: list[float] = []
         self.silent = False
+        self.knows = "web@swarm"
 
     def serve(self, count: int, seconds: float) -> None:
         """Count requests that took so long."""
@@ -175,7 +176,7 @@ class Edge:
     def text(self) -> str:
         """Write the metrics as Traefik does."""
         name = "traefik_service_request_duration_seconds"
-        labels = 'code="200",method="GET",protocol="http",service="web@swarm"'
+        labels = f'code="200",method="GET",protocol="http",service="{self.knows}"'
         total = len(self.durations)
         lines = [f"# TYPE {name} histogram"]
         lines += [
@@ -186,7 +187,7 @@ class Edge:
             f'{name}_bucket{{{labels},le="+Inf"}} {total}',
             f"{name}_sum{{{labels}}} {sum(self.durations)}",
             f"{name}_count{{{labels}}} {total}",
-            f"{name}_sum{{{labels.replace('web@', 'other@')}}} 999",
+            f"{name}_sum{{{labels.replace(self.knows, 'third@swarm')}}} 999",
             'traefik_open_connections{entrypoint="web",protocol="TCP"} 7',
         ]
         return "\n".join(lines) + "\n"

@@ -297,3 +297,32 @@ def test_metrics_for_prometheus(world: World) -> None:
     assert sample("bookstore_autoscaler_measure", measure) == pytest.approx(24)
     scaled = {"service": "app_web", "action": "scaled"}
     assert sample("bookstore_autoscaler_outcomes_total", scaled) == 1
+
+
+def test_a_name_that_no_edge_knows_is_a_failed_measure(world: World) -> None:
+    world.engine.label(**{"traefik-service": "wbe", "down__window": "0"})
+    world.engine.replicas = 6
+    world.busy(40, rounds=10)
+    assert world.engine.replicas == 6
+    assert "no edge knows wbe@swarm" in world.lines("stays")[-1]["reason"]
+
+
+def test_an_edge_that_does_not_know_the_service_takes_no_replica_away(world: World) -> None:
+    world.engine.label(down__window="0")
+    world.busy(24, rounds=12)
+    assert world.engine.replicas == 6
+    world.edges[0].knows = "other@swarm"
+    world.busy(12, rounds=20)  # the other edge alone sees 6: enough for 2 replicas
+    assert world.engine.replicas == 6
+    assert "1 of 2 edges do not know web@swarm" in world.lines("stays")[-1]["reason"]
+
+
+def test_replicas_that_do_not_become_healthy_are_not_multiplied(world: World) -> None:
+    world.engine.label(max="30")
+    world.busy(8, rounds=3)
+    assert world.engine.replicas == 2
+    for _ in range(60):
+        world.engine.starting = world.engine.replicas - 2  # whatever comes never gets there
+        world.busy(100)
+    assert world.engine.replicas <= 8
+    assert "have not become healthy for" in world.lines("stays")[-1]["reason"]

@@ -32,13 +32,21 @@ def test_one_service_is_read_and_others_are_not() -> None:
     edge.serve(3, 0.2)
     edge.serve(1, 4)
     reading = read_traefik(edge.text(), "web@swarm", at=7)
+    assert reading
     assert (reading.at, reading.requests) == (7, 4)
     assert reading.seconds == pytest.approx(4.6)
     assert (reading.buckets[0.25], reading.buckets[2.5], reading.buckets[math.inf]) == (3, 3, 4)
 
 
 def test_a_service_without_requests_reads_as_nothing() -> None:
-    assert read_traefik("# nothing yet\n", "web@swarm", at=1) == Reading(1)
+    known = 'traefik_service_server_up{service="web@swarm",url="http://10.0.1.5:8000"} 1\n'
+    assert read_traefik(known, "web@swarm", at=1) == Reading(1)
+
+
+def test_a_service_that_an_edge_does_not_know_says_nothing() -> None:
+    edge = Edge()
+    edge.serve(3, 0.2)
+    assert read_traefik(edge.text(), "wbe@swarm", at=1) is None
 
 
 def test_rates_over_the_window() -> None:
@@ -158,7 +166,9 @@ def test_a_real_traefik_shows_its_requests_in_flight(traefik: tuple[str, str]) -
     for _ in range(4):
         page = get(metrics, timeout=5)
         looks.append(time.monotonic())
-        meter.add(read_traefik(page, "web@file", looks[-1]))
+        reading = read_traefik(page, "web@file", looks[-1])
+        assert reading, page
+        meter.add(reading)
         time.sleep(0.75)
     stop.set()
     for thread in readers:
