@@ -56,3 +56,10 @@ def test_every_health_check_of_the_shop_runs_it(file: str) -> None:
     text = (ROOT / file).read_text()
     assert "/opt/shop/bookstore/probe.py" in text
     assert "urllib" not in text
+
+
+def test_a_shop_at_rest_has_not_loaded_what_is_needed_once_in_a_while() -> None:
+    """Passkeys, the list of common passwords, sellers' files: tens of megabytes together."""
+    code = "import sys, bookstore.app; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert not {"webauthn", "zxcvbn", "openpyxl", "pymarc", "alembic"} & set(shown.stdout.split())

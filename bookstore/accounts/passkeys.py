@@ -13,23 +13,6 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from webauthn import (
-    base64url_to_bytes,
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import bytes_to_base64url, parse_client_data_json
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
-
 from bookstore.accounts import repository
 from bookstore.accounts.service import Accounts
 from bookstore.clock import MINUTE
@@ -39,8 +22,6 @@ from bookstore.data.queries import Duplicate, Queries
 MOST = 10  # passkeys of one person
 _LIFETIME = 5 * MINUTE
 _MAC = 16  # bytes
-# What an answer of the wrong shape leads to, down to thousands of brackets.
-_MALFORMED = (WebAuthnException, ValueError, KeyError, TypeError, RecursionError)
 
 
 class Refused(Exception):
@@ -103,38 +84,22 @@ class Passkeys:
             "SELECT credential_id FROM passkeys WHERE person_id = :id",
             {"id": person.id},
         )
-        options = generate_registration_options(
-            rp_id=urlsplit(origin).hostname or "",
-            rp_name="BookStore",
-            user_id=str(person.id).encode(),
-            user_name=person.email,
-            user_display_name=person.name,
-            challenge=self._challenge(f"add {person.id}"),
-            authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.REQUIRED,
-                user_verification=UserVerificationRequirement.REQUIRED,
-            ),
-            exclude_credentials=[
-                PublicKeyCredentialDescriptor(id=base64url_to_bytes(row.credential_id))
-                for row in known
-            ],
+        from bookstore.accounts import ceremonies
+
+        challenge = self._challenge(f"add {person.id}")
+        return ceremonies.options_to_add(
+            person, origin, challenge, [row.credential_id for row in known]
         )
-        return options_to_json(options)
 
     async def add(self, person: Person, answer: str, origin: str, name: str) -> None:
         """Add the passkey that a browser has made; raise Refused."""
+        from bookstore.accounts import ceremonies
+
         try:
             challenge = self._challenge_of(answer, f"add {person.id}")
-            made = verify_registration_response(
-                credential=answer,
-                expected_challenge=challenge,
-                expected_rp_id=urlsplit(origin).hostname or "",
-                expected_origin=origin,
-                require_user_verification=True,
-            )
-        except _MALFORMED as error:
+            credential_id, public_key, sign_count = ceremonies.made(answer, challenge, origin)
+        except ceremonies.MALFORMED as error:
             raise Refused(str(error)) from error
-        credential_id = bytes_to_base64url(made.credential_id)
 
         async def work(queries: Queries) -> None:
             count = await queries.value(
@@ -151,8 +116,8 @@ class Passkeys:
                     "person_id": person.id,
                     "hash": _hash(credential_id),
                     "credential_id": credential_id,
-                    "public_key": bytes_to_base64url(made.credential_public_key),
-                    "count": made.sign_count,
+                    "public_key": public_key,
+                    "count": sign_count,
                     "name": name[:80],
                     "now": self._clock(),
                 },
@@ -175,36 +140,28 @@ class Passkeys:
 
     def options_to_sign_in(self, origin: str) -> str:
         """Return what the browser needs to sign in with a passkey, as JSON."""
-        options = generate_authentication_options(
-            rp_id=urlsplit(origin).hostname or "",
-            challenge=self._challenge("sign in"),
-            user_verification=UserVerificationRequirement.REQUIRED,
-        )
-        return options_to_json(options)
+        from bookstore.accounts import ceremonies
+
+        return ceremonies.options_to_sign_in(origin, self._challenge("sign in"))
 
     async def sign_in(self, answer: str, origin: str) -> Person:
         """Return whose passkey has answered; raise Refused."""
+        from bookstore.accounts import ceremonies
+
         try:
             challenge = self._challenge_of(answer, "sign in")
-            credential_id = str(json.loads(answer)["id"])
-            stored = await self._stored(credential_id)
-            verified = verify_authentication_response(
-                credential=answer,
-                expected_challenge=challenge,
-                expected_rp_id=urlsplit(origin).hostname or "",
-                expected_origin=origin,
-                credential_public_key=base64url_to_bytes(stored.public_key),
-                credential_current_sign_count=stored.sign_count,
-                require_user_verification=True,
+            stored = await self._stored(str(json.loads(answer)["id"]))
+            count = ceremonies.signed_in(
+                answer, challenge, origin, stored.public_key, stored.sign_count
             )
-        except _MALFORMED as error:
+        except ceremonies.MALFORMED as error:
             raise Refused(str(error)) from error
 
         async def work(queries: Queries) -> None:
             await self._use(queries, challenge)
             await queries.execute(
                 "UPDATE passkeys SET sign_count = :count, used_at = :now WHERE id = :id",
-                {"count": verified.new_sign_count, "now": self._clock(), "id": stored.id},
+                {"count": count, "now": self._clock(), "id": stored.id},
             )
 
         await self._once(work)
@@ -230,8 +187,9 @@ class Passkeys:
 
     def _challenge_of(self, answer: str, purpose: str) -> bytes:
         """Return the challenge that an answer is for, if it is one of ours and fresh."""
-        client_data = base64url_to_bytes(json.loads(answer)["response"]["clientDataJSON"])
-        challenge = parse_client_data_json(client_data).challenge
+        from bookstore.accounts import ceremonies
+
+        challenge = ceremonies.challenge_of(answer)
         head, mac = challenge[:-_MAC], challenge[-_MAC:]
         if not hmac.compare_digest(mac, self._mac(head, purpose)):
             raise Refused("the challenge is not ours")

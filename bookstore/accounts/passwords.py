@@ -5,7 +5,6 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 # OWASP's smallest advised memory; two at once keep a replica under 40 MiB of hashing.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -16,6 +15,8 @@ _turn = asyncio.Semaphore(_AT_ONCE)
 @cache
 def common_passwords() -> frozenset[str]:
     """Return the passwords that guessers try first, lower-case."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # 11 MB, which few replicas at rest need
+
     return frozenset(FREQUENCY_LISTS["passwords"])
 
 

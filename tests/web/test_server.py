@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support.mariadb import MariaDB
+from tests.support.memory import resident_megabytes
 from tests.support.reader import PASSWORD
 from tests.support.server import serving
 
@@ -243,3 +244,10 @@ def test_readers_who_go_away_leave_no_connection_behind(
         assert client.get("/account").status_code == 200
         assert 'bookstore_pool_in_use{context="accounts"} 0.0' in client.get("/metrics").text
         assert "Traceback" not in server.log.read_text()
+
+
+def test_a_replica_at_rest_is_small(engine: str, sqlite_url: str, tmp_path: Path) -> None:
+    """What is needed once in a while is loaded then: passkeys, the list of common passwords."""
+    with serving(sqlite_url, tmp_path, server=engine) as server:
+        httpx.get(f"{server.origin}/readyz")
+        assert resident_megabytes(server.process.pid) < 105
