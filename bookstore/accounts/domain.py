@@ -5,10 +5,6 @@ from typing import NamedTuple
 
 MIN_PASSWORD = 8
 MAX_PASSWORD = 256
-# How many failures a bucket may hold within the window before signing in has to wait.
-FAILURES_PER_ACCOUNT = 10
-FAILURES_PER_ADDRESS = 60
-FAILURE_WINDOW = 15 * 60 * 1000  # milliseconds
 
 
 class Profile(NamedTuple):
@@ -40,8 +36,3 @@ def is_common(password: str, common: Container[str], *, email: str = "", name: s
     lowered = password.casefold()
     own = {email.casefold(), email.casefold().split("@")[0], name.casefold(), "bookstore"}
     return lowered in common or lowered in own or len(set(lowered)) == 1
-
-
-def must_wait(account_failures: int, address_failures: int) -> bool:
-    """Tell whether signing in has failed too often lately, for one account or from one address."""
-    return account_failures >= FAILURES_PER_ACCOUNT or address_failures >= FAILURES_PER_ADDRESS

@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import IO, Any
 
 from bookstore import personal
-from bookstore.accounts import passwords, repository
-from bookstore.accounts.service import Accounts, wrong_password
+from bookstore.accounts import repository
+from bookstore.accounts.service import Accounts
 from bookstore.contracts import Person, PersonalLink, SiblingUnavailable
 from bookstore.data.queries import Queries
 from bookstore.web.security import Event, note
@@ -64,10 +64,9 @@ async def archive(accounts: Accounts, links: Links, person: Person) -> IO[bytes]
 
 
 async def delete(accounts: Accounts, links: Links, person: Person, password: str) -> None:
-    """Delete an account; raise WrongPassword, or Unsettled when something stands in the way."""
-    known = await repository.credentials_of(accounts.database, person.id)
-    if known is None or not await passwords.verify(password, known.password_hash):
-        raise wrong_password(person)
+    """Delete an account; raise WrongPassword or TooManyTries, or Unsettled when something stands in
+    the way."""
+    await accounts.checks.current(person, password)
     contexts = [_link(links, context) for context in ELSEWHERE]
     kinds = [kind for link in contexts for kind in await link.unsettled(person.id)]
     if kinds:

@@ -107,6 +107,16 @@ async def take(source: Source, link: Link, now: int) -> bool:
     )
 
 
+async def lock_pair(queries: Queries, link: Link) -> None:
+    """Keep both links of a change of address to this transaction until it ends."""
+    await queries.all(
+        _Id,
+        "SELECT id FROM one_time_links WHERE person_id = :person_id AND pair = :pair"
+        f" ORDER BY id{queries.for_update}",
+        {"person_id": link.person_id, "pair": link.pair},
+    )
+
+
 async def other_end_agreed(source: Source, link: Link) -> bool:
     """Tell whether the other of the two links of a change of address was used."""
     return bool(

@@ -7,15 +7,13 @@ nor its time tells whether there is an account.
 import hashlib
 import secrets
 
-from bookstore.accounts import domain, links, passwords, repository
+from bookstore.accounts import domain, links, passwords, repository, throttle
 from bookstore.accounts.links import Link, Purpose
-from bookstore.accounts.service import Accounts, EmailTaken, wrong_password
-from bookstore.clock import HOUR
+from bookstore.accounts.service import Accounts, EmailTaken
+from bookstore.accounts.throttle import TooManyTries
 from bookstore.contracts import Person
 from bookstore.data.queries import Duplicate, Queries
 from bookstore.web.security import Event, note
-
-RESETS_PER_HOUR = 5  # for one account; asking more often sends nothing
 
 
 class LinkEnded(Exception):
@@ -23,7 +21,13 @@ class LinkEnded(Exception):
 
 
 async def ask_to_confirm(accounts: Accounts, person: Person, language: str) -> None:
-    """Send a person the link that confirms their address."""
+    """Send a person the link that confirms their address; more often than now and then, nothing."""
+    try:
+        await throttle.take(
+            accounts.database, f"confirm:{person.id}", throttle.MAILS, accounts.clock()
+        )
+    except TooManyTries:
+        return
 
     async def work(queries: Queries) -> None:
         await accounts.write_confirmation(queries, person.id, language)
@@ -38,10 +42,14 @@ async def ask_to_reset(accounts: Accounts, email: str, language: str) -> None:
     bucket = "reset:" + hashlib.sha256(domain.email_key(email).encode()).hexdigest()
     now = accounts.clock()
 
+    try:
+        await throttle.take(accounts.database, bucket, throttle.MAILS, now)
+        seldom = True
+    except TooManyTries:
+        seldom = False
+
     async def work(queries: Queries) -> None:
-        asked = await repository.failures(queries, bucket, now - HOUR)
-        await repository.add_failures(queries, [bucket], now)
-        sent = known is not None and asked < RESETS_PER_HOUR
+        sent = known is not None and seldom
         person_id = known.id if known is not None and sent else _nobody()
         token = await links.add(queries, person_id, Purpose.RESET, now)
         await accounts.mail(queries, "reset", person_id, token=token, language=language)
@@ -108,10 +116,9 @@ async def confirm(accounts: Accounts, token: str) -> Person:
 async def ask_to_change(
     accounts: Accounts, person: Person, wanted: str, password: str, language: str
 ) -> None:
-    """Ask both ends whether an account's mail shall go to another address; raise WrongPassword."""
-    known = await repository.credentials_of(accounts.database, person.id)
-    if known is None or not await passwords.verify(password, known.password_hash):
-        raise wrong_password(person)
+    """Ask both ends whether an account's mail shall go to another address; raise WrongPassword or
+    TooManyTries."""
+    await accounts.checks.current(person, password)
     pair = secrets.token_hex(16)
 
     async def work(queries: Queries) -> None:
@@ -141,6 +148,7 @@ async def agree_to_change(accounts: Accounts, token: str) -> tuple[Person, bool]
 
     async def work(queries: Queries) -> bool:
         now = accounts.clock()
+        await links.lock_pair(queries, link)  # of two ends that agree at once, one comes second
         if not await links.take(queries, link, now):
             raise LinkEnded
         if not await links.other_end_agreed(queries, link):

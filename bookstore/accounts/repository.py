@@ -151,7 +151,7 @@ async def set_language(source: Source, person_id: int, language: str) -> None:
 async def forget_person(source: Source, person_id: int, name: str, now: int) -> None:
     """Take away what a person could be known by; the row stays, since orders name its id."""
     for table in (
-        *("sessions", "one_time_links", "accounts_outbox"),
+        *("sessions", "sign_in_places", "one_time_links", "accounts_outbox"),
         *("second_steps", "recovery_codes", "passkeys"),
     ):
         await source.execute(f"DELETE FROM {table} WHERE person_id = :id", {"id": person_id})
@@ -228,34 +228,36 @@ async def end_other_sessions(source: Source, person_id: int, kept_hash: str) -> 
     )
 
 
-async def delete_old(source: Source, *, now: int, seen_before: int, failed_before: int) -> None:
+async def delete_old(source: Source, *, now: int, seen_before: int, places_before: int) -> None:
     await source.execute(
         "DELETE FROM sessions WHERE expires_at <= :now OR seen_at <= :seen_before",
         {"now": now, "seen_before": seen_before},
     )
     await source.execute(
-        "DELETE FROM sign_in_failures WHERE failed_at <= :before", {"before": failed_before}
+        "DELETE FROM sign_in_places WHERE seen_at <= :before", {"before": places_before}
     )
 
 
-async def failures(source: Source, bucket: str, since: int) -> int:
-    return int(
+async def knows_place(source: Source, person_id: int, place: str) -> bool:
+    """Tell whether a person has signed in from a place."""
+    return bool(
         await source.value(
-            "SELECT COUNT(*) FROM sign_in_failures WHERE bucket = :bucket AND failed_at > :since",
-            {"bucket": bucket, "since": since},
+            "SELECT 1 FROM sign_in_places WHERE person_id = :id AND place = :place",
+            {"id": person_id, "place": place},
         )
     )
 
 
-async def add_failures(source: Queries, buckets: list[str], now: int) -> None:
-    await source.execute_many(
-        "INSERT INTO sign_in_failures (bucket, failed_at) VALUES (:bucket, :now)",
-        [{"bucket": bucket, "now": now} for bucket in buckets],
-    )
-
-
-async def forget_failures(source: Source, bucket: str) -> None:
-    await source.execute("DELETE FROM sign_in_failures WHERE bucket = :bucket", {"bucket": bucket})
+async def note_place(queries: Queries, person_id: int, place: str, now: int) -> None:
+    """Note that a person has signed in from a place."""
+    values = {"id": person_id, "place": place, "now": now}
+    insert = "INSERT INTO sign_in_places (person_id, place, seen_at) VALUES (:id, :place, :now)"
+    if queries.dialect == "mysql":
+        await queries.execute(f"{insert} ON DUPLICATE KEY UPDATE seen_at = :now", values)
+    else:
+        await queries.execute(
+            f"{insert} ON CONFLICT (person_id, place) DO UPDATE SET seen_at = :now", values
+        )
 
 
 def person_of(row: Credentials | LiveSession) -> Person:

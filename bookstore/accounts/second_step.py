@@ -8,22 +8,23 @@ code counts once, and guesses are counted before they are looked at.
 import base64
 import hashlib
 import secrets
+from contextlib import suppress
 from typing import NamedTuple
 
 import pyotp
 from cryptography.fernet import Fernet
 
-from bookstore.accounts import links, passwords, repository
+from bookstore.accounts import links, repository, throttle
 from bookstore.accounts.links import Link, Purpose
-from bookstore.accounts.service import Accounts, TooManyFailures, wrong_password
-from bookstore.clock import HOUR, SECOND
+from bookstore.accounts.service import Accounts
+from bookstore.clock import SECOND
 from bookstore.contracts import Person
-from bookstore.data.queries import Queries
+from bookstore.data.database import Database
+from bookstore.data.queries import Duplicate, Queries
 from bookstore.web.security import Event, note
 
 ISSUER = "BookStore"
 RECOVERY_CODES = 10
-GUESSES_PER_HOUR = 10
 _INTERVAL = 30 * SECOND
 _DRIFT = 1  # intervals that a phone's clock may be off
 
@@ -60,21 +61,23 @@ class SecondStep:
 
     async def is_on(self, person_id: int) -> bool:
         """Tell whether a person signs in with a second step."""
-        row = await self._row(person_id)
+        row = await self._row(self._database, person_id)
         return row is not None and row.enabled_at is not None
 
     async def set_up(self, person: Person) -> Setup:
         """Return what a person's app needs; the same until the step is switched on."""
-        row = await self._row(person.id)
+        row = await self._row(self._database, person.id)
         if row is None:
-            secret = pyotp.random_base32()
-            await self._database.execute(
-                "INSERT INTO second_steps (person_id, secret, last_interval)"
-                " VALUES (:id, :secret, 0)",
-                {"id": person.id, "secret": self._cipher.encrypt(secret.encode()).decode()},
-            )
-        else:
-            secret = self._secret(row)
+            secret = self._cipher.encrypt(pyotp.random_base32().encode()).decode()
+            with suppress(Duplicate):  # another window was quicker: its secret counts
+                await self._database.execute(
+                    "INSERT INTO second_steps (person_id, secret, last_interval)"
+                    " VALUES (:id, :secret, 0)",
+                    {"id": person.id, "secret": secret},
+                )
+            row = await self._row(self._database, person.id)
+            assert row is not None
+        secret = self._secret(row)
         address = pyotp.TOTP(secret).provisioning_uri(name=person.email, issuer_name=ISSUER)
         return Setup(secret, address)
 
@@ -102,15 +105,13 @@ class SecondStep:
 
         await self._count_guess(person.id)
         await self._database.in_transaction(work)
-        await repository.forget_failures(self._database, _bucket(person.id))
+        await throttle.clear(self._database, _bucket(person.id))
         note(Event.SECOND_STEP_CHANGED, person=person.id, on=True)
         return codes
 
     async def switch_off(self, person: Person, password: str) -> None:
-        """Switch the step off after checking the password; raise WrongPassword."""
-        known = await repository.credentials_of(self._database, person.id)
-        if known is None or not await passwords.verify(password, known.password_hash):
-            raise wrong_password(person)
+        """Switch the step off after checking the password; raise WrongPassword or TooManyTries."""
+        await self._accounts.checks.current(person, password)
 
         async def work(queries: Queries) -> None:
             for table in ("second_steps", "recovery_codes"):
@@ -136,7 +137,7 @@ class SecondStep:
         return link
 
     async def finish(self, link: Link, code: str) -> Person:
-        """Return who has signed in; raise WrongCode or TooManyFailures."""
+        """Return who has signed in; raise WrongCode or TooManyTries."""
         await self._count_guess(link.person_id)
 
         async def work(queries: Queries) -> None:
@@ -145,19 +146,19 @@ class SecondStep:
                 raise WrongCode
             if not await links.take(queries, link, self._clock()):
                 raise WrongCode
-            await repository.forget_failures(queries, _bucket(link.person_id))
 
         try:
             await self._database.in_transaction(work)
         except WrongCode:
             note(Event.SECOND_STEP_FAILED, person=link.person_id)
             raise
+        await throttle.clear(self._database, _bucket(link.person_id))
         known = await repository.credentials_of(self._database, link.person_id)
         assert known is not None
         return repository.person_of(known)
 
-    async def _row(self, person_id: int) -> _Row | None:
-        return await self._database.one(
+    async def _row(self, source: Database | Queries, person_id: int) -> _Row | None:
+        return await source.one(
             _Row,
             "SELECT secret, enabled_at, last_interval FROM second_steps WHERE person_id = :id",
             {"id": person_id},
@@ -167,19 +168,16 @@ class SecondStep:
         return self._cipher.decrypt(row.secret.encode()).decode()
 
     async def _count_guess(self, person_id: int) -> None:
-        """Count a guess before it is looked at; raise TooManyFailures when there were enough."""
-        bucket = _bucket(person_id)
-        await self._database.in_transaction(
-            lambda queries: repository.add_failures(queries, [bucket], self._clock())
-        )
-        since = self._clock() - HOUR
-        if await repository.failures(self._database, bucket, since) > GUESSES_PER_HOUR:
+        """Count a guess before it is looked at; raise TooManyTries when there were enough."""
+        try:
+            await throttle.take(self._database, _bucket(person_id), throttle.CODES, self._clock())
+        except throttle.TooManyTries:
             note(Event.SIGN_IN_THROTTLED, person=person_id)
-            raise TooManyFailures
+            raise
 
     async def _take_code(self, queries: Queries, person_id: int, code: str) -> bool:
         """Tell whether the code is right, and have it count once: the interval only goes up."""
-        row = await self._row(person_id)
+        row = await self._row(queries, person_id)
         digits = "".join(code.split())
         if row is None or not (digits.isascii() and digits.isdecimal() and len(digits) == 6):
             return False

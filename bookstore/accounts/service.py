@@ -1,37 +1,25 @@
 """What accounts decides: who may register, sign in and stay signed in."""
 
-import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from bookstore.accounts import domain, links, passwords, repository
+from bookstore.accounts import domain, links, passwords, repository, throttle
+from bookstore.accounts.checks import Checks, place
 from bookstore.accounts.domain import Profile, Session
-from bookstore.clock import DAY, HOUR, MINUTE, Clock
+from bookstore.clock import DAY, MINUTE, Clock
 from bookstore.contracts import Contact, Person
 from bookstore.data.database import Database
 from bookstore.data.queries import Duplicate, Queries
 from bookstore.mail.outbox import Outbox
-from bookstore.web.security import Event, note, pseudonym
+from bookstore.web.security import Event, note
 from bookstore.web.sessions import ABSOLUTE, IDLE, new_token, token_hash
+
+PLACES_KEPT = 180 * DAY  # how long an address counts as somebody's own
 
 
 class EmailTaken(Exception):
     """There is an account with this e-mail address already."""
-
-
-class WrongPassword(Exception):
-    """E-mail or password do not fit; which of the two is not said."""
-
-
-class TooManyFailures(Exception):
-    """Signing in failed too often lately; it works again after a while."""
-
-
-def wrong_password(person: Person) -> WrongPassword:
-    """Return the error for somebody signed in who does not know their password, written down."""
-    note(Event.PASSWORD_CHECK_FAILED, person=person.id)
-    return WrongPassword()
 
 
 class Accounts:
@@ -40,6 +28,7 @@ class Accounts:
     def __init__(self, database: Database, clock: Clock, outbox: Outbox | None = None) -> None:
         self.database = database
         self.clock = clock
+        self.checks = Checks(database, clock)
         self.outbox = outbox or Outbox("accounts", clock, is_open=False)
 
     def chores(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
@@ -47,10 +36,18 @@ class Accounts:
         return [(600, self._forget_old)]
 
     async def register(
-        self, *, email: str, name: str, password: str, form_key: str, language: str = "en"
+        self,
+        *,
+        email: str,
+        name: str,
+        password: str,
+        form_key: str,
+        language: str = "en",
+        address: str = "",
     ) -> Person:
         """Create an account and ask by mail whether the address is the person's. The same form
-        sent twice creates one and finds it again."""
+        sent twice creates one and finds it again. Raise EmailTaken or TooManyTries."""
+        await self.checks.registration(address)
         key = domain.email_key(email)
         password_hash = await passwords.hash_password(password)
 
@@ -75,6 +72,7 @@ class Accounts:
             same_form = known is not None and form_key and known.registration_key == form_key
             if known and same_form and await passwords.verify(password, known.password_hash):
                 return repository.person_of(known)
+            await self.checks.taken_address(address)
             raise EmailTaken from error
         return Person(person_id, name, email.strip())
 
@@ -105,28 +103,6 @@ class Accounts:
             token = await links.add(queries, person_id, links.Purpose.CONFIRM, self.clock())
             await self.mail(queries, "confirm", person_id, token=token, language=language)
 
-    async def check_password(self, *, email: str, password: str, address: str) -> Person:
-        """Return who the e-mail and the password belong to; raise WrongPassword or
-        TooManyFailures. Failures are counted for all replicas together."""
-        account = "account:" + hashlib.sha256(domain.email_key(email).encode()).hexdigest()
-        source = f"address:{address}"
-        since = self.clock() - domain.FAILURE_WINDOW
-        if domain.must_wait(
-            await repository.failures(self.database, account, since),
-            await repository.failures(self.database, source, since),
-        ):
-            note(Event.SIGN_IN_THROTTLED, account=pseudonym(domain.email_key(email)))
-            raise TooManyFailures
-        known = await repository.credentials(self.database, domain.email_key(email))
-        if not await passwords.verify(password, known.password_hash if known else None):
-            async with self.database.transaction() as queries:
-                await repository.add_failures(queries, [account, source], self.clock())
-            note(Event.SIGN_IN_FAILED, account=pseudonym(domain.email_key(email)))
-            raise WrongPassword
-        assert known is not None
-        await repository.forget_failures(self.database, account)
-        return repository.person_of(known)
-
     async def sign_in(
         self,
         person: Person,
@@ -154,6 +130,7 @@ class Accounts:
             )
             if language is not None:
                 await repository.set_language(queries, person.id, language)
+            await repository.note_place(queries, person.id, place(person.id, address), now)
 
         await self.database.in_transaction(start)
         note(Event.SIGNED_IN, person=person.id)
@@ -207,10 +184,9 @@ class Accounts:
         await repository.rename(self.database, person.id, name)
 
     async def change_password(self, person: Person, *, current: str, new: str) -> None:
-        """Set a new password after checking the current one; raise WrongPassword."""
-        known = await repository.credentials_of(self.database, person.id)
-        if known is None or not await passwords.verify(current, known.password_hash):
-            raise wrong_password(person)
+        """Set a new password after checking the current one; raise WrongPassword or
+        TooManyTries."""
+        await self.checks.current(person, current)
         password_hash = await passwords.hash_password(new)
 
         async def work(queries: Queries) -> None:
@@ -229,6 +205,7 @@ class Accounts:
     async def _forget_old(self) -> None:
         now = self.clock()
         await repository.delete_old(
-            self.database, now=now, seen_before=now - IDLE, failed_before=now - HOUR
+            self.database, now=now, seen_before=now - IDLE, places_before=now - PLACES_KEPT
         )
+        await throttle.forget_old(self.database, now)
         await links.forget_old(self.database, now - DAY)

@@ -81,9 +81,11 @@ def set_session_cookie(response: Response, token: str) -> None:
     set_private_cookie(response, "session", token)
 
 
-def set_private_cookie(response: Response, name: str, token: str) -> None:
-    """Set a cookie that only this server reads, for as long as a session may last."""
-    response.headers.add("Set-Cookie", _private_cookie(_settings(), name, token))
+def set_private_cookie(
+    response: Response, name: str, token: str, *, lifetime: int = ABSOLUTE
+) -> None:
+    """Set a cookie that only this server reads, by default for as long as a session may last."""
+    response.headers.add("Set-Cookie", _private_cookie(_settings(), name, token, lifetime))
 
 
 def session_cookie(settings: Settings, token: str) -> str:
@@ -91,12 +93,12 @@ def session_cookie(settings: Settings, token: str) -> str:
     return _private_cookie(settings, "session", token)
 
 
-def _private_cookie(settings: Settings, name: str, token: str) -> str:
+def _private_cookie(settings: Settings, name: str, token: str, lifetime: int = ABSOLUTE) -> str:
     """Return the Set-Cookie value of a token. Written out here, since it goes with every page that
     a new visitor gets; a token has no character that a cookie must quote."""
     secure = "Secure; " if settings.https else ""
     return (
-        f"{cookie_name(settings, name)}={token}; Max-Age={ABSOLUTE // SECOND};"
+        f"{cookie_name(settings, name)}={token}; Max-Age={lifetime // SECOND};"
         f" {secure}HttpOnly; Path=/; SameSite=Lax"
     )
 

@@ -143,8 +143,10 @@ def test_a_forged_address_does_not_evade_the_throttle(
         serving(sqlite_url, tmp_path, server=engine, trusted_hops=1) as server,
         httpx.Client(base_url=server.origin) as client,
     ):
-        statuses = [attempt(client, number) for number in range(61)]
-    assert statuses == [422] * 60 + [429]
+        statuses = [attempt(client, number) for number in range(70)]
+    # The bucket leaks: while this takes its time, one more try each 15 s is let through.
+    assert statuses[:60] == [422] * 60
+    assert 429 in statuses[60:]
 
 
 @pytest.mark.parametrize("hops", [0, 1])

@@ -3,11 +3,13 @@
 from quart import Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from bookstore.accounts.checks import WrongPassword
 from bookstore.accounts.forms import LoginForm, RegisterForm
 from bookstore.accounts.passkeys import offered
-from bookstore.accounts.routes.common import blueprint, signed_in, the_accounts
+from bookstore.accounts.routes.common import blueprint, device, signed_in, the_accounts
 from bookstore.accounts.routes.passkeys import the_passkeys
-from bookstore.accounts.service import EmailTaken, TooManyFailures, WrongPassword
+from bookstore.accounts.service import EmailTaken
+from bookstore.accounts.throttle import TooManyTries
 from bookstore.web import i18n, urls
 from bookstore.web.forms import ShopForm
 from bookstore.web.i18n import gettext as _
@@ -40,7 +42,13 @@ async def register() -> Response:
             password=form["password"].data,
             form_key=await request_key(),
             language=i18n.language(),
+            address=request.remote_addr or "",
         )
+    except TooManyTries as error:
+        form["email"].errors = [_("Too many attempts. Wait a few minutes and try again.")]
+        response = page("accounts/register.html", form=form, status=429)
+        response.headers["Retry-After"] = str(error.seconds)
+        return response
     except EmailTaken:
         form["email"].errors = [
             _("There is an account with this e-mail address already. Sign in instead.")
@@ -64,18 +72,19 @@ async def login() -> Response:
     if not form.validate():
         return _login_page(form, status=422)
     try:
-        person = await the_accounts().check_password(
+        person = await the_accounts().checks.sign_in(
             email=form["email"].data,
             password=form["password"].data,
             address=request.remote_addr or "",
+            device=device(),
         )
     except WrongPassword:
         problem = _("E-mail and password do not fit. Check both and try again.")
         return _login_page(form, problem, status=422)
-    except TooManyFailures:
-        problem = _("Too many attempts. Wait a quarter of an hour and try again.")
+    except TooManyTries as error:
+        problem = _("Too many attempts. Wait a few minutes and try again.")
         response = _login_page(form, problem, status=429)
-        response.headers["Retry-After"] = "900"
+        response.headers["Retry-After"] = str(error.seconds)
         return response
     return await signed_in(person, form["next"].data)
 

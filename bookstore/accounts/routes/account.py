@@ -4,10 +4,11 @@ from quart import Response, current_app, request
 
 from bookstore.accounts import recovery
 from bookstore.accounts.browsers import browser_and_system
+from bookstore.accounts.checks import WrongPassword
 from bookstore.accounts.forms import EmailForm, MailsForm, NameForm, PasswordForm
 from bookstore.accounts.passkeys import offered
-from bookstore.accounts.routes.common import blueprint, the_accounts
-from bookstore.accounts.service import WrongPassword
+from bookstore.accounts.routes.common import blueprint, password_problem, the_accounts
+from bookstore.accounts.throttle import TooManyTries
 from bookstore.mail.kinds import TOPICS
 from bookstore.mail.sweep import read_unsubscribe_token
 from bookstore.web import i18n, urls
@@ -57,9 +58,10 @@ async def change_password() -> Response:
         await the_accounts().change_password(
             person, current=form["current"].data, new=form["password"].data
         )
-    except WrongPassword:
-        form["current"].errors = [_("This is not your current password.")]
-        return await account_page(password=form, status=422)
+    except (WrongPassword, TooManyTries) as error:
+        problem, status = password_problem(error)
+        form["current"].errors = [problem]
+        return await account_page(password=form, status=status)
     if form["end_others"].data:
         await the_accounts().end_others(person, session_token() or "")
     return see_other(urls.account(done="password"))
@@ -98,9 +100,10 @@ async def change_email() -> Response:
             form["current"].data,
             i18n.language(),
         )
-    except WrongPassword:
-        form["current"].errors = [_("This is not your current password.")]
-        return await account_page(email=form, status=422)
+    except (WrongPassword, TooManyTries) as error:
+        problem, status = password_problem(error)
+        form["current"].errors = [problem]
+        return await account_page(email=form, status=status)
     return see_other(urls.account(done="email"))
 
 

@@ -3,9 +3,10 @@
 from quart import Response, current_app
 
 from bookstore.accounts import leaving
+from bookstore.accounts.checks import WrongPassword
 from bookstore.accounts.forms import DeleteForm
-from bookstore.accounts.routes.common import blueprint, the_accounts
-from bookstore.accounts.service import WrongPassword
+from bookstore.accounts.routes.common import blueprint, password_problem, the_accounts
+from bookstore.accounts.throttle import TooManyTries
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.responses import see_other
@@ -39,9 +40,10 @@ async def delete() -> Response:
     person = await required_person()
     try:
         await leaving.delete(the_accounts(), _links(), person, form["current"].data)
-    except WrongPassword:
-        form["current"].errors = [_("This is not your current password.")]
-        return page("accounts/delete.html", form=form, unsettled=[], status=422)
+    except (WrongPassword, TooManyTries) as error:
+        problem, status = password_problem(error)
+        form["current"].errors = [problem]
+        return page("accounts/delete.html", form=form, unsettled=[], status=status)
     except leaving.Unsettled as unsettled:
         names = _what_to_settle()
         found = [names[kind] for kind in unsettled.kinds]

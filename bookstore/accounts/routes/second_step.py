@@ -5,10 +5,11 @@ from urllib.parse import urlencode
 import segno
 from quart import Response, current_app, request
 
+from bookstore.accounts.checks import WrongPassword
 from bookstore.accounts.forms import CodeForm, DeleteForm
-from bookstore.accounts.routes.common import blueprint, start_session
+from bookstore.accounts.routes.common import blueprint, password_problem, start_session
 from bookstore.accounts.second_step import SecondStep, WrongCode
-from bookstore.accounts.service import TooManyFailures, WrongPassword
+from bookstore.accounts.throttle import TooManyTries
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.responses import see_other
@@ -38,7 +39,7 @@ async def check_code(token: str) -> Response:
     except WrongCode:
         form["code"].errors = [_("This code does not fit. Type the one that the app shows now.")]
         return _code_page(token, form, status=422)
-    except TooManyFailures:
+    except TooManyTries:
         form["code"].errors = [_("Too many wrong codes. Wait an hour and sign in again.")]
         return _code_page(token, form, status=429)
     return await start_session(person, request.args.get("next"))
@@ -61,7 +62,7 @@ async def switch_on() -> Response:
     except WrongCode:
         form["code"].errors = [_("This code does not fit. Type the one that the app shows now.")]
         return await _set_up_page(form, status=422)
-    except TooManyFailures:
+    except TooManyTries:
         form["code"].errors = [_("Too many wrong codes. Wait an hour and try again.")]
         return await _set_up_page(form, status=429)
     return page("accounts/recovery_codes.html", codes=codes)
@@ -75,9 +76,10 @@ async def switch_off() -> Response:
         return await _set_up_page(CodeForm(), off=form, status=422)
     try:
         await _step().switch_off(await required_person(), form["current"].data)
-    except WrongPassword:
-        form["current"].errors = [_("This is not your current password.")]
-        return await _set_up_page(CodeForm(), off=form, status=422)
+    except (WrongPassword, TooManyTries) as error:
+        problem, status = password_problem(error)
+        form["current"].errors = [problem]
+        return await _set_up_page(CodeForm(), off=form, status=status)
     return see_other(urls.account(done="second_step_off"))
 
 
