@@ -55,8 +55,8 @@ class Templates(Environment):
         )
         self.filters.update(
             date=i18n.date,
-            date_time=i18n.date_time,
-            time=i18n.time,
+            date_time=_element(i18n.date_time, "date-time"),
+            time=_element(i18n.time, "time"),
             iso=i18n.iso,
             number=i18n.number,
             language_name=i18n.language_name,
@@ -87,6 +87,17 @@ class Templates(Environment):
             name, filename = (*arguments, None, None)[:2]
             source = _Constants(self, self._constant).visit(self.parse(source, name, filename))
         return super().compile(source, *arguments, **options)
+
+
+def _element(write: Callable[[int], str], style: str) -> Callable[[int], Markup]:
+    """Return what writes a moment as an element that app.js turns into the reader's own time."""
+
+    def element(moment: int) -> Markup:
+        return Markup('<time datetime="{}" data-local="{}">{}</time>').format(
+            i18n.iso(moment), style, write(moment)
+        )
+
+    return element
 
 
 class _Constants(NodeTransformer):
