@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import time
+from collections.abc import Mapping
 
 from provisioning.errors import OperatorError
 from provisioning.inventory import ClusterTable, Host, Inventory
@@ -12,6 +15,7 @@ from provisioning.ssh.transport import Connection, HostError
 from swarm import model
 from swarm.model import Node, Service, Snapshot
 
+NO_LEADER = re.compile(r"no leader|not have a leader|lost quorum|deadline exceeded", re.I)
 _SNAPSHOT = {
     "nodes": "docker node inspect $(docker node ls -q)",
     # Services and tasks may go while they are asked about; what is left is told of all the same.
@@ -32,6 +36,7 @@ class Cluster:
     def __init__(self, inventory: Inventory, fleet: Fleet) -> None:
         self.inventory = inventory
         self.fleet = fleet
+        self._asked: Connection | None = None  # the manager that answered last
 
     @property
     def spec(self) -> ClusterTable:
@@ -62,24 +67,24 @@ class Cluster:
         """Return the open connection to a host."""
         return self.fleet.to(host)
 
-    def manager(self) -> Connection:
-        """Return a connection to the first manager that answers and knows the swarm."""
-        refusals = []
-        for host in self.inventory.managers:
-            try:
-                connection = self.fleet.to(host)
-                if connection.run("docker node ls -q", sudo=True, check=False).status == 0:
-                    return connection
-                refusals.append(
-                    f"{host.name} manages no swarm, or the managers have lost their quorum"
-                )
-            except HostError as error:
-                refusals.append(str(error))
-        raise OperatorError(
-            "No manager can be asked:\n  "
-            + "\n  ".join(refusals)
-            + "\nIf the cluster is new, run ./run ops apply first."
-        )
+    def manager(self, patience: float = 20.0) -> Connection:
+        """Return a connection to a manager that answers and knows the swarm.
+
+        While the managers elect a leader none does: that is waited for, for `patience` seconds.
+        """
+        deadline = time.monotonic() + patience
+        if self._asked is not None and _manages(self._asked) is None:
+            return self._asked
+        while True:
+            answers = self.fleet.each(self.inventory.managers, _ask_manager)
+            for answer in answers.values():
+                if isinstance(answer, Connection):
+                    self._asked = answer
+                    return answer
+            electing = any(isinstance(a, str) and NO_LEADER.search(a) for a in answers.values())
+            if not electing or time.monotonic() > deadline:
+                raise OperatorError(_nobody(answers, electing))
+            time.sleep(1)
 
     def snapshot(self) -> Snapshot:
         """Ask a manager for all nodes, services and tasks."""
@@ -99,6 +104,40 @@ class Cluster:
         if not found:
             raise OperatorError(f"{host.name} is not in the swarm. To join it: ./run ops apply")
         return next((n for n in found if n.state == "ready"), found[0])
+
+
+def _ask_manager(connection: Connection) -> Connection | str:
+    """Return the connection where a manager answers, else what it said."""
+    said = _manages(connection)
+    return connection if said is None else said
+
+
+def _manages(connection: Connection) -> str | None:
+    """Say why this host is no manager that could be asked; None when it is one."""
+    try:
+        ask = "timeout 4 docker node ls -q"
+        result = connection.run(ask, sudo=True, check=False, shown="ask a manager")
+    except HostError as error:
+        return error.problem
+    if result.status == 0:
+        return None
+    if result.status == 124:
+        return "it has no leader to ask"
+    return (result.stderr.strip().splitlines() or ["it says nothing"])[-1]
+
+
+def _nobody(answers: Mapping[str, Connection | str | OperatorError], electing: bool) -> str:
+    said = "\n  ".join(
+        str(answer) if isinstance(answer, OperatorError) else f"{name}: {answer}"
+        for name, answer in answers.items()
+    )
+    cure = (
+        "The managers have lost their quorum. What runs goes on, but nothing is repaired or "
+        "changed. Boot the missing managers; if they are gone for good: ./run ops recover"
+        if electing
+        else "If the cluster is new, run ./run ops apply first."
+    )
+    return f"No manager can be asked:\n  {said}\n{cure}"
 
 
 def snapshot(connection: Connection) -> Snapshot:

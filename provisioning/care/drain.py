@@ -17,14 +17,8 @@ def drain(cluster: Cluster, host: Host, say: Say) -> None:
     """Move all tasks off a host without a moment of fewer replicas, and keep new ones away."""
     node = cluster.node_of(host)
     seen = cluster.snapshot()
-    others = [n for n in seen.nodes if n.id != node.id and n.usable]
-    if host.is_edge and not any(n.labels.get("edge") == "true" for n in others):
-        raise OperatorError(
-            f"{host.name} is the only edge that works: without it nobody reaches the shop. Make "
-            "another host an edge first (edge = true, then ./run ops apply)."
-        )
-    if not any(n.labels.get("shop") == "true" for n in others):
-        raise OperatorError(f"{host.name} is the only host that can run the shop.")
+    if in_the_way := hindrance(cluster, host):
+        raise OperatorError(in_the_way)
     waiting.refuse_rollout(seen.services)
     if node.state != "ready":
         _set_availability(cluster, node, "drain")
@@ -54,6 +48,20 @@ def drain(cluster: Cluster, host: Host, say: Say) -> None:
         f"{host.name} is drained and may be shut down. To use it again: "
         f"./run ops activate {host.name}"
     )
+
+
+def hindrance(cluster: Cluster, host: Host) -> str:
+    """Say why a host cannot be drained, "" when it can."""
+    node = cluster.node_of(host)
+    others = [n for n in cluster.nodes() if n.id != node.id and n.usable]
+    if host.is_edge and not any(n.labels.get("edge") == "true" for n in others):
+        return (
+            f"{host.name} is the only edge that works: without it nobody reaches the shop. Make "
+            "another host an edge first (edge = true, then ./run ops apply)."
+        )
+    if not any(n.labels.get("shop") == "true" for n in others):
+        return f"{host.name} is the only host that can run the shop."
+    return ""
 
 
 def activate(cluster: Cluster, host: Host, say: Say) -> None:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from provisioning.cluster import Cluster, host_at, snapshot
+from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory
 from provisioning.release import history
 from provisioning.release.certificate import Certificate
 from provisioning.release.outside import Answer, Outside
 from swarm.model import Node, Service
+
+PATIENCE = 4.0  # seconds for a host or a leader to answer
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,12 @@ class Overview:
 
 
 def status(cluster: Cluster, args: argparse.Namespace) -> int:
-    """Print the overview; give 1 when something is missing."""
-    overview = read(cluster)
+    """Print the overview; return 1 when something is missing."""
+    cluster.fleet.connect_timeout = PATIENCE
+    try:
+        overview = read(cluster)
+    except OperatorError as error:
+        return _headless(cluster, args, str(error))
     lines, healthy = show(cluster.inventory, overview, datetime.now(UTC))
     if args.json:
         print(json.dumps(as_json(overview, healthy), indent=2))
@@ -36,9 +43,21 @@ def status(cluster: Cluster, args: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
+def _headless(cluster: Cluster, args: argparse.Namespace, why: str) -> int:
+    """Say what can be said where no manager can be asked: why, what to do, and who is served."""
+    wrong = Outside(cluster).wrong()
+    if args.json:
+        print(json.dumps({"healthy": False, "managers": why, "edges": wrong}, indent=2))
+        return 1
+    print(f"Cluster {cluster.name}  https://{cluster.spec.domain}\n\n{cluster.redact(why)}\n")
+    for host in cluster.edges:
+        print(f"{host.name:<16} {wrong.get(host.name) or 'serves readers'}")
+    return 1
+
+
 def read(cluster: Cluster) -> Overview:
     """Ask a manager about everything, and an edge for its certificate."""
-    connection = cluster.manager()
+    connection = cluster.manager(patience=PATIENCE)
     releases = history.read(connection, cluster.name)
     answers = [a for a in Outside(cluster).look().values() if isinstance(a, Answer)]
     certificate = answers[0].certificate if answers else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
+from provisioning.inventory import Host
 from provisioning.release.stacks import SCALE
 from swarm.model import GONE, Node, Service
 
@@ -50,6 +51,21 @@ def until_empty(cluster: Cluster, node: Node) -> None:
             not any(t.node == node.id and t.state not in GONE for t in cluster.snapshot().tasks)
         ),
         f"{node.hostname} still runs tasks",
+    )
+
+
+def until_ready(cluster: Cluster, host: Host) -> None:
+    """Wait until a host's node is ready."""
+    _until(lambda: cluster.node_of(host).state == "ready", f"{host.name} is not ready")
+
+
+def until_well(cluster: Cluster) -> None:
+    """Wait until every service runs as many tasks as it should, and none is being rolled out."""
+    _until(
+        lambda: all(
+            len(s.running) >= s.desired and not s.rollout for s in cluster.services() if s.stack
+        ),
+        "not every service runs all its tasks",
     )
 
 

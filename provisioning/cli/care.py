@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from provisioning import lock
-from provisioning.care import backup, drain, rebalance, replace
+from provisioning.care import backup, drain, maintenance, rebalance, recover, replace
 from provisioning.cli.commands import Add, Say, change
 from provisioning.cli.show import show_plan
 from provisioning.cluster import Cluster
@@ -21,7 +21,7 @@ FOR_A_DAY = 86400.0
 
 
 def add_commands(add: Add, add_change: Add) -> None:
-    """Add drain, activate, replace, restart, rebalance, renew, logs, backup and restore."""
+    """Add drain, activate, replace, restart, recover, rebalance, renew, logs, backup, restore."""
     for name, run, help_ in (
         ("drain", _drain, "move all tasks off a host, without an error for readers"),
         ("activate", _activate, "let a drained host take tasks again"),
@@ -29,6 +29,10 @@ def add_commands(add: Add, add_change: Add) -> None:
         ("restart", _restart, "restart a host's engine, for instance when its overlay is dead"),
     ):
         add_change(name, run, help_).add_argument("host", metavar="HOST")
+    again = add_change("recover", _recover, "give a swarm that lost its quorum a manager again")
+    again.add_argument(
+        "host", metavar="HOST", nargs="?", help="the manager to do it on (default: one that is up)"
+    )
     add_change("rebalance", _rebalance, "even out the spread of replicas, one task at a time")
     add_change("renew", _renew, "ask for a new certificate before its time")
     logs = add("logs", _logs, "show a service's log lines from all hosts")
@@ -71,17 +75,15 @@ def _replace(cluster: Cluster, args: argparse.Namespace) -> None:
 
 def _restart(cluster: Cluster, args: argparse.Namespace) -> None:
     host = cluster.inventory.named(args.host)
+    change(
+        cluster, args, f"restart {host.name}", lambda say: maintenance.restart(cluster, host, say)
+    )
 
-    def work(say: Say) -> None:
-        cluster.to(host).run(
-            "systemctl restart docker && docker info >/dev/null",
-            sudo=True,
-            timeout=120,
-            shown="restart the engine",
-        )
-        say(f"The engine of {host.name} is restarted; its tasks start again. See ./run ops doctor")
 
-    change(cluster, args, f"restart {host.name}", work)
+def _recover(cluster: Cluster, args: argparse.Namespace) -> None:
+    plan = recover.plan(cluster, cluster.inventory.named(args.host) if args.host else None)
+    print(plan.words)
+    change(cluster, args, "recover the swarm", lambda say: recover.recover(cluster, plan, say))
 
 
 def _rebalance(cluster: Cluster, args: argparse.Namespace) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from functools import partial
 
 from provisioning import lock
+from provisioning.care.maintenance import out_of_service
 from provisioning.cli.commands import Add
 from provisioning.cli.prompts import confirm, sayer
 from provisioning.cli.show import show_plan
@@ -45,7 +47,8 @@ def _apply(cluster: Cluster, args: argparse.Namespace) -> None:
         if plan.operations:
             confirm(args, "Make these changes?")
             with lock.recorded(cluster, "apply"):
-                made = apply(cluster, objects, sayer(cluster, args))
+                say = sayer(cluster, args)
+                made = apply(cluster, objects, say, around=partial(out_of_service, cluster, say))
     if args.json:
         print(json.dumps({"changes": made}))
     elif made:

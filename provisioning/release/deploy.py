@@ -9,6 +9,7 @@ from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.release import alive, history
 from provisioning.release.edges import roll_out
+from provisioning.release.images import prune
 from provisioning.release.migration import migrate
 from provisioning.release.objects import collect_garbage, create_objects
 from provisioning.release.outside import Outside
@@ -62,6 +63,7 @@ def carry_out(cluster: Cluster, proposal: Proposal, say: Say) -> list[str]:
     specs = {s.name: s.spec for s in cluster.services() if s.stack in stacks}
     history.end(connection, cluster.name, release.number, history.DONE, specs)
     collect_garbage(connection, cluster.name, say)
+    prune(cluster, history.read(connection, cluster.name), say)
     return [f"{host}: {words}" for host, words in wrong.items()]
 
 

@@ -7,7 +7,10 @@ import re
 import shlex
 from collections.abc import Callable
 
+from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
+from provisioning.release import history
+from provisioning.release.history import Release
 from provisioning.ssh.transport import Connection, HostError
 
 PULL_TIMEOUT = 300.0
@@ -73,3 +76,48 @@ def explain(image: str, said: str) -> str:
         f"the registry {registry} does not answer for {image} ({last}). Check that it is up and "
         "reachable from the hosts."
     )
+
+
+def prune(cluster: Cluster, releases: list[Release], say: Callable[[str], None]) -> None:
+    """Remove from all hosts the images of releases that are older than those kept.
+
+    A host that does not answer keeps them until the next time.
+    """
+    listed = "docker image ls --no-trunc --digests --format '{{.Repository}} {{.Digest}} {{.Tag}}'"
+    answers = cluster.fleet.each(cluster.hosts, lambda c: c.run(listed, sudo=True).stdout)
+    for host in cluster.hosts:
+        answer = answers[host.name]
+        old = superseded(answer, releases) if isinstance(answer, str) else []
+        if not old:
+            continue
+        # One that a container still uses stays: the engine refuses.
+        remove = "docker image rm $image >/dev/null 2>&1"
+        cluster.to(host).run(
+            f"for image in {shlex.join(old)}; do {remove}; done; true",
+            sudo=True,
+            timeout=120,
+            shown="remove the images of old releases",
+        )
+        say(f"  {host.name}: removed images of old releases")
+
+
+def superseded(listed: str, releases: list[Release]) -> list[str]:
+    """List the images on a host that only releases use which are not kept any more. Pure.
+
+    What no release of ours has ever used is not ours to remove.
+    """
+    ours = {_reference(image) for release in releases for image in release.images()}
+    needed = {_reference(image) for release in history.kept(releases) for image in release.images()}
+    found = set()
+    for line in listed.splitlines():
+        repository, digest, tag = line.split(" ", 2)
+        if (repository, digest) in ours - needed:
+            found.add(f"{repository}@{digest}")
+            found |= {f"{repository}:{tag}"} if tag != "<none>" else set()
+    return sorted(found)
+
+
+def _reference(image: str) -> tuple[str, str]:
+    name, _, digest = image.partition("@")
+    repository = re.sub(r":[^:/]+$", "", name)
+    return repository.removeprefix("docker.io/").removeprefix("library/"), digest

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
+from provisioning.inventory import Host
 from provisioning.setup.facts import Facts, gather
 from provisioning.setup.plan import STAGES, Object, Operation, Plan, Run, Write, make_plan
 from provisioning.ssh.transport import Connection
@@ -13,6 +15,7 @@ from provisioning.ssh.transport import Connection
 ROUNDS = 3  # times a stage may need before its facts must agree
 
 Say = Callable[[str], None]
+Around = Callable[[Host], AbstractContextManager[None]]
 
 
 def read_plan(cluster: Cluster, objects: tuple[Object, ...]) -> tuple[Facts, Plan]:
@@ -24,10 +27,18 @@ def read_plan(cluster: Cluster, objects: tuple[Object, ...]) -> tuple[Facts, Pla
     return facts, plan
 
 
-def apply(cluster: Cluster, objects: tuple[Object, ...], say: Say, *, only: str = "") -> int:
+def apply(
+    cluster: Cluster,
+    objects: tuple[Object, ...],
+    say: Say,
+    *,
+    only: str = "",
+    around: Around = lambda host: nullcontext(),
+) -> int:
     """Carry out all stages; give the number of changes made. Resumes where an earlier run ended.
 
-    With `only`, what concerns other hosts than this one is left undone.
+    With `only`, what concerns other hosts than this one is left undone. `around` takes a host out
+    of service while its engine is restarted.
     """
     made = 0
     _, plan = read_plan(cluster, objects)
@@ -36,7 +47,7 @@ def apply(cluster: Cluster, objects: tuple[Object, ...], say: Say, *, only: str 
             operations = _of(plan, stage, only)
             if not operations:
                 break
-            _carry_out(cluster, operations, say)
+            _carry_out(cluster, operations, say, around)
             made += len(operations)
             if any(o.words.startswith("join the swarm") for o in operations):
                 renew_tokens(cluster.manager())
@@ -64,7 +75,7 @@ def _of(plan: Plan, stage: str, only: str) -> list[Operation]:
     return [o for o in plan.operations if o.stage == stage and only in ("", o.host)]
 
 
-def _carry_out(cluster: Cluster, operations: list[Operation], say: Say) -> None:
+def _carry_out(cluster: Cluster, operations: list[Operation], say: Say, around: Around) -> None:
     """Do the operations of one stage: side by side on different hosts, in order on each."""
     together = [o for o in operations if not o.alone]
     hosts = [h for h in cluster.hosts if any((o.at or o.host) == h.name for o in together)]
@@ -76,9 +87,9 @@ def _carry_out(cluster: Cluster, operations: list[Operation], say: Say) -> None:
 
     for operation in operations:
         if operation.alone:
-            _perform(
-                cluster.to(cluster.inventory.named(operation.at or operation.host)), operation, say
-            )
+            host = cluster.inventory.named(operation.at or operation.host)
+            with around(host) if operation.restarts else nullcontext():
+                _perform(cluster.to(host), operation, say)
     cluster.fleet.all(hosts, work)
 
 

@@ -49,5 +49,7 @@ def gather(cluster: Cluster) -> Facts:
     facts = Facts({n: a for n, a in answers.items() if isinstance(a, HostFacts)}, None, lost)
     for host, found in facts.found(cluster.inventory):
         if found.membership.manager and (swarm := read_swarm(cluster.to(host))):
-            return replace(facts, swarm=swarm)
+            # One that was taken out may still believe in the swarm as it was.
+            if facts.swarm is None or any(n.id in swarm.removed for n in facts.swarm.nodes):
+                facts = replace(facts, swarm=swarm)
     return facts

@@ -44,6 +44,19 @@ APT = (
     f"{PATIENTLY}patiently dpkg --configure -a && patiently apt-get -q update && "
     "patiently apt-get -q -y install"
 )
+# Restarts the engine. A VXLAN link that an engine left behind keeps tasks of that network from ever
+# starting there; while the engine is down, every one that there is has been left behind.
+RESTART = r"""
+systemctl stop docker.socket docker || exit
+links() { ip -o link show type vxlan 2>/dev/null | sed -n 's/^[0-9]*: \(vx[^@:]*\).*/\1/p'; }
+for link in $(links); do ip link del "$link"; done
+for space in /var/run/docker/netns/1-*; do
+    [ -e "$space" ] || continue
+    for link in $(nsenter --net="$space" ip -o link show type vxlan 2>/dev/null |
+        sed -n 's/^[0-9]*: \([^@:]*\).*/\1/p'); do nsenter --net="$space" ip link del "$link"; done
+done
+systemctl start docker && docker info >/dev/null
+"""
 # Joins the swarm through the engine's socket. `docker swarm join` takes the token as an argument,
 # which process lists and sudo's log show; here it comes on standard input.
 JOIN = r"""
@@ -90,6 +103,7 @@ class Operation:
     host: str
     words: str
     steps: tuple[Run | Write, ...] = ()
+    restarts: bool = False  # a member of the swarm is away for a moment
     alone: bool = False  # while no other host is being changed
     at: str = ""  # the host where the steps run, if another: nodes are changed at a manager
 
@@ -159,7 +173,12 @@ def node_labels(inventory: Inventory, host: Host) -> dict[str, str]:
 def manager_of(inventory: Inventory, facts: Facts) -> str:
     """Name the host at which the swarm is changed: the first that manages it, or is to."""
     there = facts.found(inventory)
-    managing = [host for host, found in there if found.membership.manager]
+    removed = facts.swarm.removed if facts.swarm else frozenset()
+    managing = [
+        host
+        for host, found in there
+        if found.membership.manager and found.membership.node not in removed
+    ]
     return (managing or [host for host, _ in there if host.role == "manager"])[0].name
 
 
@@ -182,8 +201,9 @@ def _engine(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
                 "engine",
                 host.name,
                 f"set the engine's {', '.join(changed)} and restart it, with all its containers",
-                (write, Run("systemctl restart docker && docker info >/dev/null", timeout=120)),
+                (write, Run(RESTART, timeout=120)),
                 alone=True,
+                restarts=found.membership.state == "active",
             )
         elif found.engine is None:
             yield Operation("engine", host.name, "start Docker Engine", (start,))
@@ -223,7 +243,10 @@ def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
                 yield Operation("members", host.name, f"join the swarm as {host.role}")
             continue
         for old in _ghosts(host, facts):
-            demote = f"docker node demote {old.id} && " if old.role == "manager" else ""
+            # One that is no member of the managers' raft any more cannot be demoted, and need not.
+            demote = (
+                f"docker node demote {old.id} >/dev/null 2>&1; " if old.role == "manager" else ""
+            )
             yield Operation(
                 "members",
                 host.name,
@@ -233,6 +256,15 @@ def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
                 at=manager,
             )
         node = facts.node_of(host.name)
+        own = facts.hosts[host.name].membership.node
+        if node is None and own in facts.swarm.removed:
+            yield Operation(
+                "members",
+                host.name,
+                "leave the swarm as it was before it was recovered",
+                (Run("docker swarm leave --force"),),
+                alone=True,
+            )
         if node is None:
             token = facts.swarm.tokens.get(host.role, "")
             yield Operation(

@@ -85,6 +85,8 @@ def _host_problems(
             )
     if member.state == "locked":
         yield f"{name}: its swarm is locked. Run docker swarm unlock there."
+    elif facts.swarm and member.node in facts.swarm.removed:
+        pass  # it is to leave what it believes in, and to join again
     elif member.state in ("error", "pending"):
         yield (
             f"{name}: it cannot take part in its swarm ({member.error or member.state}). Check "

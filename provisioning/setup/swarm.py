@@ -9,6 +9,7 @@ from provisioning.ssh.transport import Connection
 from swarm import model
 from swarm.model import Node
 
+REMOVED = "bookstore.removed."  # begins a label of a manager: a node that was taken out
 VXLAN = 50  # bytes that an overlay network adds to each packet
 
 
@@ -24,6 +25,12 @@ class SwarmFacts:
     secrets: frozenset[str] = frozenset()
     configs: frozenset[str] = frozenset()
     tokens: dict[str, str] = field(default_factory=dict, repr=False)  # by role
+
+    @property
+    def removed(self) -> frozenset[str]:
+        """Return the ids of the nodes that `recover` has taken out."""
+        labels = (key for node in self.nodes for key in node.labels)
+        return frozenset(k.removeprefix(REMOVED) for k in labels if k.startswith(REMOVED))
 
 
 COMMANDS = {

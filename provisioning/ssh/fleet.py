@@ -40,6 +40,7 @@ class Fleet:
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
         self._handshakes = threading.BoundedSemaphore(PARALLEL_CONNECTS)
+        self.connect_timeout = CONNECT_TIMEOUT  # seconds for TCP, the banner and authentication
         self.fence: Fence | None = None  # set while a lock is held
 
     def __enter__(self) -> Self:
@@ -123,7 +124,9 @@ class Fleet:
                 bastion = self.to(jump) if jump else None
                 with self._handshakes:
                     sock = bastion.channel_to(host.address, host.port) if bastion else None
-                    return Connection(host, _client(host, sock), self.redact, self._fenced)
+                    return Connection(
+                        host, _client(host, sock, self.connect_timeout), self.redact, self._fenced
+                    )
             except (EOFError, OSError, paramiko.SSHException) as error:
                 # Only what time may heal is tried again: sshd hung up because it had too many
                 # callers, or it has just been restarted.
@@ -133,7 +136,7 @@ class Fleet:
         raise AssertionError("unreachable")
 
 
-def _client(host: Endpoint, sock: paramiko.Channel | None) -> paramiko.SSHClient:
+def _client(host: Endpoint, sock: paramiko.Channel | None, timeout: float) -> paramiko.SSHClient:
     _check_key(host.key_file)
     client = paramiko.SSHClient()  # refuses every host key but the pinned one
     kind, _, blob = host.host_key.partition(" ")
@@ -146,9 +149,9 @@ def _client(host: Endpoint, sock: paramiko.Channel | None) -> paramiko.SSHClient
             username=host.user,
             key_filename=str(host.key_file),
             look_for_keys=False,
-            timeout=CONNECT_TIMEOUT,
-            banner_timeout=CONNECT_TIMEOUT,
-            auth_timeout=CONNECT_TIMEOUT,
+            timeout=timeout,
+            banner_timeout=timeout,
+            auth_timeout=timeout,
             sock=sock,
         )
     except BaseException:

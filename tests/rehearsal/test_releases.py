@@ -54,7 +54,12 @@ def newest() -> str:
 
 def interrupted_deploy(image: str, until: str) -> str:
     """Deploy and press Ctrl-C as soon as a text is said; give what was said."""
-    command = [sys.executable, "-m", "provisioning", "deploy", image, "--yes"]
+    # Whoever starts the tests may have Ctrl-C ignored: this program listens to it in any case.
+    listen = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from provisioning.cli.main import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", listen, "deploy", image, "--yes"]
     with subprocess.Popen(
         [*command, "--inventory", str(INVENTORY)],
         cwd=ROOT,

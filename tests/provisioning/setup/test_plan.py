@@ -252,3 +252,29 @@ def test_strangers_and_drained_hosts_are_left_alone_but_noted() -> None:
     notes = make_plan(inventory(), Facts(facts.hosts, swarm)).notes
     assert "manager1 is set to drain. To use it again: ./run ops activate manager1" in notes
     assert any("node stray (10.1.1.1, ready) is no host of the inventory" in n for n in notes)
+
+
+def test_a_manager_that_was_taken_out_leaves_and_joins_again() -> None:
+    facts = joined(worker1={"membership": Membership("old", "active", manager=True)})
+    assert facts.swarm
+    marked = tuple(
+        replace(n, labels={**n.labels, "bookstore.removed.old": "true"})
+        if n.hostname == "manager1"
+        else n
+        for n in facts.swarm.nodes
+    )
+    plan = make_plan(inventory(), Facts(facts.hosts, replace(facts.swarm, nodes=marked)))
+    assert plan.problems == ()
+    assert [o.words for o in plan.operations if o.stage == "members"] == [
+        "leave the swarm as it was before it was recovered",
+        "join the swarm as worker",
+    ]
+
+
+def test_engines_are_restarted_one_at_a_time_and_out_of_service() -> None:
+    facts = joined(worker1={"settings": {}}, worker2={"settings": {}})
+    operations = make_plan(inventory(), facts).operations
+    assert [o.host for o in operations] == ["worker1", "worker2"]
+    assert all(o.alone and o.restarts for o in operations)
+    fresh = joined(worker1={"settings": {}, "membership": Membership()})
+    assert not any(o.restarts for o in make_plan(inventory(), fresh).operations)

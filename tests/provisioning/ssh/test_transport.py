@@ -239,7 +239,8 @@ def test_a_command_out_of_time_is_told_with_its_last_words(sshd: Sshd, fleet: Fl
 
 def test_ctrl_c_ends_at_once_and_says_what_goes_on(sshd: Sshd) -> None:
     program = f"""
-from provisioning.cluster import Cluster
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from provisioning.inventory import Host
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor

@@ -1,0 +1,61 @@
+"""Take a host out of service while something is done to it, and back behind the health gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from provisioning.care import waiting
+from provisioning.care.drain import activate, drain, hindrance
+from provisioning.cluster import Cluster
+from provisioning.errors import OperatorError
+from provisioning.inventory import Host
+from provisioning.release.outside import Outside
+from provisioning.release.waiting import until_served
+from provisioning.setup.plan import RESTART
+
+SERVED = 120.0  # seconds until the edges serve again
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def out_of_service(cluster: Cluster, say: Say, host: Host) -> Iterator[None]:
+    """Drain a host, let something be done to it, and wait until all is well again with it.
+
+    A host that nobody can stand in for is not drained: readers wait for it, and that is said.
+    """
+    outside = Outside(cluster)
+    served = any(s.stack for s in cluster.services())
+    tolerated = outside.wrong() if served else {}
+    node = cluster.node_of(host)
+    in_the_way = hindrance(cluster, host)
+    drained = served and node.availability == "active" and not in_the_way
+    if drained:
+        drain(cluster, host, lambda text: say(text) if text.startswith(" ") else None)
+    elif served and in_the_way:
+        say(f"  {in_the_way} Readers wait meanwhile.")
+    yield
+    waiting.until_ready(cluster, host)
+    if drained:
+        activate(cluster, host, lambda text: None)
+    if served:
+        waiting.until_well(cluster)
+        until_served(outside, tolerated, SERVED, say)
+        say(f"  {host.name} is back, and readers are served")
+
+
+def restart(cluster: Cluster, host: Host, say: Say) -> None:
+    """Restart a host's engine, out of service if it can be asked for its tasks."""
+    work = partial(
+        cluster.to(host).run, RESTART, sudo=True, timeout=120, shown="restart the engine"
+    )
+    try:
+        cluster.node_of(host)
+    except OperatorError:
+        work()  # no swarm to be drained from
+    else:
+        with out_of_service(cluster, say, host):
+            work()
+    say(f"The engine of {host.name} is restarted. See ./run ops doctor")

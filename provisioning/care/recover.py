@@ -1,0 +1,114 @@
+"""Give a swarm that lost its quorum a manager again, while what runs goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from provisioning.cluster import Cluster, is_node
+from provisioning.errors import OperatorError
+from provisioning.inventory import Host
+from provisioning.setup.apply import apply
+from provisioning.setup.host import HostFacts, read_host
+from provisioning.setup.swarm import REMOVED
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """On which manager the swarm goes on, and what becomes of the others."""
+
+    survivor: Host
+    others: tuple[Host, ...]  # managers that answer, too: they leave what is left, and join again
+    gone: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """Say what would be done."""
+        lines = [
+            f"{self.survivor.name} goes on with the swarm, alone at first, with every service, "
+            "secret and release. What runs is not touched."
+        ]
+        if self.others:
+            lines.append(f"{', '.join(h.name for h in self.others)}: leaves and joins again.")
+        if self.gone:
+            lines.append(
+                f"{', '.join(self.gone)}: is taken out. When it comes back, ./run ops apply lets "
+                "it leave what it believes in and join again."
+            )
+        return "\n".join(lines)
+
+
+def plan(cluster: Cluster, wanted: Host | None) -> Recovery:
+    """Choose the manager; refuse while the managers still agree, for that would cut the swarm."""
+    try:
+        alive = cluster.manager()
+    except OperatorError:
+        alive = None
+    if alive:
+        raise OperatorError(
+            f"The swarm is managed: {alive.name} answers for it. There is nothing to recover."
+        )
+    managers = cluster.inventory.managers
+    answers = cluster.fleet.each(managers, lambda c: read_host(cluster.inventory, c))
+    up = [
+        host
+        for host in managers
+        if isinstance(found := answers[host.name], HostFacts)
+        and found.membership.manager
+        and found.membership.state == "active"
+    ]
+    if not up:
+        raise OperatorError(
+            "No manager that answers has the swarm's state. Boot one, or start anew from a backup: "
+            "./run ops restore FILE HOST"
+        )
+    if wanted and wanted not in up:
+        raise OperatorError(
+            f"{wanted.name} does not answer as a manager; {', '.join(h.name for h in up)} does."
+        )
+    survivor = wanted or up[0]
+    others = tuple(h for h in up if h != survivor)
+    return Recovery(survivor, others, tuple(h.name for h in managers if h not in up))
+
+
+def recover(cluster: Cluster, recovery: Recovery, say: Say) -> None:
+    """Start the swarm anew on the survivor with all it knows, then let the others join it."""
+    survivor = recovery.survivor
+    connection = cluster.to(survivor)
+    connection.run(
+        "docker swarm init --force-new-cluster "
+        f"--advertise-addr {survivor.swarm_address} >/dev/null",
+        sudo=True,
+        timeout=120,
+        shown="go on with the swarm alone",
+    )
+    say(f"  {survivor.name} manages the swarm again")
+    nodes = cluster.nodes()
+    own = next(n for n in nodes if is_node(cluster.inventory, n, survivor))
+    for node in nodes:
+        if node.role != "manager" or node.id == own.id:
+            continue
+        # The label tells apply what to do with it, should it come back.
+        connection.run(
+            f"docker node update --label-add {REMOVED}{node.id}=true {own.id} >/dev/null && "
+            f"{{ docker node demote {node.id} >/dev/null 2>&1; docker node rm --force {node.id}; }}"
+            " >/dev/null",
+            sudo=True,
+            shown=f"take {node.hostname} out",
+        )
+        say(f"  {node.hostname} is taken out")
+    if recovery.others:
+        narrowed = Cluster(
+            cluster.inventory.model_copy(
+                update={"host": (survivor, *recovery.others, *cluster.inventory.workers)}
+            ),
+            cluster.fleet,
+        )
+        made = apply(narrowed, (), say)
+        say(f"  the managers that answer have joined again ({made} changes)")
+    say(
+        "The swarm is managed again. Bring the missing managers back or replace them soon "
+        "(./run ops apply, ./run ops replace), then ./run ops backup."
+    )

@@ -1,0 +1,50 @@
+"""Which manager is asked, and what is said when none can be."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from provisioning import cluster as module
+from provisioning.cluster import Cluster
+from provisioning.errors import OperatorError
+from provisioning.ssh.fleet import Fleet
+from tests.provisioning.conftest import Sshd
+from tests.provisioning.factories import inventory
+
+
+def asked(sshd: Sshd, fleet: Fleet, monkeypatch: pytest.MonkeyPatch, answer: Any) -> Cluster:
+    monkeypatch.setattr(module, "_manages", answer)
+    made = inventory().model_copy(update={"host": (sshd.host(),)})
+    return Cluster(made, fleet)
+
+
+def test_a_lost_quorum_is_said_in_seconds_with_its_cure(
+    sshd: Sshd, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaderless = "Error response from daemon: rpc error: The swarm does not have a leader."
+    cluster = asked(sshd, fleet, monkeypatch, lambda connection: leaderless)
+    started = time.monotonic()
+    with pytest.raises(OperatorError, match=r"lost their quorum.*\./run ops recover"):
+        cluster.manager(patience=1)
+    assert time.monotonic() - started < 5
+
+
+def test_an_election_is_waited_for(
+    sshd: Sshd, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["it has no leader to ask", None, None])
+    cluster = asked(sshd, fleet, monkeypatch, lambda connection: next(answers))
+    assert cluster.manager(patience=5).name == "alpha"
+    assert cluster.manager().name == "alpha"
+
+
+def test_a_host_without_a_swarm_is_told_at_once(
+    sshd: Sshd, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "This node is not a swarm manager."
+    cluster = asked(sshd, fleet, monkeypatch, lambda connection: said)
+    with pytest.raises(OperatorError, match=r"alpha: This node is not.*\n.*ops apply first"):
+        cluster.manager()

@@ -1,0 +1,107 @@
+"""Bad nights on three managers: engines changed under readers, a quorum lost and given back."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from provisioning.rehearsal import guests, lifecycle
+from provisioning.rehearsal.layout import INVENTORY, hosts
+from tests.rehearsal.load import Load
+from tests.rehearsal.operator import on, ops, running
+from tests.rehearsal.test_three_edges import serial
+
+pytestmark = [
+    pytest.mark.rehearsal,
+    pytest.mark.timeout(1500),
+    pytest.mark.usefixtures("three_edges"),
+]
+EDGES = hosts(3, 0)
+GUARDED = """
+import json, sys, urllib.request
+def ask(path, body=None):
+    url = "http://127.0.0.1:2375" + path
+    data = None if body is None else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=10) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, None
+service = ask("/services/app_web")[1]
+spec, version = service["Spec"], service["Version"]["Index"]
+update = f"/services/{service['ID']}/update?version={version}"
+evil = json.loads(json.dumps(spec))
+evil["TaskTemplate"]["ContainerSpec"]["Image"] = "evil"
+print(ask("/secrets")[0], ask(update, evil)[0], ask(update, spec)[0])
+"""
+
+
+def test_the_autoscaler_may_change_replicas_and_nothing_else() -> None:
+    script = f"""
+    pid=$(docker inspect -f '{{{{.State.Pid}}}}' $(docker ps -q --filter name=autoscaler_socket))
+    nsenter --target $pid --net python3 - <<'END'
+{GUARDED}
+END
+    """
+    assert on("manager1", script).split() == ["403", "403", "200"]
+
+
+def test_no_join_token_is_in_a_hosts_journal() -> None:
+    for host in ("manager2", "worker1"):
+        assert on(host, "journalctl --no-pager | grep -c SWMTKN || true").strip() == "0"
+
+
+def test_engines_are_changed_one_at_a_time_and_no_request_fails() -> None:
+    text = INVENTORY.read_text()
+    INVENTORY.write_text(
+        text.replace("[secrets]", 'insecure_registries = ["10.9.9.9"]\n\n[secrets]')
+    )
+    try:
+        with Load() as load:
+            done = ops("apply", "--yes", timeout=1200)
+            time.sleep(5)
+    finally:
+        INVENTORY.write_text(text)
+    print(load.summary())
+    assert done.status == 0
+    assert done.text.count("is back, and readers are served") == 5
+    assert not load.failures
+    assert all(serial(edge.address) for edge in EDGES)
+    availability = on("manager1", "docker node ls --format '{{.Availability}}'").split()
+    assert set(availability) == {"Active"}
+    assert "10.9.9.9" in on("worker1", "cat /etc/docker/daemon.json")
+
+
+def test_a_lost_quorum_is_named_and_recovered_and_no_request_fails() -> None:
+    for name in ("manager2", "manager3"):
+        guests.cut_power(name)
+    time.sleep(20)  # the load balancer has seen it
+    with Load() as load:
+        status = ops("status")
+        assert status.status == 1
+        assert "./run ops recover" in status.text
+        assert "manager1         serves readers" in status.text
+        assert status.seconds < 25
+        done = ops("recover", "--yes")
+        assert done.status == 0
+        names = on("manager1", "docker node ls --format '{{.Hostname}}'").split()
+        assert sorted(names) == ["manager1", "worker1", "worker2"]
+        time.sleep(5)
+    print(load.summary())
+    assert not load.failures
+    assert len(running("app_web")) == 2
+
+
+def test_managers_that_were_taken_out_come_back() -> None:
+    for name in ("manager2", "manager3"):
+        lifecycle.boot(name)
+    deadline = time.monotonic() + 120
+    while (done := ops("apply", "--yes")).status and time.monotonic() < deadline:
+        time.sleep(3)
+    assert done.status == 0
+    managers = on("manager1", "docker node ls --format '{{.ManagerStatus}}'").split()
+    assert sorted(managers) == ["Leader", "Reachable", "Reachable"]
+    while not all(serial(edge.address) for edge in EDGES):
+        assert time.monotonic() < deadline + 120
+        time.sleep(1)
