@@ -48,8 +48,9 @@ def gather(cluster: Cluster) -> Facts:
         raise OperatorError("\n".join(lost.values()))
     facts = Facts({n: a for n, a in answers.items() if isinstance(a, HostFacts)}, None, lost)
     for host, found in facts.found(cluster.inventory):
-        if found.membership.manager and (swarm := read_swarm(cluster.to(host))):
-            # One that was taken out may still believe in the swarm as it was.
-            if facts.swarm is None or any(n.id in swarm.removed for n in facts.swarm.nodes):
-                facts = replace(facts, swarm=swarm)
+        swarm = read_swarm(cluster.to(host)) if found.membership.manager else None
+        # One that was taken out may still believe in the swarm as it was.
+        known = facts.swarm.nodes if facts.swarm else ()
+        if swarm and (not known or any(n.id in swarm.removed for n in known)):
+            facts = replace(facts, swarm=swarm)
     return facts

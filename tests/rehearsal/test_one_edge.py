@@ -151,11 +151,11 @@ def test_dockers_api_is_read_only_for_the_edge() -> None:
     script = """
     leader=$(docker inspect -f '{{.State.Pid}}' $(docker ps -q --filter name=edge_socket))
     ask() { nsenter --target $leader --net curl -s -o /dev/null -w '%{http_code} ' "$@"; }
-    ask http://127.0.0.1:2375/v1.41/services
-    ask http://127.0.0.1:2375/v1.41/secrets
-    ask http://127.0.0.1:2375/v1.41/swarm
-    ask http://127.0.0.1:2375/v1.41/containers/json
-    ask -X POST http://127.0.0.1:2375/v1.41/services/create
+    ask http://127.0.0.1:2375/services
+    ask http://127.0.0.1:2375/secrets
+    ask http://127.0.0.1:2375/swarm
+    ask http://127.0.0.1:2375/containers/json
+    ask -X POST http://127.0.0.1:2375/services/create
     """
     assert on("manager1", script).split() == ["200", "403", "403", "403", "405"]
 
