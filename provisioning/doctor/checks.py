@@ -9,7 +9,7 @@ from datetime import datetime
 
 from provisioning.doctor.probes import Wire
 from provisioning.inventory import Inventory
-from provisioning.release.certificate import Certificate
+from provisioning.release.certificate import Certificate, parse
 from provisioning.setup.facts import Facts
 from provisioning.setup.plan import HEARTBEAT, NFS_OPTIONS
 from provisioning.setup.preflight import NEEDED_DISK, mounted, problems
@@ -56,6 +56,7 @@ TITLES = {
     "hosts": "hosts: system, disk, engine, ports",
     "clocks": "clocks agree",
     "swarm": "swarm: members, quorum, heartbeat",
+    "trust": "the swarm's own certificates have time left",
     "versions": "engine and Traefik versions fit together",
     "ports": "swarm ports are open both ways between all hosts",
     "mtu": "full-size packets pass between all hosts",
@@ -76,6 +77,7 @@ def examine(
         "hosts": _hosts,
         "clocks": _clocks,
         "swarm": _swarm,
+        "trust": _trust,
         "versions": _versions,
         "ports": _ports,
         "mtu": _mtu,
@@ -166,6 +168,20 @@ def _swarm(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[F
         what = "there is one manager: while it is down nothing is repaired"
         advice = "For production make it three, and keep ./run ops backup."
         yield Finding("swarm", what, advice, bad=False)
+
+
+def _trust(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    for name, found in seen.facts.hosts.items():
+        if not found.certificate:
+            continue
+        node = parse(found.certificate)
+        if node.left(now) < URGENT:
+            what = f"its certificate in the swarm was not renewed: {node.time_left(now)}"
+            advice = (
+                f"./run ops restart {name}, while a manager leads and its clock is right. If it "
+                f"has run out: docker swarm leave --force there, then ./run ops apply."
+            )
+            yield Finding(name, what, advice)
 
 
 def _versions(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:

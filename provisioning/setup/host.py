@@ -64,6 +64,7 @@ class HostFacts:
     fstab: str = ""  # the line for the storage path
     nfs: bool = False  # mount.nfs4 is there
     mtu: int = 1500  # of the interface towards the other hosts
+    certificate: str = ""  # of the host's node in the swarm, PEM
     clock: float = 0.0  # seconds by which the host's clock is ahead of ours
     uncertainty: float = 0.0  # half the time it took to ask
 
@@ -146,6 +147,7 @@ def host_commands(storage: str, address: str) -> dict[str, str]:
         "settings": "cat /etc/docker/daemon.json",
         "swarm": "docker info --format '{{json .Swarm}}'",
         "listeners": "ss -Hltunp",
+        "certificate": "cat /var/lib/docker/swarm/certificates/swarm-node.crt",
         # A dead NFS server would hang these; the deadline is short of the whole script's.
         "storage": f"timeout 5 findmnt --json -o SOURCE,FSTYPE,OPTIONS --mountpoint {path}",
         "marker": f"timeout 5 cat {path}/{MARKER}",
@@ -176,6 +178,7 @@ def parse_host(name: str, sections: dict[str, str]) -> HostFacts:
         fstab=sections["fstab"].strip(),
         nfs=bool(sections["nfs"].strip()),
         mtu=parse_mtu(sections["mtu"]),
+        certificate=sections["certificate"].strip(),
     )
 
 

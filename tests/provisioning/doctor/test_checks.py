@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from provisioning.doctor.checks import Examination, Finding, examine
 from provisioning.doctor.probes import Wire
 from provisioning.release.certificate import Certificate
 from provisioning.setup.facts import Facts
+from tests.provisioning.certificates import DAY, certificate
+from tests.provisioning.certificates import NOW as TODAY
 from tests.provisioning.factories import HOSTS, inventory, service, task
 from tests.provisioning.setup.test_plan import joined
 
@@ -204,3 +207,14 @@ def test_a_dead_host_and_a_lost_quorum_are_findings_and_no_failure() -> None:
     assert [f.where for f in one["reach"]] == ["worker2"]
     lost = dict(examine(inventory(), Examination(Facts(joined().hosts, None)), NOW))
     assert any("lost their quorum" in f.what for f in lost["swarm"])
+
+
+def test_a_node_whose_certificate_is_not_renewed_is_found_beforehand(tmp_path: Path) -> None:
+    pem = certificate(tmp_path, "node", until=TODAY + 0.5 * DAY).read_text()
+    facts = joined(worker1={"certificate": pem})
+    found = dict(examine(inventory(), healthy(facts=facts), TODAY))
+    assert [f.where for f in found["trust"]] == ["worker1"]
+    assert "./run ops restart worker1" in found["trust"][0].advice
+    fresh = certificate(tmp_path, "node", until=TODAY + 30 * DAY).read_text()
+    facts = joined(worker1={"certificate": fresh})
+    assert dict(examine(inventory(), healthy(facts=facts), TODAY))["trust"] == []
