@@ -15,6 +15,7 @@ from provisioning.cli import autoscaler, care, hosts, release, setup
 from provisioning.cli.commands import adder, change_adder
 from provisioning.cloud import cli as cloud
 from provisioning.cluster import Cluster
+from provisioning.doctor.heal import heal
 from provisioning.doctor.report import report as doctor
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import cli as rehearsal
@@ -75,6 +76,9 @@ def parser() -> argparse.ArgumentParser:
     release.add_commands(add, add_change)
     report = add("doctor", doctor, "examine hosts, network, storage, certificate and database")
     report.add_argument("--json", action="store_true", help="print the findings as JSON")
+    healing = add("heal", heal, "find tasks that do not see each other, and repair that")
+    healing.add_argument("--watch", action="store_true", help="go on until stopped")
+    healing.add_argument("--dry-run", action="store_true", help="only say what is wrong")
     screen = add("status", status, "show hosts, services, tasks, release and certificate")
     screen.add_argument("--json", action="store_true", help="print it as JSON")
     care.add_commands(add, add_change)
