@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -77,17 +78,25 @@ class Outside:
 
     def look(self) -> dict[str, Answer | OperatorError]:
         """Ask all edges."""
-        found: dict[str, Answer | OperatorError] = {}
-        for host in self._cluster.edges:
+
+        def attempt(host: Host) -> Answer | OperatorError:
             try:
-                found[host.name] = self.ask(host)
+                return self.ask(host)
             except OperatorError as error:
-                found[host.name] = error
-        return found
+                return error
+
+        edges = self._cluster.edges
+        with ThreadPoolExecutor(len(edges)) as pool:
+            return dict(zip((h.name for h in edges), pool.map(attempt, edges), strict=True))
 
     def wrong(self) -> dict[str, str]:
         """Say which edges serve no reader, and why."""
-        said = {host.name: self.trouble(host) for host in self._cluster.edges}
+        said = {
+            name: str(answer).removeprefix(f"{name}: ")
+            if isinstance(answer, OperatorError)
+            else answer.words
+            for name, answer in self.look().items()
+        }
         return {name: words for name, words in said.items() if words}
 
     def _reader(self) -> ssl.SSLContext:
@@ -126,7 +135,7 @@ class Outside:
         """List the ways: directly, else from the bastion, else from another host, else itself."""
         fleet = self._cluster.fleet
         first = partial(fleet.through_jump, host, PORT) if host.jump else partial(_direct, host)
-        others = [h for h in self._cluster.hosts if h != host][:2]
+        others = [h for h in self._cluster.hosts if h != host and not h.is_edge][:1]
         return [first, *(partial(_through, fleet, h, host) for h in (*others, host))]
 
 
@@ -170,4 +179,4 @@ def _direct(host: Host) -> Stream:
 
 
 def _through(fleet: Fleet, other: Host, host: Host) -> Stream:
-    return fleet.to(other).channel_to(host.swarm_address, PORT)
+    return fleet.to(other).channel_to(host.swarm_address, PORT, TIMEOUT)

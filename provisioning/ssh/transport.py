@@ -217,15 +217,19 @@ class Connection:
         transport = self._client.get_transport()
         return transport is not None and transport.is_active()
 
-    def channel_to(self, address: str, port: int) -> paramiko.Channel:
+    def channel_to(
+        self, address: str, port: int, timeout: float = CONNECT_TIMEOUT
+    ) -> paramiko.Channel:
         """Open a stream through this host to a port that it reaches."""
         try:
             channel = self._transport().open_channel(
-                "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=CONNECT_TIMEOUT
+                "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout
             )
         except paramiko.ChannelException as error:
             raise ConnectionRefusedError(f"{self.name} cannot open it: {error.text}") from None
-        channel.settimeout(CONNECT_TIMEOUT)
+        except paramiko.SSHException as error:
+            raise TimeoutError(f"{self.name} does not get through: {error}") from None
+        channel.settimeout(timeout)
         return channel
 
     def _transport(self) -> paramiko.Transport:
