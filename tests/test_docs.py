@@ -147,3 +147,23 @@ def test_what_is_met_names_a_test_that_exists() -> None:
         assert verdict in {"met", "written", "not met", "by design", "–"}, given
         assert tests or verdict != "met", given
         assert len(why) > 3, given
+
+
+CURRENT = [name for name in DOCUMENTS if "decisions/" not in name and name != "CHANGELOG.md"]
+# Files that a reader makes, or that are elsewhere: on a host, in the reader's own folder.
+NOT_OURS = {
+    "books.py", "cloud.toml", "cluster.toml", "daemon.json", "help.html", "locustfile.py",
+    "report.html", "sitecustomize.py",
+}  # fmt: skip
+FILE = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|yml|toml|html|css|js|po|cfg|sh|json))`")
+
+
+@pytest.mark.parametrize("document", CURRENT)
+def test_every_file_that_is_named_exists(document: str) -> None:
+    """A path may be written from the root, or from any folder inside. Decisions and the changelog
+    may name what is gone."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    files = ["/" + line for line in listed.stdout.splitlines()]
+    named = set(FILE.findall(prose_of(document)))
+    named = {name.removeprefix("./") for name in named} - NOT_OURS
+    assert sorted(n for n in named if not any(f.endswith("/" + n) for f in files)) == []
