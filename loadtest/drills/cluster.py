@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from loadtest.drills.catalogue import REQUESTS_EACH
 from loadtest.drills.observer import EDGE, SHOP, Observer
 from provisioning.care import drain
 from provisioning.care.rebalance import rebalance
@@ -18,6 +17,7 @@ from provisioning.rehearsal.layout import CLOUD
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
 
 AUTOSCALER = "autoscaler_autoscaler"
+CORE, RESERVED = 1.0, 0.1  # of a replica, as swarm/app.yml has them
 SETTLE = 25.0  # seconds for an edge to drain and stop
 
 
@@ -125,7 +125,7 @@ class Cluster(Observer):
         lifecycle.stall_storage(stalled=False)
 
     def hide_metrics(self, _: str) -> None:
-        """Drop what the autoscaler sends to the edges' metrics."""
+        """Drop what the autoscaler sends to the metrics of edges and replicas."""
         self._autoscaler_firewall("-I OUTPUT")
 
     def show_metrics(self, _: str) -> None:
@@ -133,9 +133,13 @@ class Cluster(Observer):
         with suppress(OperatorError):  # nothing to take away when it was not there
             self._autoscaler_firewall("-D OUTPUT")
 
-    def tune_autoscaler(self, _: str) -> None:
-        """Scale by requests per second, and down soon, so that a drill shows both in minutes."""
-        self._label(measure="requests", target=str(REQUESTS_EACH), **{"down.window": "40s"})
+    def shrink_replicas(self, _: str) -> None:
+        """Give each replica a quarter of the processor, with labels as they are shipped.
+
+        What is reserved shrinks along, and with it the target: so few people as a rehearsal has
+        room for are a crowd.
+        """
+        self._update(f"--limit-cpu {0.25 * CORE} --reserve-cpu {0.25 * RESERVED}")
         self._scale(self.inventory.cluster.replicas[0])
 
     def keep_two_more(self, _: str) -> None:
@@ -149,9 +153,9 @@ class Cluster(Observer):
         self._label(min=str(self.inventory.cluster.replicas[0]))
         self._scale(self.inventory.cluster.replicas[0])
 
-    def reset_autoscaler(self, _: str) -> None:
-        """Scale as swarm/app.yml says."""
-        self._label(measure="in_flight", target="4", **{"down.window": "300s"})
+    def restore_replicas(self, _: str) -> None:
+        """Give each replica what swarm/app.yml says."""
+        self._update(f"--limit-cpu {CORE} --reserve-cpu {RESERVED}")
         self._scale(self.inventory.cluster.replicas[0])
 
     def note_five_times_the_load(self, _: str) -> None:
@@ -204,7 +208,7 @@ class Cluster(Observer):
         script = (
             f"pid=$(docker inspect -f '{{{{.State.Pid}}}}' "
             f"$(docker ps -q -f label=com.docker.swarm.task.id={shlex.quote(task.id)})); "
-            f"nsenter -t $pid -n iptables {rule} -p tcp --dport 8083 -j DROP"
+            f"nsenter -t $pid -n iptables {rule} -p tcp -m multiport --dports 8083,8000 -j DROP"
         )
         self.swarm.to(host).run(script, sudo=True)
 

@@ -51,7 +51,7 @@ class Observer:
                     raise OperatorError(f"No manager tells how the swarm is: {error}") from None
         raise AssertionError("unreachable")
 
-    def sample(self) -> Sample:
+    def sample(self, drilled: str = SHOP) -> Sample:
         """Describe the moment for the report."""
         snapshot = self.snapshot()
         names = {n.id: n.hostname for n in snapshot.nodes}
@@ -59,7 +59,8 @@ class Observer:
         running = Counter({names[n.id]: 0 for n in shop if n.usable})
         running.update(names.get(t.node, "?") for t in self.replicas(snapshot))
         down = [names[n.id] for n in snapshot.nodes if not n.usable]
-        return Sample(time.time(), running, self.service(snapshot).replicas or 0, down)
+        shop_, rollout = self.service(snapshot), self.service(snapshot, drilled).update
+        return Sample(time.time(), running, shop_.replicas or 0, down, rollout)
 
     @staticmethod
     def service(snapshot: Snapshot, name: str = SHOP) -> Service:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import threading
 import time
@@ -15,13 +16,15 @@ import sqlalchemy as sa
 from loadtest.drills import judge
 from loadtest.drills.catalogue import Drill, Step
 from loadtest.drills.cluster import Cluster
+from loadtest.drills.guards import guards
 from loadtest.drills.tunnel import forwarded
 from loadtest.evidence import recorder, report
 from loadtest.evidence.ledger.audit import compare
 from loadtest.evidence.ledger.database import CONTEXTS
 from loadtest.evidence.result import Event, Expectation, Result, Sample, summarize
+from loadtest.evidence.run import RunFacts, commit
 from loadtest.locust_process import Load, start
-from loadtest.summary import differences
+from loadtest.summary import differences, generator
 from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory
 
@@ -57,11 +60,19 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
             f"The cluster is not healthy to begin with, so nothing is broken: {wrong}"
         )
     folder.mkdir(parents=True, exist_ok=False)
+    planned = _load(drill, cluster)
+    facts = RunFacts(
+        drill.scenario, drill.about, planned.host, drill.seconds, drill.users,
+        seed=planned.seed, commit=commit(),
+    )  # fmt: skip
+    facts.write(folder)
     say(f"{name}: {drill.about}")
     events: list[Event] = []
     samples: list[Sample] = []
     over = threading.Event()
-    watch = threading.Thread(target=_watch, args=(cluster, samples, over), daemon=True)
+    watch = threading.Thread(
+        target=_watch, args=(cluster, drill.service, samples, over), daemon=True
+    )
     try:
         for step in drill.prepare:
             cluster.act(step.action, cluster.target(step.target))
@@ -70,7 +81,7 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         if wrong := cluster.wait_until_well(60):
             raise OperatorError(f"The cluster did not become healthy: {wrong}")
         watch.start()
-        with _load(drill, cluster, folder) as load:
+        with start(planned, folder) as load:
             try:
                 _steps(drill.steps, cluster, events, say, _first_request(folder, load))
                 load.wait(drill.seconds + 60)
@@ -93,7 +104,7 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
     if not drill.undo:
         with suppress(OperatorError):
             samples.append(cluster.sample())
-    result = _assess(name, drill, cluster, folder, samples, events, state)
+    result = _assess(name, drill, cluster, folder, samples, events, state, facts, load.poll())
     result.expectations.append(
         Expectation("the cluster is healthy afterwards", "", wrong or "yes", not wrong)
     )
@@ -112,14 +123,14 @@ def fits(drill: Drill, inventory: Inventory) -> None:
             raise NotHereError(f"it needs {number} {role}s")
 
 
-def _load(drill: Drill, cluster: Cluster, folder: Path) -> subprocess.Popen[bytes]:
+def _load(drill: Drill, cluster: Cluster) -> Load:
     door = cluster.entrance
-    load = Load(
+    return Load(
         *(drill.scenario, door.url, drill.users, drill.seconds, drill.users),
         authority=door.authority,
         resolve=door.resolve,
+        seed=secrets.token_hex(4),
     )
-    return start(load, folder)
 
 
 def _first_request(folder: Path, load: subprocess.Popen[bytes]) -> float:
@@ -127,7 +138,7 @@ def _first_request(folder: Path, load: subprocess.Popen[bytes]) -> float:
     for _ in range(600):
         if load.poll() is not None:
             break
-        if any(path.stat().st_size for path in folder.glob("*.jsonl")):
+        if any(path.stat().st_size for path in folder.glob("requests.*.jsonl")):
             return time.time()
         time.sleep(0.05)
     raise OperatorError(f"The load did not begin; Locust's log is {folder / 'locust.log'}.")
@@ -145,10 +156,10 @@ def _steps(
         say(f"  {at - begin:5.1f} s  {text}")
 
 
-def _watch(cluster: Cluster, samples: list[Sample], over: threading.Event) -> None:
+def _watch(cluster: Cluster, service: str, samples: list[Sample], over: threading.Event) -> None:
     while not over.wait(LOOK):
         with suppress(OperatorError, OSError, ValueError):
-            samples.append(cluster.sample())
+            samples.append(cluster.sample(service))
 
 
 def _assess(
@@ -159,6 +170,8 @@ def _assess(
     samples: Sequence[Sample],
     events: Sequence[Event],
     state: str,
+    facts: RunFacts,
+    status: int | None,
 ) -> Result:
     requests = recorder.read(folder, "requests")
     minimum = cluster.inventory.cluster.replicas[0]
@@ -166,12 +179,18 @@ def _assess(
     if drill.cut is not None and events:
         result.broken = judge.broken_in_flight(requests, events[0])
     result.expectations += judge.expectations(drill, requests, samples, events, state, minimum)
+    ledger, incidents = (recorder.read(folder, kind) for kind in ("ledger", "incidents"))
+    result.incidents = incidents
+    result.expectations += guards(drill, requests, ledger, incidents, samples, events)
+    result.expectations += generator(facts, requests, recorder.read(folder, "arrivals"), status)
+    if facts.commit:
+        result.notes = [f"Commit {facts.commit}, seed {facts.seed}."]
     url = sa.make_url(cluster.inventory.cluster.database_url_file.read_text().strip())
     connection = cluster.swarm.manager()
     with forwarded(connection, url.host or "", url.port or 3306) as port:
         local = url.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
         urls = dict.fromkeys(CONTEXTS, local)
-        result.audit = compare(recorder.read(folder, "ledger"), urls)
+        result.audit = compare(ledger, urls)
     result.expectations += differences(result.audit)
     figures = summarize(requests)
     result.expectations.append(Expectation("requests per second", "", f"{figures.rate:.1f}", None))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from loadtest.evidence.intervals import at_least
 from loadtest.evidence.result import Result
 
 BEGIN, END = "<!-- drills: begin -->", "<!-- drills: end -->"
@@ -35,23 +36,33 @@ class Row:
         return (self.name, self.verdict, *self.figures, *[NONE] * missing)
 
 
-def row(name: str, result: Result) -> Row:
-    """Sum up a drill that was carried out."""
-    failed = [str(r["error"]) for r in result.requests if r["error"] is not None]
+def row(name: str, *results: Result) -> Row:
+    """Sum up a drill that was carried out, once or several times.
+
+    Beside what failed stands the share of requests that succeed at least, at 95 %.
+    """
+    requests = [r for result in results for r in result.requests]
+    failed = [str(r["error"]) for r in requests if r["error"] is not None]
     pages = sum("503 page" in error for error in failed)
-    kinds = result.audit.by_kind if result.audit else None
+    known = [result.audit.by_kind for result in results if result.audit]
     ledger = ", ".join(
-        str(kinds[kind]) if kinds is not None else "?"
+        str(sum(kinds[kind] for kinds in known)) if known else "?"
         for kind in ("lost", "duplicated", "oversold")
     )
-    times = (_seen(result, what) for what in ("detection", "rescheduled", "rerouted"))
-    verdict = "passed" if result.passed else "FAILED"
-    counts = (str(len(result.requests)), str(len(failed)), str(pages))
+    times = (_seen(results, what) for what in ("detection", "rescheduled", "rerouted"))
+    good = sum(result.passed for result in results)
+    verdict = "passed" if good == len(results) else "FAILED"
+    if len(results) > 1:
+        verdict += f" ({good} of {len(results)})"
+    bound = at_least(len(requests) - len(failed), len(requests))
+    counts = (str(len(requests)), f"{len(failed)} (≥ {bound:.2%})", str(pages))
     return Row(name, verdict, (*counts, ledger, *times))
 
 
-def _seen(result: Result, what: str) -> str:
-    return next((e.seen for e in result.expectations if e.what.startswith(what)), NONE)
+def _seen(results: Sequence[Result], what: str) -> str:
+    """Return what was seen, each time."""
+    seen = (e.seen for r in results for e in r.expectations if e.what.startswith(what))
+    return ", ".join(seen) or NONE
 
 
 def text(rows: Sequence[Row]) -> str:
@@ -89,5 +100,5 @@ def published(page: str, rows: Iterable[Row], when: str, order: Sequence[str]) -
 
 def _line(row: Row, when: str) -> str:
     name, verdict, *figures = row.cells
-    verdict = verdict if verdict == "passed" else f"**{verdict}**"
+    verdict = verdict if verdict.startswith("passed") else f"**{verdict}**"
     return "| " + " | ".join([f"[{name}]({name}.html)", verdict, *figures, when]) + " |"

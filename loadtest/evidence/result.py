@@ -41,6 +41,7 @@ class Sample:
     replicas: Mapping[str, int]
     configured: int
     down: Sequence[str] = ()
+    rollout: str = ""  # of the service that is drilled
 
 
 @dataclass

@@ -36,7 +36,8 @@ def test_failures_are_counted_against_what_is_allowed() -> None:
     requests = [request(1), request(2, error="status 500")]
     assert judge.failures(Drill("", ()), requests)[0].met is False
     (counted,) = judge.failures(Drill("", (), failures=None), requests)
-    assert (counted.met, counted.seen) == (None, "1 of 2")
+    assert counted.met is None
+    assert counted.seen.startswith("1 of 2: at 95 %, ")
 
 
 @pytest.mark.parametrize(("name", "met"), [("GET /covers/[name]", True), ("GET /", False)])
@@ -81,7 +82,7 @@ def test_the_shop_must_answer_soon_after_the_fault(last: float, met: bool) -> No
     ("counts", "unmet"),
     [
         ((2, 2, 2, 4, 6, 6, 6, 3, 2), []),
-        ((2, 2, 2, 2, 2, 2, 2, 2, 2), ["first decision", "enough replicas"]),
+        ((2, 2, 2, 2, 2, 2, 2, 2, 2), ["first decision"]),
         ((2, 2, 2, 6, 4, 6, 6, 4, 2), ["changes of direction"]),
         ((2, 2, 2, 6, 6, 6, 6, 6, 6), ["replicas at the end"]),
         ((3, 3, 3, 6, 6, 6, 6, 4, 2), ["replicas at first"]),
@@ -89,7 +90,7 @@ def test_the_shop_must_answer_soon_after_the_fault(last: float, met: bool) -> No
 )
 def test_how_the_replicas_followed(counts: tuple[int, ...], unmet: list[str]) -> None:
     events = [Event(8, "up"), Event(24, "down")]
-    requests = [request(8 + i / 50) for i in range(800)]  # 50 a second: enough for 6
+    requests = [request(8 + i / 50) for i in range(800)]
     made = judge.scaling(requests, samples(*counts, step=4), events, minimum=2)
     assert [e.what for e in made if not e.met] == [
         e.what for e in made if any(e.what.startswith(name) for name in unmet)

@@ -46,9 +46,18 @@ def test_a_row_sums_a_drill_up() -> None:
         Expectation("rerouted (last slow or failed request began)", "2 s", "3.0 s", False),
     )
     assert table.row("drain", told).cells == (
-        *("drain", "FAILED", "3", "2", "1", "1, 0, 0", "6.0 s", "–", "3.0 s"),
+        *("drain", "FAILED", "3", "2 (≥ 1.70%)", "1", "1, 0, 0", "6.0 s", "–", "3.0 s"),
     )
     assert table.row("drain", result()).verdict == "passed"
+
+
+def test_a_drill_that_was_repeated_is_one_row() -> None:
+    good, bad = result(), result(Expectation("x", "", "", False))
+    assert table.row("drain", good, good).verdict == "passed (2 of 2)"
+    row = table.row("drain", good, bad, good)
+    assert row.verdict == "FAILED (2 of 3)"
+    assert row.figures[0] == "9"
+    assert row.figures[3] == "3, 0, 0"
 
 
 def test_the_printed_table_has_a_line_for_each_drill_with_its_columns_aligned() -> None:
