@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 
 
-def resident_megabytes(pid: int) -> float:
-    """Return how much memory a process holds."""
+def resident_megabytes(pid: int, *, peak: bool = False) -> float:
+    """Return how much memory a process holds, or at its peak has held."""
+    field = "VmHWM:" if peak else "VmRSS:"
     status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    line = next(line for line in status.splitlines() if line.startswith(field))
     return int(line.split()[1]) / 1024
 
 
