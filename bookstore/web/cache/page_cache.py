@@ -66,7 +66,7 @@ class PageCache:
         asked = inbound.read(scope)
         key = self._key(asked)
         if key is None:
-            return await self._app(scope, receive, send)
+            return await self._app(_without_range(scope, asked), receive, send)
         entry = self.entries.fresh(key)
         if entry is None and key in self._rendering:
             await asyncio.shield(self._rendering[key])
@@ -228,6 +228,16 @@ class PageCache:
         body = body.replace(CSRF_MARK.encode(), token_of(self._csrf_key, session).encode())
         first, *rest = body.split(KEY_MARK.encode())
         return first + b"".join(new_key().encode() + piece for piece in rest), cookie
+
+
+def _without_range(scope: Scope, asked: Inbound) -> Scope:
+    """Return a request for the whole: parts are given of files that are kept, and whoever answers
+    otherwise need not know of them."""
+    if "range" not in asked.headers:
+        return scope
+    return inbound.with_headers(
+        scope, [(name, value) for name, value in scope["headers"] if name != b"range"]
+    )
 
 
 def _straight(path: str) -> str:
