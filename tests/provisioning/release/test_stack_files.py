@@ -11,6 +11,7 @@ import yaml
 
 from bookstore.web import urls
 from provisioning.inventory import Inventory, NodeGroup
+from provisioning.inventory.settings import environment
 from provisioning.release.stacks import as_mapping, render, variables
 from tests.provisioning.factories import inventory
 
@@ -159,3 +160,34 @@ def test_a_part_that_is_away_is_not_unknown_to_the_catalogue() -> None:
         return set(found[1].split("|"))
 
     assert prefixes("parts") == prefixes("accounts") | prefixes("orders")
+
+
+@pytest.mark.parametrize("name", ["app", "services"])
+def test_settings_and_the_mail_server_reach_every_part_of_the_shop(name: str) -> None:
+    values = variables(inventory(), image="web:1", authority="")
+    text = (SWARM / f"{name}.yml").read_text()
+    given = environment({"currency": "JPY", "hold_minutes": 20, "show_replica": True})
+    secrets = SECRETS | {"smtp_url": b"smtp://x"}
+    stack = render(name, text, values, secrets, b"salt", lambda file: b"", given)
+    for one in stack.document["services"].values():
+        assert one["environment"]["BOOKSTORE_CURRENCY"] == "JPY"
+        assert one["environment"]["BOOKSTORE_HOLD_MINUTES"] == "20"
+        assert one["environment"]["BOOKSTORE_SHOW_REPLICA"] == "true"
+        assert one["environment"]["BOOKSTORE_SMTP_URL_FILE"] == "/run/secrets/smtp_url"
+        assert "x-settings" not in one
+    for one in services(name).values():
+        assert "BOOKSTORE_SMTP_URL_FILE" not in one["environment"]
+
+
+def test_every_way_to_dockers_api_looks_into_what_is_asked_or_only_reads() -> None:
+    unguarded = {
+        (name, key)
+        for name in ("edge", "app", "services", "autoscaler")
+        for key, one in services(name).items()
+        for mount in one.get("volumes") or []
+        if isinstance(mount, dict) and mount.get("source") == "/var/run/docker.sock"
+        if "guard" not in " ".join(one.get("entrypoint") or [])
+    }
+    assert unguarded == {("edge", "socket")}
+    rules = (SWARM / "edge/socket.cfg").read_text()
+    assert "deny deny_status 405 unless { method GET HEAD }" in rules
