@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from provisioning.cluster import Cluster, host_at, snapshot
@@ -12,7 +13,7 @@ from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory
 from provisioning.release import history
 from provisioning.release.certificate import Certificate
-from provisioning.release.outside import Answer, Outside
+from provisioning.release.outside import Answer, Outside, words_of
 from swarm.model import Node, Service
 
 PATIENCE = 4.0  # seconds for a host or a leader to answer
@@ -26,6 +27,7 @@ class Overview:
     services: tuple[Service, ...]
     release: history.Release | None
     certificate: Certificate | None
+    edges: Mapping[str, str] = field(default_factory=dict)  # those that serve no reader, and why
 
 
 def status(cluster: Cluster, args: argparse.Namespace) -> int:
@@ -59,10 +61,14 @@ def read(cluster: Cluster) -> Overview:
     """Ask a manager about everything, and an edge for its certificate."""
     connection = cluster.manager(patience=PATIENCE)
     releases = history.read(connection, cluster.name)
-    answers = [a for a in Outside(cluster).look().values() if isinstance(a, Answer)]
+    seen_outside = Outside(cluster).look()
+    answers = [a for a in seen_outside.values() if isinstance(a, Answer)]
     certificate = answers[0].certificate if answers else None
+    wrong = {n: words_of(n, answer) for n, answer in seen_outside.items()}
     seen = snapshot(connection)
-    return Overview(seen.nodes, seen.services, releases[-1] if releases else None, certificate)
+    edges = {name: words for name, words in wrong.items() if words}
+    release = releases[-1] if releases else None
+    return Overview(seen.nodes, seen.services, release, certificate, edges)
 
 
 def show(inventory: Inventory, overview: Overview, now: datetime) -> tuple[list[str], bool]:
@@ -72,7 +78,7 @@ def show(inventory: Inventory, overview: Overview, now: datetime) -> tuple[list[
     healthy = True
     lines = [f"Cluster {spec.name}  https://{spec.domain}"]
     lines.append(
-        f"Release {release.number}, {release.at} by {release.who}: {release.image}"
+        f"Release {release.number}, {release.at} by {release.who}: {release.image}{_ended(release)}"
         if release
         else "No release yet: ./run ops deploy"
     )
@@ -81,6 +87,9 @@ def show(inventory: Inventory, overview: Overview, now: datetime) -> tuple[list[
         if overview.certificate
         else "Certificate: no edge serves one yet"
     )
+    for host_name, words in overview.edges.items() if release else ():
+        healthy = False
+        lines.append(f"{host_name} serves no reader: {words}")
     names = {
         node.id: (host.name if host else node.hostname)
         for node in overview.nodes
@@ -117,6 +126,10 @@ def show(inventory: Inventory, overview: Overview, now: datetime) -> tuple[list[
         count = f"{len(service.running)}/{service.desired}"
         lines.append(f"{service.name:<24} {count:<9} {on:<40} {service.update}".rstrip())
     return lines, healthy
+
+
+def _ended(release: history.Release) -> str:
+    return "" if release.outcome == history.DONE else f" ({release.outcome})"
 
 
 def as_json(overview: Overview, healthy: bool) -> dict[str, object]:

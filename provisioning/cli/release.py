@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 
 from provisioning import lock
@@ -14,7 +13,7 @@ from provisioning.cli.commands import Add
 from provisioning.cli.prompts import confirm, sayer
 from provisioning.cli.show import show_proposal
 from provisioning.cluster import Cluster
-from provisioning.errors import Interrupted, OperatorError
+from provisioning.errors import OperatorError
 from provisioning.inventory import values
 from provisioning.release import deploy, history
 from provisioning.release.proposal import Proposal, propose, propose_rollback
@@ -78,7 +77,7 @@ def _release(
             return
         confirm(args, "Deploy this?")
         started = time.monotonic()
-        with lock.recorded(cluster, f"{verb} release {number}"), _interruptible(number):
+        with lock.recorded(cluster, f"{verb} release {number}"):
             wrong = deploy.carry_out(cluster, proposal, sayer(cluster, args))
     if args.json:
         _show(cluster, args, proposal)
@@ -91,18 +90,6 @@ def _release(
             "As before the release, not every edge serves readers (./run ops doctor):\n  "
             + "\n  ".join(wrong)
         )
-
-
-@contextmanager
-def _interruptible(number: int) -> Iterator[None]:
-    """Say what an interruption leaves behind, and how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"Release {number} is half deployed, and recorded as such. ./run ops deploy goes on "
-            "with it, ./run ops rollback takes it back."
-        ) from None
 
 
 def _show(cluster: Cluster, args: argparse.Namespace, proposal: Proposal) -> None:

@@ -15,6 +15,7 @@ from provisioning.doctor import probes
 from provisioning.doctor.checks import TITLES, Examination, Finding, examine
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
+from provisioning.release.certificate import Certificate
 from provisioning.release.outside import Answer, Outside
 from provisioning.release.rendering import hide_secrets, read_secrets
 from provisioning.setup.facts import Facts
@@ -96,7 +97,7 @@ def look(cluster: Cluster, say: Callable[[str], None]) -> Examination:
     say("Asking for the certificate and the database …\n")
     edges = [h for h in up if h.is_edge]
     certificates = {
-        name: answer.certificate if isinstance(answer, Answer) else str(answer)
+        name: _seen(answer)
         for name, answer in Outside(cluster).look().items()
         if name in {h.name for h in edges}
     }
@@ -112,6 +113,14 @@ def look(cluster: Cluster, say: Callable[[str], None]) -> Examination:
         database=seen_by(_database(cluster, workers), "database"),
         unseen=unseen,
     )
+
+
+def _seen(answer: Answer | OperatorError) -> Certificate | str:
+    """Return an edge's certificate, or what keeps readers from believing it."""
+    if isinstance(answer, OperatorError):
+        return str(answer)
+    told_by_itself = "expired" in answer.trouble or "mismatch" in answer.trouble
+    return answer.words if answer.trouble and not told_by_itself else answer.certificate
 
 
 def _database(cluster: Cluster, workers: list[Host]) -> Mapping[str, str | OperatorError]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from provisioning.cluster import Cluster
-from provisioning.errors import OperatorError
+from provisioning.errors import Interrupted, OperatorError
 from provisioning.release import alive, history
 from provisioning.release.edges import roll_out
 from provisioning.release.images import prune
@@ -37,6 +37,24 @@ def carry_out(cluster: Cluster, proposal: Proposal, say: Say) -> list[str]:
             number = proposal.unfinished.number
             history.end(connection, cluster.name, number, history.UNDONE, {})
         history.begin(connection, cluster.name, release)
+    try:
+        return _roll_out(cluster, outside, proposal, tolerated, say)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Release {release.number} is half deployed, and recorded as such. ./run ops deploy "
+            "goes on with it, ./run ops rollback takes it back."
+        ) from None
+
+
+def _roll_out(
+    cluster: Cluster,
+    outside: Outside,
+    proposal: Proposal,
+    tolerated: Mapping[str, str],
+    say: Say,
+) -> list[str]:
+    """Carry out a release that is recorded, and record how that ended."""
+    release = proposal.release
     if proposal.migrates:
         try:
             migrate(cluster, release, say)
@@ -47,7 +65,7 @@ def carry_out(cluster: Cluster, proposal: Proposal, say: Say) -> list[str]:
     known = [
         alive.fill(r.stacks, proposal.running) for r in (proposal.unfinished, proposal.before) if r
     ]
-    since = swarm_time(connection)
+    since = swarm_time(cluster.manager())
     try:
         roll_out(cluster, outside, stacks, known, tolerated, say)
         patience = SERVED if proposal.before else FIRST_CERTIFICATE

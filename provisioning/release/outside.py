@@ -47,7 +47,13 @@ class Answer:
     def words(self) -> str:
         """Say what is wrong, "" when nothing is."""
         if self.trouble:
-            return f"its certificate is not valid ({self.trouble})"
+            private = "issuer" in self.trouble or "self-signed" in self.trouble
+            hint = (
+                "; where a staging or private authority signs, name its root as certificate_ca_file"
+                if private
+                else ""
+            )
+            return f"its certificate is not valid ({self.trouble}{hint})"
         return "" if self.good else f"it answers {self.status}"
 
 
@@ -91,12 +97,7 @@ class Outside:
 
     def wrong(self) -> dict[str, str]:
         """Say which edges serve no reader, and why."""
-        said = {
-            name: str(answer).removeprefix(f"{name}: ")
-            if isinstance(answer, OperatorError)
-            else answer.words
-            for name, answer in self.look().items()
-        }
+        said = {name: words_of(name, answer) for name, answer in self.look().items()}
         return {name: words for name, words in said.items() if words}
 
     def _reader(self) -> ssl.SSLContext:
@@ -137,6 +138,13 @@ class Outside:
         first = partial(fleet.through_jump, host, PORT) if host.jump else partial(_direct, host)
         others = [h for h in self._cluster.hosts if h != host and not h.is_edge][:1]
         return [first, *(partial(_through, fleet, h, host) for h in (*others, host))]
+
+
+def words_of(name: str, answer: Answer | OperatorError) -> str:
+    """Say why an edge serves no reader, "" when it does."""
+    if isinstance(answer, OperatorError):
+        return str(answer).removeprefix(f"{name}: ")
+    return answer.words
 
 
 def exchange(stream: Stream, context: ssl.SSLContext, domain: str) -> tuple[bytes, int]:
