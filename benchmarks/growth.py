@@ -48,7 +48,9 @@ async def measure(options: argparse.Namespace, folder: Path) -> int:
         data = load(server, options.books, options.sessions, peers=False)
         with server.connect("shop") as connection, connection.cursor() as cursor:
             add_parcels(cursor, options.parcels)
-            cursor.execute("ANALYZE TABLE orders, order_lines, shipments, sessions")
+            cursor.execute(
+                "ANALYZE TABLE orders, order_lines, shipments, payment_intents, sessions"
+            )
         print(f"  done in {time.monotonic() - begun:.0f} s", flush=True)
         ours = running.enter_context(shop(url, folder))
         await ours.ready()
@@ -86,6 +88,7 @@ def add_parcels(cursor: Any, parcels: int) -> None:
     seller = FIRST_BUYER + SELLER
     cursor.execute("UPDATE books SET seller_id = %s WHERE id %% 10 = 0", (seller,))
     moment = now()
+    paid, cancelled = f"n % {len(STATES)} < 3", f"n % {len(STATES)} = 3"
     for table, given in {
         "orders": {
             "id": "n", "buyer_id": f"{FIRST_BUYER} + n % 5000", "checkout_key": "CONCAT('g', n)",
@@ -94,7 +97,10 @@ def add_parcels(cursor: Any, parcels: int) -> None:
             "currency": "'EUR'", "goods": "900", "shipping": "290", "carrier": "'post'",
             "name": "'A buyer'", "address": "'Street 1'", "country": "'ES'",
             "placed_at": f"{moment} - n * 60000", "expires_at": f"{moment} - n * 60000 + 900000",
-            "paid_at": f"IF(n % {len(STATES)} < 3, {moment} - n * 60000, NULL)",
+            "paid_at": f"IF({paid}, {moment} - n * 60000, NULL)",
+            "confirmed_at": f"IF({paid}, {moment} - n * 60000, NULL)",
+            "cancelled_at": f"IF({cancelled}, {moment} - n * 60000, NULL)",
+            "released_at": f"IF({cancelled}, {moment} - n * 60000, NULL)",
         },
         "order_lines": {
             "order_id": "n", "book_id": "10 * (1 + n % 900)", "seller_id": str(seller),
@@ -103,6 +109,13 @@ def add_parcels(cursor: Any, parcels: int) -> None:
         "shipments": {
             "id": "n", "order_id": "n", "seller_id": str(seller), "seller_name": "'A seller'",
             "goods": "900", "shipping": "290",
+            "shipped_at": f"IF({paid} AND n % 2, {moment} - n * 50000, NULL)",
+            "tracking_code": f"IF({paid} AND n % 2, CONCAT('T', n), NULL)",
+        },
+        "payment_intents": {
+            "id": "CONCAT('pi_', n)", "order_id": "n", "amount": "1190", "currency": "'EUR'",
+            "state": f"IF({paid}, 'succeeded', IF({cancelled}, 'canceled',"
+            " 'requires_payment_method'))",
         },
     }.items():  # fmt: skip
         values = {**_defaults(cursor, table), **given}
