@@ -312,3 +312,18 @@ def test_more_connections_than_allowed_take_the_place_of_idle_ones(
         assert metric(server, "bookstore_connections") <= 20
         for sock in socks:
             sock.close()
+
+
+def test_running_out_of_descriptors_is_no_storm(
+    engine: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Fewer than the least number of connections and the event loop's haste need."""
+    with serving(sqlite_url, tmp_path, server=engine, descriptors=40) as server:
+        socks = [server.connect() for _each in range(200)]
+        time.sleep(2.5)
+        for sock in socks:
+            sock.close()
+        assert httpx.get(f"{server.origin}/healthz", timeout=20).status_code == 200
+        text = server.log.read_text()
+        assert "Traceback" not in text
+        assert len(text.splitlines()) < 10

@@ -1,7 +1,9 @@
 """Serve the shop with the server that the settings name, and stop without failing a request."""
 
 import asyncio
+import errno
 import resource
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -60,6 +62,7 @@ async def _serve(
     listener = bound_socket(settings.bind)
     most = connections.limits.connections
     log.info("serving", server=settings.server, bind=settings.bind, connections=most)
+    asyncio.get_running_loop().set_exception_handler(_counting(connections))
     watch = asyncio.ensure_future(connections.watch())
     last = asyncio.ensure_future(_cut_what_stays(stopping, connections))
     try:
@@ -68,6 +71,20 @@ async def _serve(
         for task in (watch, last):
             task.cancel()
         await asyncio.wait([watch, last])
+
+
+def _counting(connections: Connections) -> Callable[[asyncio.AbstractEventLoop, Any], None]:
+    """Return what handles errors of the event loop: a connection for which there is no descriptor
+    is counted, because the loop tries again many times a second."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: Any) -> None:
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+            connections.count("no descriptor")
+        else:
+            loop.default_exception_handler(context)
+
+    return handle
 
 
 async def _cut_what_stays(stopping: Stopping, connections: Connections) -> None:
