@@ -85,7 +85,7 @@ def test_migrations_converge_wherever_they_are_interrupted(
                 with killed_before_a_new_statement(seen):
                     migrate(alone)
                 break
-            except Killed:
+            except (Killed, sa.exc.PendingRollbackError):  # Alembic tidied up on the way
                 deaths += 1
     assert deaths == len(seen) > 60
     assert shape(new_urls[1]) == shape(new_urls[0])

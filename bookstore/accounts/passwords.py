@@ -1,6 +1,7 @@
 """Password hashes: argon2id in threads, a few at a time, never on the event loop."""
 
 import asyncio
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -27,7 +28,9 @@ def _nobodys_hash() -> str:
 
 async def hash_password(password: str) -> str:
     """Return the hash to keep."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, password)
+    return await asyncio.get_running_loop().run_in_executor(
+        _threads, _hasher.hash, _typed(password)
+    )
 
 
 async def verify(password: str, password_hash: str | None) -> bool:
@@ -38,8 +41,16 @@ async def verify(password: str, password_hash: str | None) -> bool:
 
 
 def _verify(password: str, password_hash: str | None) -> bool:
-    try:
-        _hasher.verify(password_hash or _nobodys_hash(), password)
-    except (VerificationError, InvalidHashError):
-        return False
-    return password_hash is not None
+    # The second spelling is that of hashes which were made before all were spelled alike.
+    for spelling in dict.fromkeys((_typed(password), password)):
+        try:
+            _hasher.verify(password_hash or _nobodys_hash(), spelling)
+        except (VerificationError, InvalidHashError):
+            continue
+        return password_hash is not None
+    return False
+
+
+def _typed(password: str) -> str:
+    """Return a password in the one spelling of its characters, whatever keyboard it came from."""
+    return unicodedata.normalize("NFKC", password)

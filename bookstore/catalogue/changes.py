@@ -68,6 +68,7 @@ class Changes:
         self._seen: set[int] = set()
         self._marks: deque[tuple[int, int]] = deque()  # (when, highest number read until then)
         self._low = 0
+        self._read_at = clock()
         self.tell: Tell = lambda *_tags: None
         self.tell_everything: Callable[[], None] = lambda: None
 
@@ -78,6 +79,7 @@ class Changes:
 
     async def poll(self) -> None:
         """Read what changed on any replica since the last time, and tell."""
+        now = self._clock()
         rows = await self._database.all(
             _Change,
             "SELECT id, book_id, isbn13, listed FROM book_changes WHERE id > :low"
@@ -85,13 +87,15 @@ class Changes:
             {"low": self._low, "limit": _AT_ONCE + len(self._seen)},
         )
         new = [row for row in rows if row.id not in self._seen]
-        if len(new) >= _AT_ONCE or any(row.book_id == 0 for row in new):
+        late = now - self._read_at > _KEEP // 2  # rows may have come and gone since
+        if late or len(new) >= _AT_ONCE or any(row.book_id == 0 for row in new):
             self.tell_everything()
         elif new:
             tags = {book_tag(row.book_id) for row in new}
             tags |= {isbn_tag(row.isbn13) for row in new if row.isbn13}
             self.tell(*tags, *([LISTINGS] if any(row.listed for row in new) else []))
         self._seen.update(row.id for row in new)
+        self._read_at = now
         self._advance(rows[-1].id if rows else self._low)
 
     def _advance(self, highest: int) -> None:

@@ -56,3 +56,31 @@ def create_outbox(context: str) -> None:
         sa.Column("problem", sa.String(255)),
         **table_options(),
     )
+
+
+def compare_bytes(table: str, **columns: tuple[int, bool]) -> None:
+    """Let MySQL tell keys apart by their bytes, as SQLite does: its usual comparison takes ana and
+    ANÁ, and what ends in blanks, for one. Each column comes with its length and whether it may be
+    NULL. Every text in a unique index needs this; a test looks."""
+    dialect = op.get_bind().dialect
+    if dialect.name != "mysql":
+        return
+    collation = "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
+    changes = ", ".join(
+        f"MODIFY `{name}` VARCHAR({length}) CHARACTER SET utf8mb4 COLLATE {collation}"
+        f"{'' if nullable else ' NOT'} NULL"
+        for name, (length, nullable) in columns.items()
+    )
+    op.execute(f"ALTER TABLE {table} {changes}")
+
+
+def never_reuse_ids(*tables: str) -> None:
+    """Let SQLite count on after rows were deleted, as MySQL does: it would give the number of the
+    last row again."""
+    if op.get_bind().dialect.name != "sqlite":
+        return
+    for table in tables:
+        with op.batch_alter_table(
+            table, recreate="always", table_kwargs={"sqlite_autoincrement": True}
+        ):
+            pass

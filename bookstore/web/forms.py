@@ -125,10 +125,26 @@ def row_id(text: str) -> int | None:
 
 
 def plain_text(_form: Form, field: Any) -> None:
-    """Refuse control characters, which no keyboard types into a field."""
+    """Refuse control characters, which no keyboard types into a field, and what shows nothing."""
     allowed = "\n\r\t" if field.type == "TextAreaField" else ""
-    if any(ord(character) < 32 and character not in allowed for character in field.data or ""):
+    text = field.data or ""
+    if any(ord(character) < 32 and character not in allowed for character in text) or (
+        text.strip() and not shows(text)
+    ):
         raise ValidationError(_("This holds characters that cannot be shown. Please retype it."))
+
+
+# Letters and a symbol that are blank: fillers of Hangul, an empty cell of Braille.
+_BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+
+
+def shows(text: str) -> bool:
+    """Tell whether any character can be seen: blanks, and marks for joining, width and direction,
+    cannot."""
+    return any(
+        unicodedata.category(character)[0] in "LNPS" and character not in _BLANK
+        for character in text
+    )
 
 
 def tidy(value: str | None) -> str | None:
