@@ -18,7 +18,7 @@ _CARD = re.compile(
 )
 _FORM = re.compile(r"<form\b.*?</form>", re.S)
 _HEADING = re.compile(r"<h1\b[^>]*>(.*?)</h1>", re.S)
-_AUTHOR = re.compile(r'itemprop="author">(.*?)<', re.S)
+_AUTHOR = re.compile(r'class="book-author">[^<]*<span[^>]*>(.*?)</span>', re.S)
 _LANGUAGE = re.compile(r'<html lang="([^"]*)"')
 _ADDRESS = re.compile(r"<address>(.*?)</address>", re.S)
 _DUE = re.compile(r'class="amount"><strong>(.*?)</strong>')

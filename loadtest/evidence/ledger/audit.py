@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from loadtest.evidence.ledger.database import read
+from loadtest.evidence.ledger.history import check_history
 from loadtest.evidence.ledger.model import Audit, OrderRow, ShipmentRow, State
+from loadtest.evidence.ledger.terms import compare_terms
 
 Entry = Mapping[str, Any]
 PAID_BADGES = ("paid", "shipped", "delivered", "returned")
@@ -26,6 +28,8 @@ def audit(entries: Iterable[Entry], state: State) -> Audit:
     _copies(state, made)
     _money(state, made)
     _offers(entries, state, made)
+    compare_terms(entries, state, made)
+    check_history(entries, state, made)
     ours = {e["email"] for e in _of(entries, "registered")}
     made.counts = {
         "accounts": len(ours),

@@ -42,7 +42,7 @@ def read(urls: Mapping[str, str]) -> State:
         with _rows(urls["catalogue"]) as catalogue:
             books = [
                 BookRow(row[0], row[1], row[2], row[3], int(row[4]), int(row[5]),
-                        people.get(row[6], ""))
+                        people.get(row[6], ""), row[7], row[8])
                 for row in _all(catalogue, _BOOKS)
             ]  # fmt: skip
     except sa.exc.SQLAlchemyError as error:
@@ -72,7 +72,8 @@ def _all(connection: sa.Connection, statement: str) -> Sequence[Any]:
 
 _ORDERS = (
     "SELECT o.id, o.buyer_id, o.checkout_key, o.state, o.reason, o.goods, o.shipping, o.paid_at,"
-    " o.confirmed_at, o.released_at, i.state, i.amount"
+    " o.confirmed_at, o.released_at, i.state, i.amount, o.carrier, o.name, o.address, o.country,"
+    " o.placed_at, o.cancelled_at"
     " FROM orders o LEFT JOIN payment_intents i ON i.order_id = o.id"
 )
 _LINES = "SELECT order_id, book_id, price, quantity, seller_id FROM order_lines"
@@ -84,7 +85,8 @@ _REFUNDS = (
 _BOOKS = (
     "SELECT b.id, b.title, b.stock, b.copies_total,"
     " COALESCE(SUM(CASE WHEN h.state = 'held' THEN h.quantity END), 0),"
-    " COALESCE(SUM(CASE WHEN h.state = 'sold' THEN h.quantity END), 0), b.seller_id"
+    " COALESCE(SUM(CASE WHEN h.state = 'sold' THEN h.quantity END), 0), b.seller_id,"
+    " b.price, b.cover"
     " FROM books b LEFT JOIN holds h ON h.book_id = b.id"
-    " GROUP BY b.id, b.title, b.stock, b.copies_total, b.seller_id"
+    " GROUP BY b.id, b.title, b.stock, b.copies_total, b.seller_id, b.price, b.cover"
 )

@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Finding:
-    """One difference; `kind` is lost, duplicated, oversold, unasked, money or stock."""
+    """One difference.
+
+    `kind` is lost, duplicated, oversold, unasked, money, stock, terms or history.
+    """
 
     kind: str
     what: str
@@ -31,6 +34,12 @@ class OrderRow(NamedTuple):
     released_at: int | None
     intent_state: str | None
     intent_amount: int | None
+    carrier: str = ""
+    name: str = ""
+    address: str = ""
+    country: str = ""
+    placed_at: int = 0  # milliseconds, as all moments in the database
+    cancelled_at: int | None = None
 
 
 class LineRow(NamedTuple):
@@ -53,6 +62,8 @@ class BookRow(NamedTuple):
     held: int
     sold: int
     seller_email: str
+    price: int | None = None
+    cover: str | None = None
 
 
 class ShipmentRow(NamedTuple):
