@@ -35,11 +35,14 @@ class Parcels:
         self.catalogue = catalogue
         self.saga = the_saga
 
-    async def cancel(self, shipment_id: int, *, person_id: int, by: Reason) -> int:
+    async def cancel(
+        self, shipment_id: int, *, person_id: int, by: Reason, of_order: int | None = None
+    ) -> int:
         """Call a parcel off and give the money for it back; return its order. Raise UnknownOrder
-        for whoever is not its buyer or seller, as `by` says, or TooLate."""
+        for whoever is not its buyer or seller, as `by` says, or when it is of another order than
+        `of_order`, or TooLate."""
         found = await repository.shipment(self.database, shipment_id)
-        if found is None:
+        if found is None or of_order not in {None, found.order_id}:
             raise UnknownOrder
         order_id = found.order_id
 

@@ -200,6 +200,8 @@ async def test_a_parcel_of_others_is_unknown(
         "the buyer as seller": buyer,
     }[who]
     assert (await person.post(f"/sales/{shipment}/cancel", await safe(person))).status == 404
+    path = f"/orders/999/parcels/{shipment}/cancel"  # not the order that it is of
+    assert (await buyer.post(path, await safe(buyer))).status == 404
     if who != "the buyer as seller":
         path = f"{address}/parcels/{shipment}/cancel"
         assert (await person.post(path, await safe(person))).status == 404

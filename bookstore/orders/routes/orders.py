@@ -65,7 +65,9 @@ async def cancel(order_id: int) -> Response:
 async def cancel_parcel(order_id: int, shipment_id: int) -> Response:
     person = await required_person()
     try:
-        await the_orders().parcels.cancel(shipment_id, person_id=person.id, by=Reason.BUYER)
+        await the_orders().parcels.cancel(
+            shipment_id, person_id=person.id, by=Reason.BUYER, of_order=order_id
+        )
     except UnknownOrder:
         raise not_found() from None
     except TooLate:
