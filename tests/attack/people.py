@@ -65,8 +65,8 @@ class Attacker:
                 await asyncio.sleep(0.3)
                 continue
             self.world.statuses[answer.status_code] += 1
-            if answer.status_code == 503:
-                await asyncio.sleep(0.3)
+            if answer.status_code == 503 or "still being worked on" in answer.text:
+                await asyncio.sleep(0.3)  # of a request that died, its form says so for a while
                 continue
             if answer.status_code not in HONEST:
                 self.world.problems.append(f"{method} {path}: {answer.status_code}")
