@@ -13,7 +13,7 @@ from bookstore.settings import SettingsError, load_settings
 
 ROOT = str(Path(__file__).parents[1])
 KEY = "k" * 40
-BOOKS = "title,author\nThe Dispossessed,Ursula K. Le Guin\n"
+BOOKS = "title,author,price,condition\nThe Dispossessed,Ursula K. Le Guin,7.50,good\n"
 
 
 def bookstore(folder: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -103,7 +103,7 @@ def test_an_import_into_a_fresh_clone_makes_its_database(tmp_path: Path) -> None
     ("options", "said"),
     [
         (("import", "nowhere.csv"), "There is no file nowhere.csv"),
-        (("import", "."), "There is no file"),
+        (("import", "."), "is no file that can be read"),
         (("import", "books.csv", "--report", "."), "cannot be written"),
         (("import", "books.csv", "--data", "books.csv"), "cannot be used"),
         (("migrate", "--data", "/proc/nowhere"), "/proc/nowhere cannot be used"),
