@@ -105,6 +105,10 @@ def main() -> int:
         parser.error("--books takes a multiple of 10,000, --rounds and --tables at least 1")
     if options.sessions < BROWSERS:
         parser.error(f"--sessions takes at least {BROWSERS}, one for each browser")
+    if options.page and not report.has_place(options.page):
+        parser.error(f"{options.page} is no page with a block that starts with ```text")
+    if options.picture.is_dir():
+        parser.error(f"{options.picture} is a folder: --picture takes the name of a PNG")
     if not (options.shop_only or options.growth) and not PEERS.exists():
         parser.error("the peers are not installed; start this as ./run bench")
     install({"mariadbd": "mariadb-server"})

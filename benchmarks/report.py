@@ -75,6 +75,11 @@ def _figures(table: Table, wanted: Sequence[Kind], stacks: Sequence[str]) -> lis
     return lines
 
 
+def has_place(page: Path) -> bool:
+    """Tell whether a page has a block of text, for a table to take its place."""
+    return page.is_file() and "```text\n" in page.read_text()
+
+
 def put_into(page: Path, table: str) -> None:
     """Put a table into a Markdown page, in place of its first block of text."""
     head, opening, rest = page.read_text().partition("```text\n")

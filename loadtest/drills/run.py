@@ -59,7 +59,12 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         raise OperatorError(
             f"The cluster is not healthy to begin with, so nothing is broken: {wrong}"
         )
-    folder.mkdir(parents=True, exist_ok=False)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise OperatorError(
+            f"{folder} cannot take the report ({error.strerror}): name another --folder."
+        ) from None
     planned = _load(drill, cluster)
     facts = RunFacts(
         drill.scenario, drill.about, planned.host, drill.seconds, drill.users,

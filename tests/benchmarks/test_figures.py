@@ -12,7 +12,7 @@ from benchmarks.catalogue_fill import isbn_of_number
 from benchmarks.client import Answer, Browser, drive, parse
 from benchmarks.data import Data
 from benchmarks.figures import Round, percentile, ratios, spread, verdict
-from benchmarks.report import put_into
+from benchmarks.report import has_place, put_into
 from benchmarks.visits import elements, fetched, kinds, text_of
 
 
@@ -97,7 +97,10 @@ def test_a_table_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
     page.write_text("# A run\n```text\nold\n```\nAfter\n```text\nanother\n```\n")
     put_into(page, "\nnew\nlines\n")
     assert page.read_text() == ("# A run\n```text\nnew\nlines\n```\nAfter\n```text\nanother\n```\n")
+    assert has_place(page)
     page.write_text("no block")
+    assert not has_place(page)
+    assert not has_place(tmp_path / "nowhere.md")
     with pytest.raises(ValueError, match="no block"):
         put_into(page, "new")
 

@@ -11,10 +11,12 @@ import pytest
 from loadtest.drills import table
 from loadtest.drills.__main__ import status
 from loadtest.drills.catalogue import DRILLS
-from loadtest.drills.run import NotHereError, fits
+from loadtest.drills.cluster import Cluster
+from loadtest.drills.run import NotHereError, fits, run_drill
 from loadtest.drills.table import BEGIN, END, Row
 from loadtest.evidence.ledger.model import Audit
 from loadtest.evidence.result import Expectation, Result
+from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory
 
 PASSED = Row("drain", "passed", ("900", "0", "0", "0, 0, 0", "–", "24.3 s", "0.0 s"))
@@ -122,3 +124,16 @@ def test_a_drill_says_what_it_needs(name: str, managers: int, workers: int, need
         return
     with pytest.raises(NotHereError, match=needs):
         fits(DRILLS[name], cluster)
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_a_report_goes_into_a_folder_of_its_own(what: str, tmp_path: Path) -> None:
+    taken = tmp_path / "drain"
+    taken.mkdir() if what == "folder" else taken.touch()
+    hosts = [SimpleNamespace(role=role) for role in ("manager", "worker", "worker")]
+    well = SimpleNamespace(
+        inventory=SimpleNamespace(host=hosts, managers=hosts[:1], workers=hosts[1:]),
+        trouble=lambda: "",
+    )
+    with pytest.raises(OperatorError, match=r"cannot take the report \(File exists\)"):
+        run_drill("drain", DRILLS["drain"], cast(Cluster, well), taken, print)
