@@ -2,6 +2,7 @@
 facets, and only then the rows of the page are read: the cost does not grow with the catalogue.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bookstore.catalogue import search, words
@@ -120,9 +121,11 @@ async def _text_page(source: Source, wish: Search) -> Found:
     join, force = "CROSS JOIN", ""
     if source.dialect == "mysql":
         join, force = "STRAIGHT_JOIN", "" if wish.seller else "FORCE INDEX (books_newest)"
+    # The whole title, a title and its author, a title's beginning, words; whole words first.
     inner = (
-        "SELECT f.id, f.price, f.title_key, COUNT(*) OVER () AS matches,"
-        " CASE WHEN f.title_key = :key THEN 0 WHEN f.title_key LIKE :key_like THEN 1 ELSE 2 END"
+        "SELECT f.id, f.price, f.title_key, COUNT(*) OVER () AS matches, ids.begun + 2 *"
+        " CASE WHEN f.title_key = :key THEN 0 WHEN f.title_key IN :phrases THEN 1"
+        " WHEN f.title_key LIKE :key_like THEN 2 ELSE 3 END"
         f" AS rank_ FROM ({ids}) ids {join} books f {force} ON f.id = ids.id AND {where}"
     )
     key = "b.title_key" if wish.sort == "title" else "hits.rank_"
@@ -132,21 +135,29 @@ async def _text_page(source: Source, wish: Search) -> Found:
         f" FROM (SELECT * FROM ({inner}) ranked WHERE 1 = 1{keyset}"
         f" ORDER BY {_order(wish)} LIMIT {PAGE + 1}) hits"
         f" JOIN books b ON b.id = hits.id ORDER BY {_order(wish, 'hits')}",
-        {**values, **facets, **more, "key": terms.beginning, "key_like": f"{terms.beginning}%"},
+        {
+            **values,
+            **facets,
+            **more,
+            "key": terms.beginning,
+            "key_like": f"{terms.beginning}%",
+            "phrases": list(terms.phrases),
+        },
     )
     return _found(wish, rows)
 
 
 def _ids(source: Source, terms: search.Terms) -> tuple[str, dict[str, Any]]:
-    """Return the statement that finds the ids of the books with the text, and its values."""
+    """Return the statement that finds the ids of the books with the text, and its values. `begun`
+    is 1 where the last word is only begun."""
     if terms.kind == "isbn":
-        return "SELECT id FROM books WHERE isbn13 = :isbn13", {"isbn13": terms.isbn13}
+        return "SELECT id, 0 AS begun FROM books WHERE isbn13 = :isbn13", {"isbn13": terms.isbn13}
     statements: list[str] = []
     values: dict[str, Any] = {}
     if terms.kind in {"beginning", "either"}:
         force = "FORCE INDEX (books_title)" if source.dialect == "mysql" else ""
         statements.append(
-            f"SELECT id FROM (SELECT id FROM books {force} WHERE on_sale = 1"
+            f"SELECT id, 0 AS begun FROM (SELECT id FROM books {force} WHERE on_sale = 1"
             " AND title_key >= :first AND title_key < :last"
             f" ORDER BY title_key, id LIMIT {_TITLES}) titles"
         )
@@ -154,22 +165,35 @@ def _ids(source: Source, terms: search.Terms) -> tuple[str, dict[str, Any]]:
     if terms.kind in {"words", "either"}:
         name = words_id(source)
         match = (
-            "books_words MATCH :words"
+            "books_words MATCH :{}"
             if source.dialect == "sqlite"
-            else "MATCH(words) AGAINST (:words IN BOOLEAN MODE)"
+            else "MATCH(words) AGAINST (:{} IN BOOLEAN MODE)"
         )
-        statements.append(f"SELECT {name} AS id FROM books_words WHERE {match}")
-        values["words"] = _expression(source, terms)
-    return " UNION ".join(statements), values
+        whole = [*terms.full, *([terms.prefix] if terms.prefix else [])]
+        wanted = [("words", 0, _expression(source, whole, None))]
+        if terms.prefix:
+            wanted.append(("begun", 1, _expression(source, terms.full, terms.prefix)))
+        for parameter, begun, expression in wanted:
+            statements.append(
+                f"SELECT {name} AS id, {begun} AS begun FROM books_words"
+                f" WHERE {match.format(parameter)}"
+            )
+            values[parameter] = expression
+    if len(statements) == 1:
+        return statements[0], values
+    return (
+        f"SELECT id, MIN(begun) AS begun FROM ({' UNION ALL '.join(statements)}) found GROUP BY id",
+        values,
+    )
 
 
-def _expression(source: Source, terms: search.Terms) -> str:
+def _expression(source: Source, full: Sequence[str], begun: str | None) -> str:
     """Write the words for the engine; they are letters and digits behind a mark, nothing else."""
-    marked = [words.MARK + word for word in terms.full]
-    begun = [words.MARK + terms.prefix] if terms.prefix else []
+    marked = [words.marked(word) for word in full]
+    last = [words.marked(begun)] if begun else []
     if source.dialect == "sqlite":
-        return " ".join([*(f'"{word}"' for word in marked), *(f'"{word}" *' for word in begun)])
-    return " ".join([*(f"+{word}" for word in marked), *(f"+{word}*" for word in begun)])
+        return " ".join([*(f'"{word}"' for word in marked), *(f'"{word}" *' for word in last)])
+    return " ".join([*(f"+{word}" for word in marked), *(f"+{word}*" for word in last)])
 
 
 def _facets(wish: Search, table: str) -> tuple[str, dict[str, Any]]:

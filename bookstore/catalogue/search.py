@@ -140,13 +140,15 @@ def _cursor(text: str, sort: str) -> Cursor | None:
 
 class Terms(NamedTuple):
     """How a text is looked up. `full` are words that must all occur, the last one perhaps only
-    begun; `beginning` is what titles may begin with; `isbn13` is looked up as such."""
+    begun; `beginning` is what titles may begin with; `isbn13` is looked up as such. `phrases` are
+    titles that would be part of the text, the rest being the author's name."""
 
     kind: Literal["nothing", "isbn", "words", "beginning", "either"]
     full: tuple[str, ...] = ()
     prefix: str | None = None
     beginning: str = ""
     isbn13: str | None = None
+    phrases: tuple[str, ...] = ()
 
 
 def terms(text: str) -> Terms:
@@ -159,20 +161,33 @@ def terms(text: str) -> Terms:
     found = isbn.isbn13_of(text)
     if found:
         return Terms("isbn", isbn13=found)
-    part = isbn.clean(text)  # of an ISBN, or a year; two years are two words
-    if re.fullmatch(r"[0-9]{3,}", part) and not re.fullmatch(r"[0-9]{4}\W+[0-9]{4}", text):
-        text = part
+    if re.fullmatch(r"97[89][0-9 -]+", text):  # an ISBN that is not all there yet
+        text = re.sub("[ -]", "", text)
     split = words.split(text)[:_MAX_WORDS]
     if not split:
         return Terms("nothing")
     key = words.title_key(text)
     *earlier, last = split
-    telling = [word for word in earlier if len(word) > 1 and word not in _COMMON]
+    telling = [word for word in earlier if word not in _COMMON]
+    phrases = _phrases(text, key)
+    if words.is_pair(last):
+        return Terms("words", (*telling, last), None, key, phrases=phrases)
     if len(last) >= _MIN_PREFIX and last not in _COMMON:
-        return Terms("words", tuple(telling), last, key)
+        return Terms("words", tuple(telling), last, key, phrases=phrases)
     if telling:
         begun = len(last) > 1 and not any(word.startswith(last) for word in _COMMON)
-        return Terms("words", tuple(telling), last if begun else None, key)
+        return Terms("words", tuple(telling), last if begun else None, key, phrases=phrases)
     if last in _COMMON or len(last) == 1:
         return Terms("beginning", beginning=key)
     return Terms("either", (last,), beginning=key)
+
+
+def _phrases(text: str, key: str) -> tuple[str, ...]:
+    """Return the parts of a text that may be a whole title."""
+    split = text.split()[:_MAX_WORDS]
+    parts = {
+        words.title_key(" ".join(split[begin:end]))
+        for begin in range(len(split))
+        for end in range(begin + 1, len(split) + 1)
+    }
+    return tuple(sorted(parts - {key, ""}))

@@ -1,0 +1,225 @@
+"""The catalogue's own words and names, learned from its books: what a mistyped word may have been,
+and what somebody who is typing may mean."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import batched
+from typing import NamedTuple
+
+from bookstore.catalogue import words
+from bookstore.catalogue.repository import Source
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
+
+LEARN_SECONDS = 10.0
+_AT_ONCE = 1_000  # books
+_BATCHES = 40  # a sweep
+_STUB = 7  # letters of a word in which typing errors are looked for
+_MAX_NAME = 120
+
+
+class Word(NamedTuple):
+    """A word of the catalogue, and in how many books it is."""
+
+    word: str
+    books: int
+
+
+class Name(NamedTuple):
+    """An author or a series."""
+
+    name: str
+    kind: str
+
+
+class _Book(NamedTuple):
+    id: int
+    title: str
+    author: str
+    original_title: str | None
+    series: str | None
+
+
+class Learner:
+    """Learns the words of new books, on whichever replica comes first."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._highest = 0
+
+    async def sweep(self) -> None:
+        """Learn the words of the books that were there at the last sweep: what is written at this
+        moment may have lower numbers than what is seen already."""
+        known, self._highest = self._highest, await self._newest()
+        await self.learn_up_to(known)
+
+    async def learn_all(self) -> None:
+        """Learn every book that is there, when nobody writes."""
+        await self.learn_up_to(await self._newest(), batches=1_000_000)
+
+    async def learn_up_to(self, highest: int, *, batches: int = _BATCHES) -> None:
+        """Learn the words of books up to a number."""
+        for _batch in range(batches):
+            if not await self._database.in_transaction(lambda queries: _learn(queries, highest)):
+                return
+
+    async def _newest(self) -> int:
+        return int(await self._database.value("SELECT MAX(id) FROM books") or 0)
+
+
+async def _learn(queries: Queries, highest: int) -> bool:
+    """Learn a batch of books; tell whether there may be more."""
+    last = await queries.value(
+        "SELECT book_id FROM search_learned WHERE id = 1" + queries.for_update
+    )
+    books = await queries.all(
+        _Book,
+        "SELECT b.id, b.title, b.author, d.original_title, d.series"
+        " FROM books b LEFT JOIN book_details d ON d.book_id = b.id"
+        " WHERE b.id > :last AND b.id <= :highest ORDER BY b.id LIMIT :limit",
+        {"last": last or 0, "highest": highest, "limit": _AT_ONCE},
+    )
+    if not books:
+        return False
+    await add_words(queries, Counter(word for book in books for word in _words(book)))
+    await _add_names(queries, Counter(name for book in books for name in _names(book)))
+    await queries.execute(
+        "UPDATE search_learned SET book_id = :last WHERE id = 1", {"last": books[-1].id}
+    )
+    return True
+
+
+def _words(book: _Book) -> set[str]:
+    texts = (book.title, book.author, book.original_title or "", book.series or "")
+    return {word for text in texts for word in words.split(text) if _is_learned(word)}
+
+
+def _is_learned(word: str) -> bool:
+    return len(word) > 1 and not words.is_pair(word)
+
+
+async def add_words(queries: Queries, counted: Counter[str]) -> None:
+    """Count words, and index those that are new."""
+    for batch in batched(sorted(counted), 500, strict=False):
+        found = await queries.all(
+            Word, "SELECT word, books FROM search_words WHERE word IN :words",
+            {"words": list(batch)},
+        )  # fmt: skip
+        known = {word for word, _books in found}
+        await queries.execute_many(
+            _counted(queries, "search_words", "word", ("word",)),
+            [{"word": word, "books": counted[word]} for word in batch],
+        )
+        await queries.execute_many(
+            f"INSERT {'IGNORE' if queries.dialect == 'mysql' else 'OR IGNORE'}"
+            " INTO search_stubs (stub, word) VALUES (:stub, :word)",
+            [
+                {"stub": stub, "word": word}
+                for word in batch
+                if word not in known
+                for stub in sorted(stubs(word, 1))
+            ],
+        )
+
+
+def _counted(queries: Queries, table: str, key: str, columns: Sequence[str]) -> str:
+    """Return the statement that adds to a count."""
+    names = ", ".join((*columns, "books"))
+    values = ", ".join(f":{name}" for name in (*columns, "books"))
+    if queries.dialect == "mysql":
+        return (
+            f"INSERT INTO {table} ({names}) VALUES ({values})"
+            " ON DUPLICATE KEY UPDATE books = books + VALUES(books)"
+        )
+    return (
+        f"INSERT INTO {table} ({names}) VALUES ({values})"
+        f" ON CONFLICT ({key}) DO UPDATE SET books = books + excluded.books"
+    )
+
+
+def stubs(word: str, errors: int) -> set[str]:
+    """Return the beginning of a word with up to so many letters left out."""
+    found = {word[:_STUB]}
+    for _error in range(errors):
+        found |= {one[:place] + one[place + 1 :] for one in found for place in range(len(one))}
+    return {stub for stub in found if stub}
+
+
+async def known(source: Source, some: Iterable[str]) -> dict[str, int]:
+    """Return those of the words that the catalogue has, and in how many books."""
+    rows = await source.all(
+        Word, "SELECT word, books FROM search_words WHERE word IN :words", {"words": list(some)}
+    )
+    return dict(rows)
+
+
+async def similar(source: Source, word: str, errors: int) -> list[Word]:
+    """Return words of the catalogue that share a stub with a word, the frequent ones first."""
+    return await source.all(
+        Word,
+        "SELECT w.word, w.books FROM search_words w WHERE w.word IN"
+        " (SELECT s.word FROM search_stubs s WHERE s.stub IN :stubs)"
+        " ORDER BY w.books DESC LIMIT 400",
+        {"stubs": sorted(stubs(word, errors))},
+    )
+
+
+def authors_of(author: str) -> list[str]:
+    """Return the single names of an author field: "Austen, Jane" is one, "A. Bee, C. Dee" two."""
+    found = []
+    for part in re.split(r"\s*[;&/|]\s*", author):
+        names = [name.strip() for name in part.split(",")]
+        inverted = len(names) > 1 and " " not in names[0]
+        found += [", ".join(names[:2])] if inverted else names
+    return [name[:_MAX_NAME] for name in found[:6] if len(name) > 2]
+
+
+def _names(book: _Book) -> set[Name]:
+    series = book.series or ""
+    if not series and (match := re.search(r"\(([^()]+?),? #[^()]*\)\s*$", book.title)):
+        series = match[1]
+    found = {Name(name, "author") for name in authors_of(book.author)}
+    return found | ({Name(series[:_MAX_NAME], "series")} if series else set())
+
+
+async def _add_names(queries: Queries, counted: Counter[Name]) -> None:
+    rows = [
+        {"name_key": key, "kind": name.kind, "name": name.name, "books": books}
+        for name, books in sorted(counted.items())
+        for key in sorted(_keys(name.name))
+    ]
+    for batch in batched(rows, 500, strict=False):
+        await queries.execute_many(
+            _counted(queries, "search_names", "name_key, kind, name", ("name_key", "kind", "name")),
+            batch,
+        )
+
+
+def _keys(name: str) -> set[str]:
+    """Return what a name may be begun with: each of its words."""
+    whole = words.title_key(name).split()
+    return {
+        " ".join(whole[place:])[: words.KEY_LENGTH].rstrip() for place in range(min(len(whole), 5))
+    }
+
+
+class _Found(NamedTuple):
+    name: str
+    kind: str
+    books: int
+
+
+async def names(source: Source, text: str, limit: int) -> list[Name]:
+    """Return authors and series of whose names a word begins with the text, the frequent first."""
+    key = words.title_key(text)
+    if not key:
+        return []
+    rows = await source.all(
+        _Found,
+        "SELECT name, kind, MAX(books) AS books FROM (SELECT name, kind, books FROM search_names"
+        " WHERE name_key >= :first AND name_key < :last ORDER BY name_key LIMIT 500) found"
+        " GROUP BY name, kind ORDER BY books DESC, name LIMIT :limit",
+        {"first": key, "last": key + "\U0010ffff", "limit": limit},
+    )
+    return [Name(row.name, row.kind) for row in rows]
