@@ -121,11 +121,13 @@ async def _text_page(source: Source, wish: Search) -> Found:
     join, force = "CROSS JOIN", ""
     if source.dialect == "mysql":
         join, force = "STRAIGHT_JOIN", "" if wish.seller else "FORCE INDEX (books_newest)"
-    # The whole title, a title and its author, a title's beginning, words; whole words first.
+    # The whole title; a title and its author; a title's beginning; words; what is only begun.
     inner = (
-        "SELECT f.id, f.price, f.title_key, COUNT(*) OVER () AS matches, ids.begun + 2 *"
-        " CASE WHEN f.title_key = :key THEN 0 WHEN f.title_key IN :phrases THEN 1"
-        " WHEN f.title_key LIKE :key_like THEN 2 ELSE 3 END"
+        "SELECT f.id, f.price, f.title_key, COUNT(*) OVER () AS matches,"
+        " CASE WHEN f.title_key = :key THEN 0"
+        " WHEN f.title_key IN :phrases AND ids.begun = 0 THEN 1"
+        " WHEN f.title_key LIKE :key_words THEN 2 WHEN ids.begun = 0 THEN 3"
+        " WHEN f.title_key LIKE :key_like THEN 4 ELSE 5 END"
         f" AS rank_ FROM ({ids}) ids {join} books f {force} ON f.id = ids.id AND {where}"
     )
     key = "b.title_key" if wish.sort == "title" else "hits.rank_"
@@ -140,6 +142,7 @@ async def _text_page(source: Source, wish: Search) -> Found:
             **facets,
             **more,
             "key": terms.beginning,
+            "key_words": f"{terms.beginning} %",
             "key_like": f"{terms.beginning}%",
             "phrases": list(terms.phrases),
         },

@@ -52,6 +52,7 @@ class Search(NamedTuple):
     seller: int | None = None
     sort: str = "newest"
     after: Cursor | None = None
+    exact: bool = False  # the words as they stand, typing errors or not
     currency: str = "EUR"
 
     def address(self, **changes: Any) -> dict[str, Any]:
@@ -68,6 +69,7 @@ class Search(NamedTuple):
             "seller": wish.seller,
             "sort": wish.sort if wish.sort != usual else None,
             "after": wish.after.address() if wish.after else None,
+            "exact": "1" if wish.exact else None,
         }
 
     @property
@@ -107,6 +109,7 @@ def parse(
         seller=int(seller) if re.fullmatch(r"[0-9]{1,18}", seller) else None,
         sort=sort,
         after=_cursor(arguments.get("after", ""), sort),
+        exact=bool(text) and arguments.get("exact") == "1",
         currency=currency,
     )
 

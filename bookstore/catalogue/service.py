@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from bookstore.catalogue import listing, repository, sitemap
+from bookstore.catalogue import listing, repository, sitemap, spelling, vocabulary
 from bookstore.catalogue.changes import POLL_SECONDS, Changes
 from bookstore.catalogue.domain import Seller, Terms, possible_ids
 from bookstore.catalogue.holds import SWEEP_SECONDS, Holds
-from bookstore.catalogue.listing import Card
+from bookstore.catalogue.listing import Card, Found
 from bookstore.catalogue.personal import CataloguePersonal
 from bookstore.catalogue.repository import Book, Copy, Known
 from bookstore.catalogue.search import Cursor, Search
@@ -20,6 +21,7 @@ from bookstore.settings import Settings
 
 OWN_PAGE = 50
 _OTHER_COPIES = 6
+_SUGGESTED = 8
 
 
 class StockChanged(Exception):
@@ -38,6 +40,7 @@ class Listing(NamedTuple):
     after: Cursor | None
     seller_name: str | None
     languages: tuple[str, ...]
+    meant: str | None = None  # what was looked up, where the words as they stand find nothing
 
 
 class Catalogue:
@@ -49,6 +52,7 @@ class Catalogue:
         self.clock = clock
         self.changes = Changes(database, clock)
         self.holds = Holds(database, clock, self.changes)
+        self.learner = vocabulary.Learner(database)
         self.personal = CataloguePersonal(database, clock)
         self._languages: tuple[str, ...] = ()
         self._languages_until = 0
@@ -59,6 +63,7 @@ class Catalogue:
             (SWEEP_SECONDS, self.holds.sweep),
             (POLL_SECONDS, self.changes.poll),
             (60, self.changes.forget_old),
+            (vocabulary.LEARN_SECONDS, self.learner.sweep),
         ]
 
     async def quotes(self, book_ids: Sequence[int]) -> dict[int, Quote]:
@@ -68,11 +73,34 @@ class Catalogue:
 
     async def search(self, wish: Search) -> Listing:
         """Return a page of books, with one query; the languages are asked for once a minute."""
-        found = await listing.page(self.database, wish)
+        found, meant = await listing.page(self.database, wish), None
+        if wish.text and not (found.cards or wish.exact or wish.after):
+            found, meant = await self._meant(wish, found)
         if wish.after is None and self.clock() >= self._languages_until:
             self._languages = await listing.languages(self.database)
             self._languages_until = self.clock() + MINUTE
-        return Listing(*found, self._languages)
+        return Listing(*found, self._languages, meant)
+
+    async def _meant(self, wish: Search, nothing: Found) -> tuple[Found, str | None]:
+        """Return what is found for what the text may have meant, and that text."""
+        pages: dict[str, Found] = {}
+
+        async def finds(text: str) -> bool:
+            pages[text] = await listing.page(self.database, replace(wish, text=text))
+            return bool(pages[text].cards)
+
+        meant = await spelling.meant(self.database, wish.text, finds)
+        return (nothing, None) if meant is None else (pages[meant], meant)
+
+    async def suggestions(self, text: str) -> list[str]:
+        """Return what somebody who is typing may mean: authors, series, titles."""
+        if not (text := text.strip()):
+            return []
+        names = await vocabulary.names(self.database, text, _SUGGESTED // 2)
+        wish = Search(text=text, sort="relevance")
+        cards = (await listing.page(self.database, wish)).cards
+        found = dict.fromkeys([*(one.name for one in names), *(card.title for card in cards)])
+        return list(found)[:_SUGGESTED]
 
     async def book(self, book_id: int) -> tuple[Book, list[Copy]] | None:
         """Return a book that is on sale or sold out, and the cheapest other offers of it. A
@@ -148,6 +176,11 @@ class Catalogue:
 
         await self.database.in_transaction(write)
         self.changes.here(book.id, listed=True)
+        if (terms.title, terms.author) != (book.title, book.author):
+            texts = (terms.title, terms.author)
+            await self.database.in_transaction(
+                lambda queries: vocabulary.learn_texts(queries, texts)
+            )
 
     async def set_listed(self, book: Book, listed: bool) -> None:
         """Withdraw a person's own book from sale, or put it back."""

@@ -57,11 +57,11 @@ async def _options(source: Source, word: str, known: dict[str, int]) -> list[_Re
     found = [_Reading(0.0 if word in known else 4.0, (word,))]
     if errors:
         for other in await vocabulary.similar(source, word, errors):
-            distance = _distance(word, other.word, errors)
-            if other.word != word and distance <= errors:
+            cost = distance(word, other.word, errors)
+            if other.word != word and cost <= errors:
                 strange = 0.4 if other.word[0] != word[0] else 0.0
                 rare = 0.6 / (1 + log10(other.books))
-                found.append(_Reading(distance + strange + rare, (other.word,)))
+                found.append(_Reading(cost + strange + rare, (other.word,)))
     if word not in known:
         found += [
             _Reading(1.2, (word[:place], word[place:]))
@@ -104,18 +104,30 @@ def allowed(word: str) -> int:
     return 1 if len(word) < 6 else 2
 
 
-def _distance(first: str, second: str, most: int) -> int:
-    """Count the letters that are wrong, missing, too many or in the wrong order, up to most + 1."""
-    if abs(len(first) - len(second)) > most:
-        return most + 1
-    before: list[int] = []
-    row = list(range(len(second) + 1))
-    for i, letter in enumerate(first, start=1):
-        earlier, before, row = before, row, [i] + [0] * len(second)
-        for j, other in enumerate(second, start=1):
-            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
-            if i > 1 and j > 1 and letter == second[j - 2] and first[i - 2] == other:
-                row[j] = min(row[j], earlier[j - 2] + 1)
+# What an error costs: a letter doubled or not, two letters in the wrong order, a letter missing or
+# too many, another letter.
+_DOUBLED, _SWAPPED, _MISSING, _OTHER = 0.6, 0.8, 0.9, 1.0
+
+
+def distance(typed: str, word: str, most: int) -> float:
+    """Return what the errors between two words cost, or more than `most` when there are more."""
+    if abs(len(typed) - len(word)) > most:
+        return most + 1.0
+    earlier: list[float] = []
+    before: list[float] = []
+    row = [place * _MISSING for place in range(len(word) + 1)]
+    for i, letter in enumerate(typed, start=1):
+        earlier, before, row = before, row, [i * _MISSING] + [0.0] * len(word)
+        doubled = i > 1 and letter == typed[i - 2]
+        for j, other in enumerate(word, start=1):
+            again = j > 1 and other == word[j - 2]
+            row[j] = min(
+                before[j] + (_DOUBLED if doubled else _MISSING),
+                row[j - 1] + (_DOUBLED if again else _MISSING),
+                before[j - 1] + (_OTHER if letter != other else 0.0),
+            )
+            if i > 1 and j > 1 and letter == word[j - 2] and typed[i - 2] == other:
+                row[j] = min(row[j], earlier[j - 2] + _SWAPPED)
         if min(row) > most:
-            return most + 1
+            return most + 1.0
     return row[-1]

@@ -95,6 +95,12 @@ def _words(book: _Book) -> set[str]:
     return {word for text in texts for word in words.split(text) if _is_learned(word)}
 
 
+async def learn_texts(queries: Queries, texts: Sequence[str]) -> None:
+    """Learn the words of what a book is called now."""
+    found = {word for text in texts for word in words.split(text) if _is_learned(word)}
+    await add_words(queries, Counter(found))
+
+
 def _is_learned(word: str) -> bool:
     return len(word) > 1 and not words.is_pair(word)
 
@@ -167,7 +173,7 @@ async def similar(source: Source, word: str, errors: int) -> list[Word]:
 
 def authors_of(author: str) -> list[str]:
     """Return the single names of an author field: "Austen, Jane" is one, "A. Bee, C. Dee" two."""
-    found = []
+    found: list[str] = []
     for part in re.split(r"\s*[;&/|]\s*", author):
         names = [name.strip() for name in part.split(",")]
         inverted = len(names) > 1 and " " not in names[0]

@@ -20,6 +20,10 @@ def home(**query: object) -> str:
     return _with_query("/", query)
 
 
+def suggestions() -> str:
+    return "/suggestions"
+
+
 def book(book_id: int) -> str:
     return f"/books/{book_id}"
 

@@ -83,7 +83,7 @@ def test_every_wish_has_an_address_that_asks_the_same(query: dict[str, str]) -> 
     ],
 )  # fmt: skip
 def test_how_a_text_is_looked_up(text: str, expected: Terms) -> None:
-    assert search.terms(text) == expected
+    assert search.terms(text)._replace(phrases=()) == expected
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ one transaction."""
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bookstore.catalogue import changes, repository
+from bookstore.catalogue import changes, repository, vocabulary
 from bookstore.catalogue.domain import Seller
 from bookstore.catalogue.importing import storing
 from bookstore.catalogue.importing.offers import (
@@ -17,6 +17,7 @@ from bookstore.catalogue.importing.offers import (
 from bookstore.catalogue.repository import Book
 from bookstore.data.queries import Queries
 
+_NAMES = ("title", "author", "original_title", "series")
 ADDED, CHANGED, WITHDRAWN, SAME, NOTHING = "added", "changed", "withdrawn", "same", "nothing"
 
 
@@ -250,6 +251,9 @@ async def _update(
     for book, after, offer, _last in updated:
         await storing.update_from_file(queries, book, after, offer.details._asdict(), now)
     await changes.record(queries, ids, now, listed="1")
+    names = [str(after[name]) for _, after, *_ in updated for name in _NAMES if name in after]
+    if names:
+        await vocabulary.learn_texts(queries, names)
     said_now = [
         (offer, book.id, merged_marks(last.marks, offer.marks)) for book, _, offer, last in updated
     ]

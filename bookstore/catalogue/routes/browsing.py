@@ -1,5 +1,6 @@
 """The listing and the book page: the same for everybody who looks."""
 
+from dataclasses import replace
 from typing import Any
 
 from jinja2.utils import htmlsafe_json_dumps
@@ -37,11 +38,16 @@ async def index() -> Response:
         request.args, the_settings().currency, mark=money.decimal_mark(i18n.locale())
     )
     found = await the_catalogue().search(wish)
+    typed = wish.text
+    if found.meant is not None:
+        wish = replace(wish, text=found.meant)
     asked = {**wish.address(), "after": None}
     after = found.after
     context: dict[str, Any] = {
         "alone": wants_fragment(),
-        "search": wish.text,
+        "search": typed,
+        "meant": found.meant,
+        "instead": urls.home(**replace(wish, text=typed, exact=True).address()),
         "wish": wish,
         "asked": asked,
         "typed_min": _typed(wish.price_min, wish.currency),
@@ -54,7 +60,7 @@ async def index() -> Response:
         "book_languages": tuple(code for code in found.languages if code not in wish.languages)
         + wish.languages,
         "categories": category_names(),
-        "canonical": urls.home(**asked),
+        "canonical": urls.home(**{**asked, "q": typed}),
         "seller_name": found.seller_name,
     }
     if not wants_fragment():
@@ -70,6 +76,13 @@ async def index() -> Response:
     if block == "listing":  # the address without the fields that were left empty
         response.headers["HX-Push-Url"] = context["canonical"]
     return cacheable(response, LISTINGS)
+
+
+@blueprint.get(urls.suggestions())
+async def suggestions() -> Response:
+    """What somebody who is typing may mean, as options of the search field."""
+    found = await the_catalogue().suggestions(request.args.get("q", "")[: search.MAX_TEXT])
+    return public(page("catalogue/_suggestions.html", found=found))
 
 
 @blueprint.get(f"/books/<{urls.ID}:book_id>")

@@ -1,0 +1,192 @@
+"""Finding what one means: a hundred queries, typing errors, suggestions."""
+
+from pathlib import Path
+
+import pytest
+
+from bookstore.catalogue import listing, spelling, vocabulary
+from bookstore.catalogue.search import Search
+from bookstore.catalogue.service import Catalogue
+from bookstore.data.database import Database
+from bookstore.web.shop import Shop
+from tests.catalogue import finding_queries
+from tests.catalogue.importing.support import load
+from tests.conftest import DATA
+from tests.support.books import add_book
+from tests.support.reader import Reader
+
+
+async def catalogue_of(shop: Shop) -> Catalogue:
+    catalogue: Catalogue = shop.extensions["bookstore.catalogue"]
+    await catalogue.learner.learn_all()
+    return catalogue
+
+
+def holds(expected: str, found: list[listing.Card]) -> bool:
+    """Tell whether title and author of one of the first three have the words asked for."""
+    for card in found[:3]:
+        said = f"{card.title} {card.author}".lower()
+        if expected in said or all(word in said.split() for word in expected.split()):
+            return True
+    return False
+
+
+async def missed(catalogue: Catalogue, queries: str) -> list[str]:
+    out = []
+    for text, expected in finding_queries.pairs(queries):
+        found = await catalogue.search(Search(text=text, sort="relevance"))
+        if not holds(expected, found.cards):
+            first = "; ".join(card.title for card in found.cards[:3])
+            out.append(f"{text}: {first or 'nothing'} (meant {found.meant})")
+    return out
+
+
+def test_there_are_a_hundred_queries() -> None:
+    both = finding_queries.ENGLISH + finding_queries.OTHERS
+    assert len(dict(finding_queries.pairs(both.replace("\n\n", "\n")))) == 100
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA.exists(), reason=f"the data set is not there: {DATA}")
+@pytest.mark.timeout(300)
+async def test_a_hundred_queries(shop: Shop, tmp_path: Path) -> None:
+    database: Database = shop.extensions["bookstore.catalogue"].database
+    await load(database, DATA, invent=True)
+    await add_others(database)
+    catalogue = await catalogue_of(shop)
+    english = await missed(catalogue, finding_queries.ENGLISH)
+    others = await missed(catalogue, finding_queries.OTHERS)
+    print("\n" + "\n".join(english + others))
+    assert len(english) + len(others) <= 5
+
+
+async def add_others(database: Database) -> None:
+    for title, author in finding_queries.pairs(finding_queries.BOOKS):
+        await add_book(database, title=title, author=author)
+
+
+async def test_every_script_is_found(shop: Shop) -> None:
+    catalogue: Catalogue = shop.extensions["bookstore.catalogue"]
+    await add_others(catalogue.database)
+    await catalogue_of(shop)
+    assert await missed(catalogue, finding_queries.OTHERS) == []
+    for one, other in (("हिन्दी", "हिन्दू"), ("हिन्दू", "हिन्दी")):
+        found = await catalogue.search(Search(text=one, sort="relevance"))
+        assert [card.title.split()[0] for card in found.cards] == [one]
+        assert other not in str(found.cards)
+
+
+SHELF = (
+    ("It", "Stephen King"),
+    ("Misery", "Stephen King"),
+    ("Kings of the North", "Cecilia Holland"),
+    ("The Gift of the Magi", "O. Henry"),
+    ("Henry and June", "Anaïs Nin"),
+    ("Harry Potter and the Chamber of Secrets (Harry Potter, #2)", "J.K. Rowling, Mary GrandPré"),
+    ("Emma", "Austen, Jane, 1775-1817"),
+    ("To Kill a Mockingbird", "Harper Lee"),
+)
+
+
+async def shelf(shop: Shop) -> Catalogue:
+    catalogue: Catalogue = shop.extensions["bookstore.catalogue"]
+    for title, author in SHELF:
+        await add_book(catalogue.database, title=title, author=author)
+    return await catalogue_of(shop)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "meant"),
+    [
+        ("king it", "It", None),
+        ("stephen king it", "It", None),
+        ("king", "Misery", None),  # a whole word goes before one that is only begun
+        ("o. henry", "The Gift of the Magi", None),
+        ("hary poter", "Harry Potter and the", "harry potter"),
+        ("mocking bird", "To Kill a Mockingbird", "mockingbird"),
+        ("harrypotter", "Harry Potter and the", "harry potter"),
+        ("kign", "Misery", "king"),
+        ("jane austen", "Emma", None),
+        ("austen jane 1775", "Emma", None),
+        ("chmaber of scerets", "Harry Potter and the", "chamber of secrets"),
+    ],
+)
+async def test_what_comes_first(shop: Shop, text: str, first: str, meant: str | None) -> None:
+    catalogue = await shelf(shop)
+    found = await catalogue.search(Search(text=text, sort="relevance"))
+    assert found.cards[0].title.startswith(first)
+    assert found.meant == meant
+
+
+@pytest.mark.parametrize("text", ["xylographer", "qqqq", "12345", "a", "9780141439580", "no such"])
+async def test_what_nobody_means_stays_nothing(shop: Shop, text: str) -> None:
+    catalogue = await shelf(shop)
+    found = await catalogue.search(Search(text=text, sort="relevance"))
+    assert found.meant is None
+    assert [card for card in found.cards if card.title != "It"] == found.cards
+
+
+async def test_words_of_books_that_are_sold_out_are_not_meant(shop: Shop) -> None:
+    catalogue = await shelf(shop)
+    await catalogue.database.execute("UPDATE books SET on_sale = 0 WHERE title = 'Misery'")
+    found = await catalogue.search(Search(text="misrey", sort="relevance"))
+    assert (found.cards, found.meant) == ([], None)
+
+
+async def test_the_page_says_what_it_shows(shop: Shop, reader: Reader) -> None:
+    await shelf(shop)
+    page = await reader.get("/?q=hary+poter")
+    assert "Showing results for “harry potter”." in page.see(".meant")
+    instead = page.soup.select_one(".meant a")
+    assert instead is not None
+    assert instead["href"] == "/?q=hary+poter&exact=1"
+    page = await reader.get(str(instead["href"]))
+    assert "No book on sale fits “hary poter”." in page.text
+    assert page.soup.select(".meant") == []
+
+
+async def test_suggestions_are_names_and_titles(shop: Shop, reader: Reader) -> None:
+    await shelf(shop)
+
+    async def suggested(text: str) -> list[str]:
+        page = await reader.get(f"/suggestions?q={text}")
+        return [str(option["value"]) for option in page.soup.select("option")]
+
+    assert await suggested("row") == ["J.K. Rowling", SHELF[5][0]]
+    assert await suggested("harry+p") == ["Harry Potter", SHELF[5][0]]
+    assert (await suggested("aust"))[0] == "Austen, Jane"
+    assert await suggested("") == []
+    assert await suggested("%3Cscript%3E") == []
+
+
+async def test_a_title_that_changes_is_learned(shop: Shop, reader: Reader) -> None:
+    catalogue: Catalogue = shop.extensions["bookstore.catalogue"]
+    await reader.register()
+    answer = await reader.submit(
+        "/sell", title="Emmma", author="Ann", price="5", condition="good", category="fiction"
+    )
+    await catalogue.learner.learn_all()
+    path = f"/my/books/{str(answer.location).rpartition('/')[2]}"
+    assert (await reader.submit(path, title="Walden")).status == 303
+    found = await catalogue.search(Search(text="waldn", sort="relevance"))
+    assert found.meant == "walden"
+
+
+@pytest.mark.parametrize(
+    ("typed", "nearer", "farther"),
+    [
+        ("hobit", "hobbit", "habit"),
+        ("suess", "seuss", "guess"),
+        ("cohelo", "coelho", "castle"),
+        ("cat", "cat", "cut"),
+        ("abcd", "abce", "abcdefgh"),
+    ],
+)
+def test_likely_errors_cost_less(typed: str, nearer: str, farther: str) -> None:
+    assert spelling.distance(typed, nearer, 2) < spelling.distance(typed, farther, 2)
+    assert spelling.distance(typed, typed, 2) == 0
+
+
+def test_two_words_with_an_error_share_a_stub() -> None:
+    for typed, word in (("hary", "harry"), ("suess", "seuss"), ("dostoevsky", "dostoyevsky")):
+        assert vocabulary.stubs(typed, 1) & vocabulary.stubs(word, 1)
