@@ -70,6 +70,9 @@ class Learner:
 
 async def _learn(queries: Queries, highest: int) -> bool:
     """Learn a batch of books; tell whether there may be more."""
+    await queries.execute(
+        "INSERT INTO search_learned (id, book_id) VALUES (1, 0)" + _unless_there(queries, "id")
+    )
     last = await queries.value(
         "SELECT book_id FROM search_learned WHERE id = 1" + queries.for_update
     )
@@ -78,7 +81,7 @@ async def _learn(queries: Queries, highest: int) -> bool:
         "SELECT b.id, b.title, b.author, d.original_title, d.series"
         " FROM books b LEFT JOIN book_details d ON d.book_id = b.id"
         " WHERE b.id > :last AND b.id <= :highest ORDER BY b.id LIMIT :limit",
-        {"last": last or 0, "highest": highest, "limit": _AT_ONCE},
+        {"last": last, "highest": highest, "limit": _AT_ONCE},
     )
     if not books:
         return False
@@ -118,8 +121,8 @@ async def add_words(queries: Queries, counted: Counter[str]) -> None:
             [{"word": word, "books": counted[word]} for word in batch],
         )
         await queries.execute_many(
-            f"INSERT {'IGNORE' if queries.dialect == 'mysql' else 'OR IGNORE'}"
-            " INTO search_stubs (stub, word) VALUES (:stub, :word)",
+            "INSERT INTO search_stubs (stub, word) VALUES (:stub, :word)"
+            + _unless_there(queries, "stub"),
             [
                 {"stub": stub, "word": word}
                 for word in batch
@@ -127,6 +130,13 @@ async def add_words(queries: Queries, counted: Counter[str]) -> None:
                 for stub in sorted(stubs(word, 1))
             ],
         )
+
+
+def _unless_there(queries: Queries, column: str) -> str:
+    """Return what ends an INSERT that leaves a row alone which is there already."""
+    if queries.dialect == "mysql":
+        return f" ON DUPLICATE KEY UPDATE {column} = {column}"
+    return " ON CONFLICT DO NOTHING"
 
 
 def _counted(queries: Queries, table: str, key: str, columns: Sequence[str]) -> str:

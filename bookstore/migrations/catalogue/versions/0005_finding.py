@@ -55,7 +55,6 @@ def upgrade() -> None:
         sa.Column("book_id", sa.BigInteger, nullable=False),
         **table_options(),
     )
-    op.execute("INSERT INTO search_learned (id, book_id) VALUES (1, 0)")
     for batch in _books():
         _write_anew(batch)
 
