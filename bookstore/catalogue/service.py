@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from bookstore.catalogue import listing, repository, sitemap, spelling, vocabulary
@@ -86,7 +85,7 @@ class Catalogue:
         pages: dict[str, Found] = {}
 
         async def finds(text: str) -> bool:
-            pages[text] = await listing.page(self.database, replace(wish, text=text))
+            pages[text] = await listing.page(self.database, wish._replace(text=text))
             return bool(pages[text].cards)
 
         meant = await spelling.meant(self.database, wish.text, finds)

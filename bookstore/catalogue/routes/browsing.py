@@ -1,6 +1,5 @@
 """The listing and the book page: the same for everybody who looks."""
 
-from dataclasses import replace
 from typing import Any
 
 from jinja2.utils import htmlsafe_json_dumps
@@ -40,14 +39,14 @@ async def index() -> Response:
     found = await the_catalogue().search(wish)
     typed = wish.text
     if found.meant is not None:
-        wish = replace(wish, text=found.meant)
+        wish = wish._replace(text=found.meant)
     asked = {**wish.address(), "after": None}
     after = found.after
     context: dict[str, Any] = {
         "alone": wants_fragment(),
         "search": typed,
         "meant": found.meant,
-        "instead": urls.home(**replace(wish, text=typed, exact=True).address()),
+        "instead": urls.home(**wish._replace(text=typed, exact=True).address()),
         "wish": wish,
         "asked": asked,
         "typed_min": _typed(wish.price_min, wish.currency),
@@ -80,7 +79,7 @@ async def index() -> Response:
 
 @blueprint.get(urls.suggestions())
 async def suggestions() -> Response:
-    """What somebody who is typing may mean, as options of the search field."""
+    """Offer what somebody who is typing may mean, as options of the search field."""
     found = await the_catalogue().suggestions(request.args.get("q", "")[: search.MAX_TEXT])
     return public(page("catalogue/_suggestions.html", found=found))
 
