@@ -1,6 +1,6 @@
 """the catalogue's own words, for typing errors and suggestions; books' words written anew
 
-Revision ID: 0005
+Revision ID: 0006
 """
 
 from collections.abc import Iterator
@@ -8,26 +8,20 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
 
 from bookstore.catalogue import isbn, words
-from bookstore.migrations.common import table_options
+from bookstore.migrations.common import compare_bytes, table_options
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 _AT_ONCE = 2_000
-
-
-def _text(length: int) -> sa.types.TypeEngine[str]:
-    """Return the type of folded text, compared letter by letter."""
-    return sa.String(length).with_variant(mysql.VARCHAR(length, collation="utf8mb4_bin"), "mysql")
 
 
 def upgrade() -> None:
     op.create_table(
         "search_words",
-        sa.Column("word", _text(40), primary_key=True),
+        sa.Column("word", sa.String(40), primary_key=True),
         sa.Column("books", sa.Integer, nullable=False),
         **table_options(),
     )
@@ -35,16 +29,16 @@ def upgrade() -> None:
     # error share one of these.
     op.create_table(
         "search_stubs",
-        sa.Column("stub", _text(8), primary_key=True),
-        sa.Column("word", _text(40), primary_key=True),
+        sa.Column("stub", sa.String(8), primary_key=True),
+        sa.Column("word", sa.String(40), primary_key=True),
         **table_options(),
     )
     # Names of authors and series, under each of their words.
     op.create_table(
         "search_names",
-        sa.Column("name_key", _text(64), primary_key=True),
+        sa.Column("name_key", sa.String(64), primary_key=True),
         sa.Column("kind", sa.String(8), primary_key=True),
-        sa.Column("name", _text(120), primary_key=True),
+        sa.Column("name", sa.String(120), primary_key=True),
         sa.Column("books", sa.Integer, nullable=False),
         **table_options(),
     )
@@ -55,6 +49,9 @@ def upgrade() -> None:
         sa.Column("book_id", sa.BigInteger, nullable=False),
         **table_options(),
     )
+    compare_bytes("search_words", word=(40, False))
+    compare_bytes("search_stubs", stub=(8, False), word=(40, False))
+    compare_bytes("search_names", name_key=(64, False), kind=(8, False), name=(120, False))
     for batch in _books():
         _write_anew(batch)
 
