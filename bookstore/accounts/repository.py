@@ -6,6 +6,7 @@ from typing import NamedTuple
 from bookstore.accounts.domain import Profile, Session
 from bookstore.contracts import Contact, Person
 from bookstore.data.database import Database
+from bookstore.data.housekeeping import delete_older
 from bookstore.data.queries import Queries
 
 type Source = Database | Queries
@@ -228,14 +229,10 @@ async def end_other_sessions(source: Source, person_id: int, kept_hash: str) -> 
     )
 
 
-async def delete_old(source: Source, *, now: int, seen_before: int, places_before: int) -> None:
-    await source.execute(
-        "DELETE FROM sessions WHERE expires_at <= :now OR seen_at <= :seen_before",
-        {"now": now, "seen_before": seen_before},
-    )
-    await source.execute(
-        "DELETE FROM sign_in_places WHERE seen_at <= :before", {"before": places_before}
-    )
+async def delete_old(database: Database, *, now: int, seen_before: int, places_before: int) -> None:
+    await delete_older(database, "sessions", "expires_at", now + 1)
+    await delete_older(database, "sessions", "seen_at", seen_before + 1)
+    await delete_older(database, "sign_in_places", "seen_at", places_before + 1)
 
 
 async def knows_place(source: Source, person_id: int, place: str) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from bookstore.clock import HOUR, MINUTE
 from bookstore.data.database import Database
+from bookstore.data.housekeeping import delete_older
 from bookstore.data.queries import Duplicate
 
 
@@ -88,4 +89,4 @@ async def clear(database: Database, bucket: str) -> None:
 
 async def forget_old(database: Database, now: int) -> None:
     """Delete the buckets that are empty."""
-    await database.execute("DELETE FROM throttles WHERE full_until <= :now", {"now": now})
+    await delete_older(database, "throttles", "full_until", now + 1)

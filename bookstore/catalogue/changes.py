@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bookstore.clock import MINUTE, SECOND, Clock
 from bookstore.data.database import Database
+from bookstore.data.housekeeping import delete_older
 from bookstore.data.queries import Queries
 
 POLL_SECONDS = 0.5
@@ -107,6 +108,4 @@ class Changes:
 
     async def forget_old(self) -> None:
         """Delete the rows that every replica has read long ago."""
-        await self._database.execute(
-            "DELETE FROM book_changes WHERE changed_at < :before", {"before": self._clock() - _KEEP}
-        )
+        await delete_older(self._database, "book_changes", "changed_at", self._clock() - _KEEP)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from bookstore.catalogue import changes
 from bookstore.contracts import HoldLine
 from bookstore.data.database import Database
+from bookstore.data.housekeeping import delete_older
 from bookstore.data.queries import Queries
 
 type Source = Database | Queries
@@ -182,8 +183,8 @@ async def run_out(source: Source, now: int, limit: int) -> list[str]:
     return [row.reference for row in rows]
 
 
-async def forget_released(source: Source, before: int) -> None:
-    """Forget which references were released before a moment."""
-    await source.execute(
-        "DELETE FROM released_holds WHERE released_at < :before", {"before": before}
-    )
+async def forget_released(database: Database, before: int, ended_before: int) -> None:
+    """Forget which references were released before a moment, and the lines of holds that ended
+    without a sale. What was sold stays: the copies of a book are counted by it."""
+    await delete_older(database, "released_holds", "released_at", before)
+    await delete_older(database, "holds", "expires_at", ended_before, where="state = 'released'")

@@ -16,6 +16,7 @@ from bookstore.data.queries import Busy, Duplicate, Queries
 
 SWEEP_SECONDS = 3.0
 _SWEEP_AT_ONCE = 200
+_ENDED_KEPT = 30 * DAY  # how long the lines of a hold that ended without a sale can be read
 _REFUSED_FOR = 2 * DAY  # how long a late call for a released reference is told so
 
 
@@ -141,4 +142,6 @@ class Holds:
         await self.release_expired()
         if self.clock() - self._forgot_at > HOUR:
             self._forgot_at = self.clock()
-            await repository.forget_released(self.database, self._forgot_at - _REFUSED_FOR)
+            await repository.forget_released(
+                self.database, self._forgot_at - _REFUSED_FOR, self._forgot_at - _ENDED_KEPT
+            )

@@ -155,7 +155,21 @@ async def forgotten_baskets(source: Source, before: int, limit: int) -> list[int
     """Return the baskets of browsers that were not touched since `before`."""
     rows = await source.all(
         _Id,
-        "SELECT id FROM baskets WHERE changed_at < :before AND person_id IS NULL LIMIT :limit",
+        "SELECT id FROM baskets WHERE changed_at < :before AND person_id IS NULL"
+        " ORDER BY changed_at LIMIT :limit",
         {"before": before, "limit": limit},
     )
     return [row.id for row in rows]
+
+
+async def delete_baskets(queries: Queries, basket_ids: Sequence[int], before: int) -> None:
+    """Delete baskets of browsers with what is in them, but for those touched meanwhile."""
+    rows = await queries.all(
+        _Id,
+        "SELECT id FROM baskets WHERE id IN :ids AND changed_at < :before ORDER BY id"
+        + queries.for_update,
+        {"ids": list(basket_ids), "before": before},
+    )
+    values = {"ids": [row.id for row in rows]}
+    await queries.execute("DELETE FROM basket_items WHERE basket_id IN :ids", values)
+    await queries.execute("DELETE FROM baskets WHERE id IN :ids", values)

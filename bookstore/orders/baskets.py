@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from bookstore.clock import DAY, Clock
 from bookstore.contracts import CatalogueLink, Quote
 from bookstore.data.database import Database
+from bookstore.data.housekeeping import BATCH, alone
 from bookstore.data.queries import BeforeCommit, Duplicate, Queries
 from bookstore.orders import basket_repository as repository
 from bookstore.orders import domain
@@ -98,12 +99,16 @@ class Baskets:
 
     async def forget_old(self) -> None:
         """Delete the baskets of browsers that have lost their cookie by now."""
-        for basket_id in await repository.forgotten_baskets(
-            self.database, self.clock() - _KEPT, limit=500
-        ):
-            await self.database.in_transaction(
-                lambda queries, old=basket_id: repository.delete_basket(queries, old)  # type: ignore[misc]
-            )
+        before = self.clock() - _KEPT
+        async with alone(self.database, "forget baskets") as queries:
+            while queries is not None:
+                old = await repository.forgotten_baskets(queries, before, limit=BATCH)
+                if old:
+                    await self.database.in_transaction(
+                        lambda work, old=old: repository.delete_baskets(work, old, before)  # type: ignore[misc]
+                    )
+                if len(old) < BATCH:
+                    break
 
 
 async def with_basket[T](database: Database, work: Callable[[Queries], Awaitable[T]]) -> T:

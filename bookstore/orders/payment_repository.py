@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bookstore.data.database import Database
+from bookstore.data.housekeeping import delete_older
 from bookstore.data.queries import Queries
 from bookstore.orders.domain import Order, ParcelRefund, Refund
 from bookstore.orders.payments import Event, Intent, IntentState
@@ -101,9 +102,8 @@ async def add_event(queries: Queries, event: Event, now: int) -> None:
     )
 
 
-async def forget_events(source: Source, before: int) -> None:
-    await source.execute("DELETE FROM payment_events WHERE received_at < :before",
-                         {"before": before})  # fmt: skip
+async def forget_events(database: Database, before: int) -> None:
+    await delete_older(database, "payment_events", "received_at", before)
 
 
 async def refund_of(source: Source, order_id: int) -> Refund | None:

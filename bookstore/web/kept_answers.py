@@ -14,6 +14,7 @@ from quart import Response
 
 from bookstore.clock import DAY, SECOND, now
 from bookstore.data.database import Database
+from bookstore.data.housekeeping import delete_older
 from bookstore.data.queries import Duplicate, Queries
 from bookstore.web.i18n import gettext as _
 from bookstore.web.page_error import PageError
@@ -186,9 +187,7 @@ def fitting(kept: Response, *, htmx: bool, path: str) -> Response:
 
 async def forget_old_answers(database: Database, context: str) -> None:
     """Delete the answers that were kept for long enough."""
-    await database.execute(
-        f"DELETE FROM {context}_idempotency WHERE started_at < :before", {"before": now() - KEEP}
-    )
+    await delete_older(database, f"{context}_idempotency", "started_at", now() - KEEP)
 
 
 def under_way() -> PageError:
