@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from provisioning.cluster import Cluster, is_node
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
+from provisioning.release.outside import Outside
+from provisioning.release.waiting import until_served
 from provisioning.setup.apply import apply
 from provisioning.setup.host import HostFacts, read_host
 from provisioning.setup.swarm import REMOVED
+
+SERVED = 120.0  # seconds until the edges that are left serve
 
 Say = Callable[[str], None]
 
@@ -28,7 +32,8 @@ class Recovery:
         """Say what would be done."""
         lines = [
             f"{self.survivor.name} goes on with the swarm, alone at first, with every service, "
-            "secret and release. What runs is not touched."
+            "secret and release. Tasks on workers go on; those on this manager start again, and "
+            "its edge finds the workers again within a minute."
         ]
         if self.others:
             lines.append(f"{', '.join(h.name for h in self.others)}: leaves and joins again.")
@@ -43,7 +48,7 @@ class Recovery:
 def plan(cluster: Cluster, wanted: Host | None) -> Recovery:
     """Choose the manager; refuse while the managers still agree, for that would cut the swarm."""
     try:
-        alive = cluster.manager()
+        alive = cluster.manager(patience=4)
     except OperatorError:
         alive = None
     if alive:
@@ -91,10 +96,10 @@ def recover(cluster: Cluster, recovery: Recovery, say: Say) -> None:
         if node.role != "manager" or node.id == own.id:
             continue
         # The label tells apply what to do with it, should it come back.
+        mark = f"docker node update --label-add {REMOVED}{node.id}={node.address} {own.id}"
+        remove = f"docker node demote {node.id} 2>/dev/null; docker node rm --force {node.id}"
         connection.run(
-            f"docker node update --label-add {REMOVED}{node.id}=true {own.id} >/dev/null && "
-            f"{{ docker node demote {node.id} >/dev/null 2>&1; docker node rm --force {node.id}; }}"
-            " >/dev/null",
+            f"{{ {mark} && {{ {remove}; }}; }} >/dev/null",
             sudo=True,
             shown=f"take {node.hostname} out",
         )
@@ -108,7 +113,9 @@ def recover(cluster: Cluster, recovery: Recovery, say: Say) -> None:
         )
         made = apply(narrowed, (), say)
         say(f"  the managers that answer have joined again ({made} changes)")
+    # Its edge reaches the workers once their engines have found each other again.
+    until_served(Outside(cluster), recovery.gone, SERVED, say)
     say(
-        "The swarm is managed again. Bring the missing managers back or replace them soon "
-        "(./run ops apply, ./run ops replace), then ./run ops backup."
+        "The swarm is managed again, and readers are served. Bring the missing managers back or "
+        "replace them soon (./run ops apply, ./run ops replace), then ./run ops backup."
     )

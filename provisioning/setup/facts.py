@@ -31,6 +31,17 @@ class Facts:
             return None
         return next((n for n in self.swarm.nodes if n.id == host.membership.node), None)
 
+    def was_removed(self, host: Host) -> bool:
+        """Tell whether a host believes in the swarm as it was before `recover` took it out."""
+        member = self.hosts[host.name].membership
+        if self.swarm is None or member.state != "active" or self.node_of(host.name):
+            return False
+        # Without its quorum, an engine may not know its own node any more.
+        addresses = self.swarm.removed.values()
+        return member.node in self.swarm.removed or (
+            not member.node and host.swarm_address in addresses
+        )
+
     def host_of(self, inventory: Inventory, node: Node) -> Host | None:
         """Find the host of the inventory behind a node, by node id, else by address."""
         for host in inventory.host:

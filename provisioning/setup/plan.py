@@ -173,11 +173,8 @@ def node_labels(inventory: Inventory, host: Host) -> dict[str, str]:
 def manager_of(inventory: Inventory, facts: Facts) -> str:
     """Name the host at which the swarm is changed: the first that manages it, or is to."""
     there = facts.found(inventory)
-    removed = facts.swarm.removed if facts.swarm else frozenset()
     managing = [
-        host
-        for host, found in there
-        if found.membership.manager and found.membership.node not in removed
+        host for host, found in there if found.membership.manager and not facts.was_removed(host)
     ]
     return (managing or [host for host, _ in there if host.role == "manager"])[0].name
 
@@ -256,8 +253,7 @@ def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
                 at=manager,
             )
         node = facts.node_of(host.name)
-        own = facts.hosts[host.name].membership.node
-        if node is None and own in facts.swarm.removed:
+        if facts.was_removed(host):
             yield Operation(
                 "members",
                 host.name,

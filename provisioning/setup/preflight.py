@@ -85,7 +85,7 @@ def _host_problems(
             )
     if member.state == "locked":
         yield f"{name}: its swarm is locked. Run docker swarm unlock there."
-    elif facts.swarm and member.node in facts.swarm.removed:
+    elif facts.was_removed(host):
         pass  # it is to leave what it believes in, and to join again
     elif member.state in ("error", "pending"):
         yield (

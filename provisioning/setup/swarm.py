@@ -27,10 +27,10 @@ class SwarmFacts:
     tokens: dict[str, str] = field(default_factory=dict, repr=False)  # by role
 
     @property
-    def removed(self) -> frozenset[str]:
-        """Return the ids of the nodes that `recover` has taken out."""
-        labels = (key for node in self.nodes for key in node.labels)
-        return frozenset(k.removeprefix(REMOVED) for k in labels if k.startswith(REMOVED))
+    def removed(self) -> dict[str, str]:
+        """Return the ids of the nodes that `recover` has taken out, and their addresses."""
+        labels = (pair for node in self.nodes for pair in node.labels.items())
+        return {k.removeprefix(REMOVED): v for k, v in labels if k.startswith(REMOVED)}
 
 
 COMMANDS = {

@@ -34,7 +34,7 @@ def planned(
 ) -> recover.Recovery:
     """Plan with the managers that answer."""
 
-    def manager(self: Cluster) -> Any:
+    def manager(self: Cluster, patience: float = 0) -> Any:
         if alive:
             return type("Manager", (), {"name": "manager1"})
         raise OperatorError("no leader")
