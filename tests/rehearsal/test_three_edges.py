@@ -53,10 +53,6 @@ def wait_for_certificate(other_than: str | None = None, seconds: float = 240) ->
         time.sleep(1)
 
 
-def test_every_edge_shows_the_same_trusted_certificate() -> None:
-    wait_for_certificate()
-
-
 @contextmanager
 def certificates_watched() -> Iterator[list[str]]:
     """Note every moment in which an edge that accepts connections shows no valid certificate."""
@@ -115,6 +111,10 @@ def interrupted_deploy(image: str, until: str) -> str:
 def test_a_first_deploy_ends_when_every_edge_serves_readers() -> None:
     assert all(serial(edge.address) for edge in EDGES)
     assert ops("deploy", "--yes").text.count("Nothing to do: release 1 runs") == 1
+
+
+def test_every_edge_shows_the_same_trusted_certificate() -> None:
+    wait_for_certificate()
 
 
 def test_a_rollback_to_the_first_release_keeps_the_certificate_and_fails_no_request() -> None:
