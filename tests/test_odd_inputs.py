@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -184,8 +185,9 @@ async def test_a_signed_call_that_makes_no_sense(service: Any, body: bytes) -> N
     signer = Signer(derived_key(SECRET, "internal calls"))
     for rule in service.url_map.iter_rules():
         if rule.rule.startswith("/internal/"):
-            headers = list(signer.headers("POST", rule.rule, body).items())
-            answer = await ask(service, rule.rule, headers, method="POST", body=body)
+            path = re.sub(r"<any.*?>", "catalogue", rule.rule)
+            headers = list(signer.headers("POST", path, body).items())
+            answer = await ask(service, path, headers, method="POST", body=body)
             assert answer.status < 500, (rule.rule, answer.text)
             if b"reference" not in body or rule.rule.endswith("/hold"):
                 assert answer.status in {400, 413}, (rule.rule, answer.text)
