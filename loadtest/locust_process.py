@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +55,23 @@ class Load:
 
 def start(load: Load, folder: Path) -> subprocess.Popen[bytes]:
     """Start Locust, which records into a folder; its log is there as well."""
+    return _start(load.command, load, folder, "locust.log")
+
+
+@contextmanager
+def watched_from_outside(load: Load, folder: Path) -> Iterator[None]:
+    """Ask the shop from outside of Locust as well, as long as this lasts."""
+    command = [sys.executable, "-m", "loadtest.outside", "--host", load.host.rstrip("/")]
+    command += ["--resolve", load.resolve]
+    with _start(command, load, folder, "outside.log") as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _start(command: list[str], load: Load, folder: Path, log_name: str) -> subprocess.Popen[bytes]:
     path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     env = os.environ | {
         recorder.FOLDER: str(folder.resolve()),
@@ -61,8 +80,8 @@ def start(load: Load, folder: Path) -> subprocess.Popen[bytes]:
     }
     if load.authority:
         env["SSL_CERT_FILE"] = str(load.authority.resolve())
-    with (folder / "locust.log").open("w") as log:
-        return subprocess.Popen(load.command, env=env, stdout=log, stderr=log)
+    with (folder / log_name).open("w") as log:
+        return subprocess.Popen(command, env=env, stdout=log, stderr=log)
 
 
 def run(load: Load, folder: Path) -> int | None:
@@ -70,13 +89,14 @@ def run(load: Load, folder: Path) -> int | None:
 
     Ctrl-C reaches Locust as well, which then lets people finish what they are at.
     """
-    process = start(load, folder)
     interrupted = False
-    while True:
-        try:
-            status = process.wait()
-            return None if interrupted else status
-        except KeyboardInterrupt:
-            if interrupted:
-                process.kill()
-            interrupted = True
+    with watched_from_outside(load, folder), start(load, folder) as process:
+        while True:
+            try:
+                status = process.wait()
+                break
+            except KeyboardInterrupt:
+                if interrupted:
+                    process.kill()
+                interrupted = True
+    return None if interrupted else status

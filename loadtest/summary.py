@@ -9,7 +9,7 @@ from typing import Any
 
 from loadtest.errors import LoadError
 from loadtest.evidence import recorder
-from loadtest.evidence.intervals import at_least
+from loadtest.evidence.intervals import at_least, between
 from loadtest.evidence.ledger.audit import compare
 from loadtest.evidence.ledger.model import Audit
 from loadtest.evidence.result import Expectation, Result, percentile, summarize
@@ -41,6 +41,7 @@ def assess(
     if facts.commit:
         result.notes = [f"Commit {facts.commit}."]
     result.expectations += answers(requests)
+    result.expectations += outside(requests, recorder.read(folder, "outside"))
     result.expectations += people(incidents)
     result.expectations += generator(facts, requests, result.arrivals, status)
     confirmed = sum(e["what"] == "told" and e.get("kind") == "order" for e in ledger)
@@ -64,6 +65,32 @@ def answers(requests: Sequence[Entry]) -> list[Expectation]:
         Expectation("requests that failed", "0", seen, failed == 0),
         Expectation("requests that had to be sent again", "0", str(again), again == 0),
     ]
+
+
+def outside(
+    requests: Sequence[Entry], seen: Sequence[Entry], *, failures: bool = False
+) -> list[Expectation]:
+    """Judge what somebody saw who asked from outside, and whether people saw the same.
+
+    With `failures` a fault may cost some, as it may cost people some. The same means: at 95 % the
+    shares of requests that succeed may be equal, and p99 is at most twice that of people and 1 s.
+    """
+    if not seen:
+        return [Expectation("seen from outside", "something", "nothing", False)]
+    theirs, ours = summarize(requests), summarize(seen)
+    low, high = between(theirs.count - theirs.failed, theirs.count)
+    other = between(ours.count - ours.failed, ours.count)
+    p99 = ours.times[99.0]
+    same = low <= other[1] and other[0] <= high and p99 <= 2 * theirs.times[99.0] + 1000
+    words = f"p99 {p99:.0f} ms, most {ours.slowest:.0f}; {other[0]:.1%} to {other[1]:.1%} succeed"
+    met = None if failures else ours.failed == 0
+    return [
+        Expectation(
+            "requests from outside that failed", "counted" if failures else "0",
+            f"{ours.failed} of {ours.count}", met,
+        ),
+        Expectation("outside and people saw the same", "yes", words, same),
+    ]  # fmt: skip
 
 
 def people(incidents: Sequence[Entry]) -> list[Expectation]:

@@ -103,6 +103,16 @@ def waits(drill: Drill, requests: Sequence[Entry]) -> list[Expectation]:
     return made
 
 
+def slowest_outside(drill: Drill, seen: Sequence[Entry]) -> list[Expectation]:
+    """Judge whether nobody waited too long who came on a new connection."""
+    if drill.slowest is None or not seen:
+        return []
+    ms = summarize(seen).slowest
+    met = ms <= drill.slowest * 1000
+    bound = f"{drill.slowest:g} s"
+    return [Expectation("slowest from outside", bound, f"{ms / 1000:.2f} s", met)]
+
+
 def _windows(events: Sequence[Event]) -> list[tuple[Event, float]]:
     """Return each event with the end of the time in which it counts."""
     ends = [event.at for event in events[1:]]

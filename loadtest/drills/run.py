@@ -16,15 +16,15 @@ import sqlalchemy as sa
 from loadtest.drills import judge
 from loadtest.drills.catalogue import Drill, Step
 from loadtest.drills.cluster import Cluster
-from loadtest.drills.guards import guards
+from loadtest.drills.guards import guards, slowest_outside
 from loadtest.drills.tunnel import forwarded
 from loadtest.evidence import recorder, report
 from loadtest.evidence.ledger.audit import compare
 from loadtest.evidence.ledger.database import CONTEXTS
 from loadtest.evidence.result import Event, Expectation, Result, Sample, summarize
 from loadtest.evidence.run import RunFacts, commit
-from loadtest.locust_process import Load, start
-from loadtest.summary import differences, generator
+from loadtest.locust_process import Load, start, watched_from_outside
+from loadtest.summary import differences, generator, outside
 from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory
 
@@ -86,7 +86,7 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         if wrong := cluster.wait_until_well(60):
             raise OperatorError(f"The cluster did not become healthy: {wrong}")
         watch.start()
-        with start(planned, folder) as load:
+        with watched_from_outside(planned, folder), start(planned, folder) as load:
             try:
                 _steps(drill.steps, cluster, events, say, _first_request(folder, load))
                 load.wait(drill.seconds + 60)
@@ -187,6 +187,9 @@ def _assess(
     ledger, incidents = (recorder.read(folder, kind) for kind in ("ledger", "incidents"))
     result.incidents = incidents
     result.expectations += guards(drill, requests, ledger, incidents, samples, events)
+    seen = recorder.read(folder, "outside")
+    result.expectations += outside(requests, seen, failures=drill.failures is None)
+    result.expectations += slowest_outside(drill, seen)
     result.expectations += generator(facts, requests, recorder.read(folder, "arrivals"), status)
     if facts.commit:
         result.notes = [f"Commit {facts.commit}, seed {facts.seed}."]

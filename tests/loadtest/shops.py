@@ -153,3 +153,14 @@ def lying_proxy(shop: Shop, lie: Lie) -> Iterator[Shop]:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield Shop(f"http://127.0.0.1:{server.server_address[1]}", shop.file)
         server.shutdown()
+
+
+def assert_fine_but_for_time(shown: str) -> None:
+    """Expect a run without a fault but what a busy machine that tests may cause."""
+    slow = (
+        "the generator's own lateness", "clicks that could not begin", "p99 from",
+        "outside and people saw the same",
+    )  # fmt: skip
+    bad = [line for line in shown.splitlines() if "✗" in line]
+    assert "✓ requests that failed" in shown, shown
+    assert all(any(what in line for what in slow) for line in bad), shown

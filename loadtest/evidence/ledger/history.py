@@ -1,7 +1,7 @@
 """Check the whole history of a run, and not its end alone.
 
 Each operation has an invocation and a completion with their moments. Two rules of the model that
-the shop promises are checked here (docs/decisions/0014): the state of an order never goes back,
+the shop promises are checked here (docs/decisions/0018): the state of an order never goes back,
 seen from whoever looks later; and the copies of a book are a bounded counter. A third, that a
 basket is a map of what was put into it, people check themselves whenever they open it.
 """

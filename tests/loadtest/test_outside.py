@@ -1,0 +1,43 @@
+"""Whether somebody outside saw what people saw, on made-up recordings."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtest.drills.catalogue import Drill
+from loadtest.drills.guards import slowest_outside
+from loadtest.summary import outside
+from tests.loadtest.test_judge import request
+
+PEOPLE = [request(i, ms=40) for i in range(2000)]
+
+
+@pytest.mark.parametrize(
+    ("failed", "slow", "met"),
+    [
+        (0, 0, [True, True]),
+        (1, 0, [False, True]),  # one of 400 may be chance
+        (20, 0, [False, False]),  # one in twenty is not
+        (0, 8, [True, False]),  # 2 % hang, and of the people nobody does
+    ],
+)
+def test_outside_and_people_must_agree(failed: int, slow: int, met: list[bool]) -> None:
+    seen = [request(i, ms=50) for i in range(400 - failed - slow)]
+    seen += [request(i, error="status 502") for i in range(failed)]
+    seen += [request(i, ms=15_000) for i in range(slow)]
+    assert [e.met for e in outside(PEOPLE, seen)] == met
+
+
+def test_an_observer_who_saw_nothing_vouches_for_nothing() -> None:
+    assert [e.met for e in outside(PEOPLE, [])] == [False]
+
+
+def test_where_a_fault_may_cost_some_they_are_counted() -> None:
+    people = [*PEOPLE, *[request(i, error="a 503 page") for i in range(100)]]
+    seen = [request(i) for i in range(400)] + [request(i, error="a 503 page") for i in range(20)]
+    assert [e.met for e in outside(people, seen, failures=True)] == [None, True]
+
+
+def test_a_first_time_visitor_may_not_hang_either() -> None:
+    (judged,) = slowest_outside(Drill("", ()), [request(1), request(2, ms=15_000)])
+    assert judged.met is False
