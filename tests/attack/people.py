@@ -105,6 +105,27 @@ class Attacker:
             "/register", name=self.name, email=f"{self.name}@example.org", password=PASSWORD
         )
 
+    async def offer_one(self) -> int | None:
+        """Put a book of one copy on sale; return its id."""
+        answer = await self.send(
+            "/sell", title="The only copy", author=self.name, category="other",
+            condition="good", price="5", copies="1",
+        )  # fmt: skip
+        return int(answer.location.rpartition("/")[2]) if answer.location else None
+
+    async def reach_for(self, book: int) -> dict[str, Any] | None:
+        """Put a book alone into the basket; return the form that orders it."""
+        await self.send(f"/books/{book}", "/basket", quantity="1")
+        try:
+            form: dict[str, Any] = (await self.ask("GET", "/checkout")).form("/checkout")
+        except AssertionError:
+            return None
+        return {**form, "name": "Ana", "address": "Calle Mayor 1\n28013 Madrid", "country": "ES"}
+
+    async def let_go_of(self, book: int) -> None:
+        """Take a book out of the basket."""
+        await self.send("/basket", f"/basket/{book}", quantity="0")
+
     async def act(self) -> None:
         """Do something."""
         deeds: list[tuple[int, Callable[[], Awaitable[None]]]] = [

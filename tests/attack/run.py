@@ -68,7 +68,8 @@ def attack(server: MariaDB, folder: Path, *, seed: int, seconds: float, people: 
 
 async def _fight(world: World, server: MariaDB, seed: int, seconds: float, people: int) -> int:
     attackers = [Attacker(world, number, seed) for number in range(people)]
-    await asyncio.gather(*(attacker.register() for attacker in attackers))
+    crowd = [Attacker(world, people + number, seed) for number in range(5)]
+    await asyncio.gather(*(attacker.register() for attacker in [*attackers, *crowd]))
     await asyncio.gather(*(attacker.sell() for attacker in attackers for _book in range(3)))
     start = time.monotonic()
 
@@ -79,15 +80,37 @@ async def _fight(world: World, server: MariaDB, seed: int, seconds: float, peopl
 
     chaos = asyncio.ensure_future(_chaos(world, server, random.Random(seed), goes_on))
 
+    rush = asyncio.ensure_future(_rush(world, crowd, goes_on))
+
     async def go_on(attacker: Attacker) -> None:
         while goes_on():
             await attacker.act()
 
     await asyncio.gather(*(go_on(attacker) for attacker in attackers))
     cuts = await chaos
-    for attacker in attackers:
+    await rush
+    for attacker in [*attackers, *crowd]:
         await attacker.client.aclose()
     return cuts
+
+
+async def _rush(world: World, crowd: list[Attacker], goes_on: Callable[[], bool]) -> None:
+    """Have a crowd order one last copy at the same moment, over and over."""
+    seller, *buyers = crowd
+    while goes_on():
+        book = await seller.offer_one()
+        if book is None:
+            continue
+        forms = await asyncio.gather(*(buyer.reach_for(book) for buyer in buyers))
+        await asyncio.gather(
+            *(
+                buyer.ask("POST", "/checkout", form)
+                for buyer, form in zip(buyers, forms, strict=True)
+                if form is not None
+            )
+        )
+        await asyncio.gather(*(buyer.let_go_of(book) for buyer in buyers))
+        world.done["rush"] += 1
 
 
 async def _chaos(
