@@ -171,6 +171,7 @@ async def _check(stacks: list[Stack], server: MariaDB, data: Data) -> dict[str, 
     timed; return the bytes of HTML of each page."""
     sizes: dict[str, dict[str, int]] = {}
     ours: dict[str, str] = {}
+    unlike: list[str] = []
     for stack in stacks:
         try:
             pages = await _pages(stack, data)
@@ -180,17 +181,18 @@ async def _check(stacks: list[Stack], server: MariaDB, data: Data) -> dict[str, 
             raise Refused(f"{stack.name}: {refused}\n{stack.last_words()}") from None
         ours = ours or pages
         for name, page in pages.items():
-            if elements(page) != elements(ours[name]):
-                differing = elements(page) ^ elements(ours[name])
-                raise Refused(
-                    f"{name} has other elements on {stack.name} than on {DEFAULTS}:"
-                    f" {sorted(differing)}"
-                )
+            if differing := elements(page) ^ elements(ours[name]):
+                unlike.append(f"{name} has other elements on {stack.name}: {sorted(differing)}")
             sizes.setdefault(name, {})[stack.name] = size = len(page.encode())
             if abs(size / sizes[name][DEFAULTS] - 1) > LIKENESS:
-                raise Refused(
+                unlike.append(
                     f"{name} has {size} bytes on {stack.name}, not {sizes[name][DEFAULTS]}"
                 )
+    if unlike:
+        raise Refused(
+            "peers show other pages than the shop, see benchmarks/peers/templates:\n  "
+            + "\n  ".join(unlike)
+        )
     return sizes
 
 

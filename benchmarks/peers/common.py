@@ -93,7 +93,7 @@ def card(row: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def book_page(row: Mapping[str, Any]) -> dict[str, Any]:
+def book_page(row: Mapping[str, Any], origin: str) -> dict[str, Any]:
     """Return a row as its own page shows it."""
     return {
         **card(row), "plain_amount": f"{row['price'] / 100:.2f}",
@@ -102,8 +102,26 @@ def book_page(row: Mapping[str, Any]) -> dict[str, Any]:
         "language_name": LANGUAGES.get(row["language"] or "", row["language"]),
         "since": f"{datetime.fromtimestamp(row['created_at'] / 1000, UTC):%-d %b %Y}",
         "summary": shortened(row["description"]), "available": int(row["available"]),
-        "most": min(int(row["available"]), MOST),
+        "most": min(int(row["available"]), MOST), "linked": _linked(row, origin),
     }  # fmt: skip
+
+
+def _linked(row: Mapping[str, Any], origin: str) -> str:
+    """Return a book for search engines (JSON-LD)."""
+    address = f"{origin}/books/{row['id']}"
+    used = "New" if row["condition"] == "new" else "Used"
+    offer = {
+        "@type": "Offer", "url": address, "price": f"{row['price'] / 100:.2f}",
+        "priceCurrency": "EUR", "itemCondition": f"https://schema.org/{used}Condition",
+        "availability": f"https://schema.org/{'InStock' if row['available'] > 0 else 'SoldOut'}",
+        "seller": {"@type": "Person", "name": row["seller_name"]},
+    }  # fmt: skip
+    book = {
+        "@context": "https://schema.org", "@type": "Book", "name": row["title"],
+        "author": row["author"], "url": address, "offers": offer, "isbn": row["isbn13"],
+        "inLanguage": row["language"],
+    }  # fmt: skip
+    return json.dumps(book).replace("<", "\\u003c")
 
 
 def shortened(text: str) -> str:

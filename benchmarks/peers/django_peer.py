@@ -134,7 +134,8 @@ def book(request: HttpRequest, book_id: int) -> Any:
         .order_by("price").values(*CARD_FIELDS, seller_name=F("seller__name"))[:5]
         if found.isbn13 else []
     )  # fmt: skip
-    shown = common.book_page({**vars(found), "seller_name": found.seller.name})
+    origin = f"{request.scheme}://{request.get_host()}"
+    shown = common.book_page({**vars(found), "seller_name": found.seller.name}, origin)
     known = who.token
     who = who._replace(token=known or common.new_token())
     response = page(request, "book", who, book=shown, others=[common.card(o) for o in others])
@@ -272,7 +273,8 @@ def _write_order(who: Visitor, sent: dict[str, Any], lines: list[Any], moment: i
 def pay_page(request: HttpRequest, who: Visitor, order: Order, form: Any, status: int = 200) -> Any:
     return page(request, "pay", who, status, form=form, order_id=order.id, cards=selling.CARDS,
                 total=common.amount(order.goods + order.shipping),
-                until=selling.until(order.expires_at))  # fmt: skip
+                until=selling.until(order.expires_at),
+                until_iso=selling.until_iso(order.expires_at))  # fmt: skip
 
 
 def pay(request: HttpRequest, order_id: int) -> Any:

@@ -97,7 +97,7 @@ def book(book_id: int) -> Any:
         others = rows(connection, OTHERS, isbn=isbn, id=book_id) if isbn else []
     known = who.token
     who = who._replace(token=known or common.new_token())
-    shown = page("book", who, book=common.book_page(found[0]),
+    shown = page("book", who, book=common.book_page(found[0], request.host_url[:-1]),
                  others=[common.card(row) for row in others])  # fmt: skip
     response = Response(shown)
     if not known:
@@ -225,7 +225,8 @@ def payment(order_id: int) -> Any:
 def _pay_page(who: Visitor, order: Any, form: PaymentForm) -> str:
     return page("pay", who, form=form, order_id=order.id, cards=selling.CARDS,
                 total=common.amount(order.goods + order.shipping),
-                until=selling.until(order.expires_at))  # fmt: skip
+                until=selling.until(order.expires_at),
+                until_iso=selling.until_iso(order.expires_at))  # fmt: skip
 
 
 @app.post("/orders/<int:order_id>/pay")

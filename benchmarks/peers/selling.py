@@ -118,6 +118,11 @@ def until(moment: int) -> str:
     return f"{datetime.fromtimestamp(moment / 1000, UTC):%H:%M}"
 
 
+def until_iso(moment: int) -> str:
+    """Write the same for machines."""
+    return datetime.fromtimestamp(moment / 1000, UTC).isoformat()
+
+
 def luhn(digits: str) -> bool:
     """Tell whether a card's number ends with the digit that its others demand."""
     twice = [int(digit) * (2 if place % 2 else 1) for place, digit in enumerate(reversed(digits))]

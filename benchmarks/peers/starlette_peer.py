@@ -123,7 +123,8 @@ async def book(request: Request) -> Response:
         others = await rows(cursor, OTHERS, isbn, book_id) if isbn else []
     known = who.token
     who = who._replace(token=known or common.new_token())
-    response = page(request, "book", who, book=common.book_page(found[0]),
+    shown = common.book_page(found[0], str(request.base_url)[:-1])
+    response = page(request, "book", who, book=shown,
                     others=[common.card(row) for row in others])  # fmt: skip
     if not known:
         response.set_cookie("session", who.token, httponly=True, samesite="lax")
@@ -278,7 +279,8 @@ def _pay_page(
 ) -> Response:
     return page(request, "pay", who, status, form=form, order_id=order["id"], cards=selling.CARDS,
                 total=common.amount(order["goods"] + order["shipping"]),
-                until=selling.until(order["expires_at"]))  # fmt: skip
+                until=selling.until(order["expires_at"]),
+                until_iso=selling.until_iso(order["expires_at"]))  # fmt: skip
 
 
 async def pay(request: Request) -> Response:
