@@ -134,13 +134,14 @@ async def _bench(options: argparse.Namespace, folder: Path) -> int:
         ours = [running.enter_context(shop(url, folder, name)) for name in OURS]
         others: list[Stack] = []
         sizes: dict[str, dict[str, int]] = {}
+        unlike: list[str] = []
         if not options.shop_only:
             print("Starting the peers, and checking that they do the same …", flush=True)
             others = running.enter_context(peers(peers_url, folder))
         for stack in [*ours, *others]:
             await stack.ready()
         if not options.shop_only:
-            sizes = await _check([*ours, *others], server, data)
+            sizes, unlike = await _check([*ours, *others], server, data)
         wanted = [kind for kind in kinds(data) if options.only in {None, kind.name}]
         bench = Bench(wanted, data, int((server.folder / "pid").read_text()), options)
         for plain in (False, True):
@@ -153,7 +154,7 @@ async def _bench(options: argparse.Namespace, folder: Path) -> int:
             for _table in range(1 if plain else options.tables):
                 await bench.make_table(stacks, plain=plain)
         memory = {s.name: processes.memory(processes.family(s.pid)) for s in [*ours, *others]}
-        text = report.text(options, wanted, bench.tables, memory, sizes)
+        text = report.text(options, wanted, bench.tables, memory, sizes, unlike)
         print(text)
         if options.page:
             report.put_into(options.page, text)
@@ -166,34 +167,38 @@ async def _bench(options: argparse.Namespace, folder: Path) -> int:
     return 0
 
 
-async def _check(stacks: list[Stack], server: MariaDB, data: Data) -> dict[str, dict[str, int]]:
+async def _check(
+    stacks: list[Stack], server: MariaDB, data: Data
+) -> tuple[dict[str, dict[str, int]], list[str]]:
     """See that every stack shows the same pages and keeps the same promises, before anything is
-    timed; return the bytes of HTML of each page."""
+    timed; return the bytes of HTML of each page, and which elements of which page differ."""
     sizes: dict[str, dict[str, int]] = {}
     ours: dict[str, str] = {}
     unlike: list[str] = []
+    refused: list[str] = []
     for stack in stacks:
         try:
             pages = await _pages(stack, data)
             await promises.check(stack, server, data)
-        except (Refused, OSError) as refused:
+        except (Refused, OSError) as error:
             await asyncio.sleep(0.5)  # a server may write down an error after its answer
-            raise Refused(f"{stack.name}: {refused}\n{stack.last_words()}") from None
+            raise Refused(f"{stack.name}: {error}\n{stack.last_words()}") from None
         ours = ours or pages
         for name, page in pages.items():
             if differing := elements(page) ^ elements(ours[name]):
-                unlike.append(f"{name} has other elements on {stack.name}: {sorted(differing)}")
+                words = ", ".join(f"{tag} {number}" for tag, number in sorted(differing))
+                unlike.append(f"{name}, {stack.name}: {words}")
             sizes.setdefault(name, {})[stack.name] = size = len(page.encode())
             if abs(size / sizes[name][DEFAULTS] - 1) > LIKENESS:
-                unlike.append(
+                refused.append(
                     f"{name} has {size} bytes on {stack.name}, not {sizes[name][DEFAULTS]}"
                 )
-    if unlike:
+    if refused:
+        told = "\n  ".join([*refused, *unlike])
         raise Refused(
-            "peers show other pages than the shop, see benchmarks/peers/templates:\n  "
-            + "\n  ".join(unlike)
+            f"peers show other pages than the shop, see benchmarks/peers/templates:\n  {told}"
         )
-    return sizes
+    return sizes, unlike
 
 
 async def _pages(stack: Stack, data: Data) -> dict[str, str]:

@@ -35,6 +35,7 @@ def text(
     tables: Sequence[Table],
     memory: Mapping[str, float],
     sizes: Mapping[str, Mapping[str, int]],
+    unlike: Sequence[str],
 ) -> str:
     """Return everything that was measured, in lines of at most 110 characters."""
     stacks = [name for name in ORDER if any(key[1] == name for key in tables[0].results)]
@@ -51,6 +52,9 @@ def text(
     for name, found in sizes.items():
         each = ", ".join(f"{stack} {size:,}" for stack, size in found.items())
         lines.append(f"  {name:<10} {each}")
+    if unlike:
+        lines += ["", "Elements that one page has and the other has not, each with its number:"]
+        lines += [f"  {line}" for line in unlike]
     lines += ["", "Peak memory, MB: " + ", ".join(f"{n} {m:.0f}" for n, m in memory.items())]
     return "\n".join(lines)
 
