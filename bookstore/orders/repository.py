@@ -89,6 +89,9 @@ async def save_order(queries: Queries, order: Order) -> None:
         " released_at = :released_at WHERE id = :id",
         order._asdict(),
     )
+    if order.state == OrderState.CANCELLED:
+        await queries.execute("UPDATE shipments SET stage = 0 WHERE order_id = :id",
+                              {"id": order.id})  # fmt: skip
 
 
 async def note_placed(queries: Queries, order_id: int) -> None:
@@ -96,15 +99,39 @@ async def note_placed(queries: Queries, order_id: int) -> None:
     await queries.execute("UPDATE orders SET state = 'placed' WHERE id = :id", {"id": order_id})
 
 
-async def note_confirmed(source: Source, order_id: int, now: int) -> bool:
+async def note_confirmed(queries: Queries, order_id: int, now: int) -> bool:
     """Note that a paid order's sale is confirmed; False when it is not waiting for that."""
-    return bool(
-        await source.execute(
-            "UPDATE orders SET confirmed_at = :now"
-            " WHERE id = :id AND state = 'paid' AND confirmed_at IS NULL",
-            {"now": now, "id": order_id},
-        )
+    if not await queries.execute(
+        "UPDATE orders SET confirmed_at = :now"
+        " WHERE id = :id AND state = 'paid' AND confirmed_at IS NULL",
+        {"now": now, "id": order_id},
+    ):
+        return False
+    await show_to_sellers(queries, [order_id])
+    return True
+
+
+async def show_to_sellers(queries: Queries, order_ids: Sequence[int]) -> None:
+    """Show the parcels of orders that are sold on their sellers' pages, as to send or sent."""
+    await queries.execute(
+        "UPDATE shipments SET stage = CASE WHEN shipped_at IS NULL THEN 1 ELSE 2 END,"
+        " currency = (SELECT o.currency FROM orders o WHERE o.id = shipments.order_id)"
+        " WHERE order_id IN :ids AND cancelled_at IS NULL",
+        {"ids": list(order_ids)},
     )
+
+
+async def not_shown(source: Source, *, since: int, limit: int) -> list[int]:
+    """Return orders sold since a moment whose parcels stand elsewhere on their sellers' pages than
+    they ought to: a replica of an earlier version took a step."""
+    rows = await source.all(
+        _Id,
+        "SELECT DISTINCT o.id FROM orders o JOIN shipments s ON s.order_id = o.id"
+        " WHERE o.state = 'paid' AND o.confirmed_at > :since AND s.cancelled_at IS NULL"
+        " AND s.stage <> CASE WHEN s.shipped_at IS NULL THEN 1 ELSE 2 END LIMIT :limit",
+        {"since": since, "limit": limit},
+    )
+    return [row.id for row in rows]
 
 
 async def note_released(source: Source, order_id: int, now: int) -> None:
@@ -162,7 +189,8 @@ async def mark_shipped(
     queries: Queries, shipment_id: int, code: str, now: int, arrives_at: int | None
 ) -> None:
     await queries.execute(
-        "UPDATE shipments SET shipped_at = :now, tracking_code = :code, arrives_at = :arrives_at"
+        "UPDATE shipments SET shipped_at = :now, tracking_code = :code, arrives_at = :arrives_at,"
+        " stage = 2"
         " WHERE id = :id AND shipped_at IS NULL",
         {"now": now, "code": code, "arrives_at": arrives_at, "id": shipment_id},
     )
@@ -171,7 +199,7 @@ async def mark_shipped(
 async def cancel_shipment(queries: Queries, shipment_id: int, by: str, now: int) -> None:
     """Note that a parcel was called off. Its order's row is locked by the caller."""
     await queries.execute(
-        "UPDATE shipments SET cancelled_at = :now, cancelled_by = :by"
+        "UPDATE shipments SET cancelled_at = :now, cancelled_by = :by, stage = 0"
         " WHERE id = :id AND shipped_at IS NULL AND cancelled_at IS NULL",
         {"now": now, "by": by, "id": shipment_id},
     )
@@ -202,15 +230,13 @@ async def sales_of(
 ) -> list[Shipment]:
     """Return a seller's shipments of orders that are paid for: those to send, the oldest first, or
     those sent with ids below `before`, the latest first."""
-    columns = ", ".join(f"s.{field}" for field in Shipment._fields)
-    which, direction = ("IS NOT NULL", "DESC") if shipped else ("IS NULL", "ASC")
+    stage, direction = (2, "DESC") if shipped else (1, "ASC")
     return await source.all(
         Shipment,
-        f"SELECT {columns} FROM shipments s JOIN orders o ON o.id = s.order_id"
-        f" WHERE s.seller_id = :seller_id AND s.shipped_at {which} AND s.id < :before"
-        " AND o.state = 'paid' AND o.confirmed_at IS NOT NULL AND s.cancelled_at IS NULL"
-        f" ORDER BY s.id {direction} LIMIT :limit",
-        {"seller_id": seller_id, "before": before, "limit": limit},
+        f"SELECT {_SHIPMENT} FROM shipments"
+        " WHERE seller_id = :seller_id AND stage = :stage AND id < :before"
+        f" ORDER BY id {direction} LIMIT :limit",
+        {"seller_id": seller_id, "stage": stage, "before": before, "limit": limit},
     )
 
 
@@ -226,13 +252,10 @@ async def earnings_of(source: Source, seller_id: int) -> list[Earnings]:
     """Return a seller's earnings, one row a currency."""
     return await source.all(
         Earnings,
-        "SELECT o.currency,"
-        " SUM(CASE WHEN s.shipped_at IS NULL THEN 0 ELSE s.goods END) AS sent,"
-        " SUM(CASE WHEN s.shipped_at IS NULL THEN s.goods ELSE 0 END) AS to_send"
-        " FROM shipments s JOIN orders o ON o.id = s.order_id"
-        " WHERE s.seller_id = :seller_id AND o.state = 'paid' AND o.confirmed_at IS NOT NULL"
-        " AND s.cancelled_at IS NULL"
-        " GROUP BY o.currency ORDER BY o.currency",
+        "SELECT currency, SUM(CASE WHEN stage = 2 THEN goods ELSE 0 END) AS sent,"
+        " SUM(CASE WHEN stage = 1 THEN goods ELSE 0 END) AS to_send"
+        " FROM shipments WHERE seller_id = :seller_id AND stage IN (1, 2)"
+        " GROUP BY currency ORDER BY currency",
         {"seller_id": seller_id},
     )
 

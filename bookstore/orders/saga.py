@@ -114,14 +114,11 @@ class Saga:
             async def note(queries: Queries) -> bool:
                 if not await repository.note_confirmed(queries, order.id, now):
                     return False
-                await self.mails.to_sellers(queries, "sold", order)
+                if self.mails.are_sent:
+                    await self.mails.to_sellers(queries, "sold", order)
                 return True
 
-            if self.mails.are_sent:
-                noted = await self.database.in_transaction(note)
-            else:  # one statement, without a transaction around it
-                noted = await repository.note_confirmed(self.database, order.id, now)
-            if noted:
+            if await self.database.in_transaction(note):
                 return order._replace(confirmed_at=now)
             return await repository.order(self.database, order.id)  # somebody else was quicker
 

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from bookstore.clock import Clock
+from bookstore.clock import DAY, Clock
 from bookstore.contracts import CatalogueLink
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
@@ -90,9 +90,18 @@ class Orders:
             (saga.SWEEP_SECONDS, self.saga.sweep),
             (DELIVERY_SECONDS, self.payments.deliver_webhooks),
             (ARRIVALS_SECONDS, self.note_arrivals),
+            (300, self.show_what_was_sold),
             (3600, self.baskets.forget_old),
             (3600, self.payments.forget_old_events),
         ]
+
+    async def show_what_was_sold(self) -> None:
+        """Put parcels on their sellers' pages that a replica of an earlier version left out."""
+        since = self.clock() - DAY
+        if ids := await repository.not_shown(self.database, since=since, limit=500):
+            await self.database.in_transaction(
+                lambda queries: repository.show_to_sellers(queries, ids)
+            )
 
     async def last_address(self, buyer_id: int) -> Address | None:
         """Return where a buyer's latest order went."""
