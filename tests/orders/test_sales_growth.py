@@ -22,9 +22,9 @@ async def fill(database: Database, parcels: int) -> None:
     async with database.transaction() as queries:
         await queries.execute_many(
             "INSERT INTO orders (id, buyer_id, checkout_key, fingerprint, reference, state,"
-            " currency, goods, shipping, carrier, name, address, country, placed_at, expires_at, paid_at,"
-            " confirmed_at, changed_at) VALUES (:id, 9, :key, 'f', :key, :state, 'EUR', 100, 1,"
-            " 'post', 'n', 'a', 'ES', 0, 0, :paid, :paid, 0)",
+            " currency, goods, shipping, carrier, name, address, country, placed_at, expires_at,"
+            " paid_at, confirmed_at, changed_at) VALUES (:id, 9, :key, 'f', :key, :state,"
+            " 'EUR', 100, 1, 'post', 'n', 'a', 'ES', 0, 0, :paid, :paid, 0)",
             [
                 {
                     "id": number, "key": f"k{number}",
