@@ -11,7 +11,6 @@ MAX_AUTHOR = 800
 MAX_DESCRIPTION = 5000
 MAX_DEFECTS = 500
 MAX_COPIES = 1000
-MAX_PRICE = 1_000_000  # minor units
 YEARS = (-3000, 2100)  # years before Christ are negative
 LARGEST_ID = 2**63 - 1
 

@@ -14,6 +14,7 @@ from bookstore.contracts import Person
 from bookstore.settings import Settings
 from bookstore.web import i18n, urls
 from bookstore.web.i18n import gettext as _
+from bookstore.web.inbound import inbound
 from bookstore.web.responses import see_other
 from bookstore.web.sessions import (
     BASKET_COOKIE,
@@ -44,7 +45,9 @@ def device() -> Device | None:
     """Return the browser, when somebody has signed in with it before."""
     settings: Settings = current_app.extensions["bookstore.settings"]
     try:
-        id_, person_ids = _signer().loads(request.cookies.get(cookie_name(settings, _DEVICE), ""))
+        id_, person_ids = _signer().loads(
+            inbound().cookies.get(cookie_name(settings, _DEVICE)) or ""
+        )
     except BadData:
         return None
     return Device(str(id_), tuple(person_ids))
