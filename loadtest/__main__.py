@@ -70,6 +70,7 @@ def _run(args: argparse.Namespace, more: Sequence[str]) -> int:
     facts.write(folder)
     print(f"{scenario.about}\n{facts.words()} …", flush=True)
     status = run(load, folder)
+    facts.ended(folder, status)
     return _end(summary.assess(folder, facts, urls, status, settle=args.settle), folder)
 
 
@@ -77,7 +78,8 @@ def _check(args: argparse.Namespace) -> int:
     """Judge a kept run again."""
     facts = RunFacts.read(args.folder)
     urls = database_urls(args.database)
-    return _end(summary.assess(args.folder, facts, urls, settle=args.settle), args.folder)
+    made = summary.assess(args.folder, facts, urls, facts.status, settle=args.settle)
+    return _end(made, args.folder)
 
 
 def _end(result: Result, folder: Path) -> int:

@@ -109,6 +109,7 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
     if not drill.undo:
         with suppress(OperatorError):
             samples.append(cluster.sample())
+    facts.ended(folder, load.poll())
     result = _assess(name, drill, cluster, folder, samples, events, state, facts, load.poll())
     result.expectations.append(
         Expectation("the cluster is healthy afterwards", "", wrong or "yes", not wrong)

@@ -37,6 +37,8 @@ def render(result: Result) -> str:
         _by_page(result.requests),
         "<h2>Requests that failed</h2>",
         _failures(failures, result.begin),
+        "<h2>Requests sent again, and people who stumbled</h2>",
+        _again(result),
         _broken(result),
         "<h2>The ledger</h2>",
         _ledger(result.audit),
@@ -103,6 +105,24 @@ def _failures(failures: Sequence[Entry], begin: float) -> str:
     ]
     more = f"<p>… and {len(failures) - 500} more.</p>" if len(failures) > 500 else ""
     return _table(("second", "request", "status", "ms", "what was wrong"), rows) + more
+
+
+def _again(result: Result) -> str:
+    """List what no answer came to at first, and where people could not go on."""
+    begin = result.begin
+    rows = [
+        (f"{float(r['at']) - begin:.1f}", r["name"], f"{float(r['ms']):.0f}",
+         "by the browser" if r.get("sent", 1) > 1 else f"by the person, {r['again']}. time")
+        for r in result.requests
+        if r.get("sent", 1) > 1 or r.get("again")
+    ]  # fmt: skip
+    rows += [
+        (f"{float(i['t']) - begin:.1f}", f"{i['what']} of a {i['who']}", "", i["text"])
+        for i in result.incidents
+    ]
+    if not rows:
+        return "<p>None.</p>"
+    return _table(("second", "what", "ms", "how"), rows[:500])
 
 
 def _broken(result: Result) -> str:

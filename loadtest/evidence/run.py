@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from loadtest.errors import LoadError
@@ -26,6 +26,7 @@ class RunFacts:
     seed: str = ""
     commit: str = ""
     bound: int = 2000  # milliseconds that p99 from the intended start may be
+    status: int | None = None  # Locust's; None: the run did not come to its end
 
     def words(self) -> str:
         """Say it in a line."""
@@ -39,6 +40,10 @@ class RunFacts:
     def write(self, folder: Path) -> None:
         """Keep the facts in the folder of the run."""
         (folder / FILE).write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    def ended(self, folder: Path, status: int | None) -> None:
+        """Keep how the run ended."""
+        replace(self, status=status).write(folder)
 
     @classmethod
     def read(cls, folder: Path) -> RunFacts:

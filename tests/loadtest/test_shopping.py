@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -61,6 +63,71 @@ def test_several_processes_are_recorded_as_one_run(
     assert status in (0, 1)
     assert_fine_but_for_time(capsys.readouterr().out)
     assert len([p for p in folder.glob("requests.*.jsonl") if p.stat().st_size]) == 2
+
+
+def test_an_interrupted_run_gives_the_report_of_what_there_is(
+    shop: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    command = [
+        *(sys.executable, "-m", "loadtest", "shopping", "--host", shop[0], "--rate", "10"),
+        *("-t", "100", "--folder", str(folder)),
+    ]
+    with (tmp_path / "shown").open("w") as shown:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=shown, stderr=shown, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + 40
+        while not any(p.stat().st_size > 5000 for p in folder.glob("requests.*.jsonl")):
+            assert time.monotonic() < deadline, (tmp_path / "shown").read_text()
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == 1, (tmp_path / "shown").read_text()
+    finally:
+        process.kill()
+        process.wait(10)
+    assert "✗ the run lasted to its end" in (tmp_path / "shown").read_text()
+    assert (folder / "report.html").exists()
+    assert main(["check", str(folder)]) == 1
+    assert "✗ the run lasted to its end" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-u", "0"], "no number of people"),
+        (["--ca", "/nowhere.pem"], "there is no file /nowhere.pem"),
+        (["-t", "soon"], "no duration"),
+        (["--rate", "-1"], "no number of clicks"),
+        (["-t", "2"], "too short for shopping"),
+        (["--host", "http://no.such.host.invalid"], "nobody knows the name"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_a_sentence(
+    options: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"http://127.0.0.1:{server.getsockname()[1]}"
+        folder = tmp_path / "run"
+        try:
+            status = main(["shopping", "--host", host, "--folder", str(folder), *options])
+        except SystemExit as stopped:
+            status = int(str(stopped.code))
+    assert status == 2
+    assert words in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_a_folder_that_is_there_is_not_written_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"http://127.0.0.1:{server.getsockname()[1]}"
+        assert main(["shopping", "--host", host, "--folder", str(tmp_path)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main(["check", str(tmp_path)]) == 2
+    assert "holds no run" in capsys.readouterr().err
 
 
 def test_locusts_own_page_starts_people(shop: tuple[str, str], tmp_path: Path) -> None:
