@@ -47,6 +47,7 @@ class CataloguePersonal:
 
     async def forget(self, person_id: int) -> None:
         """Withdraw a person's books and take their words and name off them."""
+        await self._database.in_transaction(lambda q: _forget_files(q, person_id))
         while await self._database.in_transaction(lambda q: self._forget_some(q, person_id)):
             pass
 
@@ -66,3 +67,16 @@ class CataloguePersonal:
             )
             await changes.record(queries, ids, self._clock(), listed="1")
         return len(ids)
+
+
+async def _forget_files(queries: Queries, person_id: int) -> None:
+    """Delete a person's files and what they said."""
+    await queries.execute(
+        "DELETE FROM import_rows WHERE import_id IN"
+        " (SELECT id FROM imports WHERE seller_id = :person_id)",
+        {"person_id": person_id},
+    )
+    for table in ("imports", "import_mappings", "seller_offers", "seller_turns"):
+        await queries.execute(
+            f"DELETE FROM {table} WHERE seller_id = :person_id", {"person_id": person_id}
+        )

@@ -8,6 +8,8 @@ from bookstore.catalogue import listing, repository, sitemap, spelling, vocabula
 from bookstore.catalogue.changes import POLL_SECONDS, Changes
 from bookstore.catalogue.domain import Seller, Terms, possible_ids
 from bookstore.catalogue.holds import SWEEP_SECONDS, Holds
+from bookstore.catalogue.importing import jobs
+from bookstore.catalogue.importing.jobs import Imports
 from bookstore.catalogue.listing import Card, Found
 from bookstore.catalogue.personal import CataloguePersonal
 from bookstore.catalogue.repository import Book, Copy, Known
@@ -51,6 +53,7 @@ class Catalogue:
         self.clock = clock
         self.changes = Changes(database, clock)
         self.holds = Holds(database, clock, self.changes)
+        self.imports = Imports(database, settings, clock, lambda: self.changes.tell_everything())
         self.learner = vocabulary.Learner(database)
         self.personal = CataloguePersonal(database, clock)
         self._languages: tuple[str, ...] = ()
@@ -63,6 +66,8 @@ class Catalogue:
             (POLL_SECONDS, self.changes.poll),
             (60, self.changes.forget_old),
             (vocabulary.LEARN_SECONDS, self.learner.sweep),
+            (jobs.SWEEP_SECONDS, self.imports.sweep),
+            (3600, self.imports.forget_old),
         ]
 
     async def quotes(self, book_ids: Sequence[int]) -> dict[int, Quote]:

@@ -40,6 +40,27 @@ def my_books(**query: object) -> str:
     return _with_query("/my/books", query)
 
 
+def import_books() -> str:
+    return "/my/books/import"
+
+
+def import_job(job_id: int, **query: object) -> str:
+    return _with_query(f"/my/books/import/{job_id}", query)
+
+
+def import_step(job_id: int, step: str) -> str:
+    """Return where a step of an import is sent to: columns, confirm or undo; or its report.csv."""
+    return f"/my/books/import/{job_id}/{step}"
+
+
+def export_books() -> str:
+    return "/my/books/export.csv"
+
+
+def change_many_books() -> str:
+    return "/my/books/many"
+
+
 def my_book(book_id: int) -> str:
     return f"/my/books/{book_id}"
 

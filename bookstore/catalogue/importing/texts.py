@@ -36,7 +36,7 @@ _ENDING = re.compile(r"[\s,;/]+$")
 def cleaned(text: str) -> str:
     """Return the text of a field, perhaps of several lines. What spreadsheets and databases write
     for nothing is blank."""
-    if _PLAIN.fullmatch(text):
+    if _PLAIN.fullmatch(text) and not text.startswith("'"):
         stripped = text.strip()
         if stripped[:1] in {"#", "n", "N"} and stripped.lower() in _PLACEHOLDERS:
             return ""

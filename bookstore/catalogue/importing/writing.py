@@ -297,3 +297,24 @@ async def offers_after(queries: Queries, seller_id: int, identity: str, limit: i
         " ORDER BY identity LIMIT :limit",
         {"seller": seller_id, "identity": identity, "limit": limit},
     )
+
+
+async def unsay(
+    queries: Queries, seller_id: int, identity: str, last: Mapping[str, Any] | None, now: int
+) -> None:
+    """Put back what the seller's file before the last said of an offer, or that it said nothing."""
+    key = {"seller": seller_id, "identity": identity}
+    if last is None:
+        # The book is withdrawn: a file that names it again puts it on sale again.
+        await queries.execute(
+            "UPDATE seller_offers SET copies = 0, said_at = :now"
+            " WHERE seller_id = :seller AND identity = :identity",
+            {**key, "now": now},
+        )
+        return
+    await queries.execute(
+        "UPDATE seller_offers SET price = :price, copies = :copies, marks = :marks, said_at = :now"
+        " WHERE seller_id = :seller AND identity = :identity",
+        {**key, "price": last["price"], "copies": last["copies"], "marks": last["marks"],
+         "now": now},
+    )  # fmt: skip

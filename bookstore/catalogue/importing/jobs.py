@@ -1,0 +1,338 @@
+"""Sellers' files that were sent in: checked, shown, confirmed, written in batches and undone, by
+whichever replica comes first, and taken up again where one died."""
+
+import asyncio
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bookstore.catalogue import changes
+from bookstore.catalogue.domain import Seller
+from bookstore.catalogue.importing import jobs_store as store
+from bookstore.catalogue.importing import storing, writing
+from bookstore.catalogue.importing.columns import NEEDED, key
+from bookstore.catalogue.importing.errors import ImportRefused
+from bookstore.catalogue.importing.importer import File, Options
+from bookstore.catalogue.importing.jobs_store import Job, JobRow
+from bookstore.catalogue.importing.offers import Offer
+from bookstore.catalogue.importing.tables import Row
+from bookstore.catalogue.storage import on_storage
+from bookstore.clock import DAY, SECOND, Clock
+from bookstore.data.database import Database
+from bookstore.data.queries import Queries
+from bookstore.settings import Settings
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS = 1.0
+MAX_BYTES = 10 * 1024 * 1024
+UNDO_FOR = DAY
+_KEEP = 30 * DAY
+_AT_ONCE = 500
+_PATIENCE = 30 * SECOND  # whoever worked on a file and is silent for so long died
+_SAMPLES = 3
+
+
+class Imports:
+    """The files that sellers sent in."""
+
+    def __init__(
+        self, database: Database, settings: Settings, clock: Clock, tell: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._clock = clock
+        self._tell = tell
+
+    async def send_in(self, seller: Seller, name: str, content: bytes) -> int:
+        """Keep a file and have it checked; return its number. Raise StorageUnavailable."""
+        file = secrets.token_hex(16)
+        await on_storage(_write, self._path(file), content)
+        return await store.add_job(
+            self._database,
+            {
+                "seller_id": seller.id,
+                "seller_name": seller.name,
+                "name": name[:120] or "books",
+                "file": file,
+                "options": "{}",
+                "now": self._clock(),
+            },
+        )
+
+    async def job(self, job_id: int, seller_id: int) -> Job | None:
+        """Return a seller's own file."""
+        return await store.job(self._database, job_id, seller_id)
+
+    async def latest(self, seller_id: int) -> list[Job]:
+        """Return a seller's latest files."""
+        return await store.jobs_of(self._database, seller_id)
+
+    async def rows(self, job: Job, kind: str, after: int, limit: int) -> list[JobRow]:
+        """Return a page of a file's rows of a kind."""
+        return await store.rows_of(self._database, job.id, kind, after, limit)
+
+    async def counts(self, job: Job) -> dict[str, int]:
+        """Return how many rows a file has of each kind."""
+        return await store.counts(self._database, job.id)
+
+    async def read_otherwise(self, job: Job, options: Mapping[str, Any]) -> bool:
+        """Have a file checked again with other columns, and remember these for the next one."""
+        if job.state not in {store.COLUMNS, store.READY, store.REFUSED}:
+            return False
+        text = json.dumps(options)
+        if header := job.said.get("header"):
+            await self._database.in_transaction(
+                lambda queries: store.keep_options(queries, job.seller_id, header, text)
+            )
+        return await store.move(
+            self._database, job.id, job.state, store.CHECKING, options=text, touched_at=0
+        )
+
+    async def confirm(self, job: Job) -> bool:
+        """Have a file's rows written."""
+        return await store.move(
+            self._database, job.id, store.READY, store.WORKING, touched_at=0, done_rows=0
+        )
+
+    def may_undo(self, job: Job) -> bool:
+        """Tell whether what a file changed may be put back still."""
+        return job.finished_at is not None and job.finished_at >= self._clock() - UNDO_FOR
+
+    async def undo(self, job: Job) -> bool:
+        """Have what a file changed put back, within a day."""
+        if not self.may_undo(job):
+            return False
+        return await store.move(
+            self._database, job.id, store.DONE, store.UNDOING, touched_at=0, done_rows=0
+        )
+
+    async def sweep(self) -> None:
+        """Do what is to be done with one file, as a background chore."""
+        job = await store.take(self._database, self._clock(), _PATIENCE)
+        if job is None:
+            return
+        if job.state == store.CHECKING:
+            await self._check(job)
+        elif job.state == store.WORKING:
+            await self._work(job)
+        else:
+            await self._put_back(job)
+
+    async def forget_old(self) -> None:
+        """Delete what nobody needs any more, as a background chore."""
+        for file in await store.forget(self._database, self._clock() - _KEEP):
+            await on_storage(lambda name=file: self._path(name).unlink(missing_ok=True))  # type: ignore[misc]
+
+    async def _check(self, job: Job) -> None:
+        await store.drop_rows(self._database, job.id)
+        try:
+            await self._check_rows(job)
+        except ImportRefused as refused:
+            told = json.dumps({**job.said, "problem": str(refused)}, ensure_ascii=False)
+            await store.move(self._database, job.id, store.CHECKING, store.REFUSED, told=told)
+
+    async def _check_rows(self, job: Job) -> None:
+        given = json.loads(job.options)
+        file = await asyncio.to_thread(self._opened, job, given)
+        if not given:
+            kept = await store.kept_options(
+                self._database, job.seller_id, header_digest(file.columns.header)
+            )
+            if kept:
+                file.__exit__()
+                given = kept
+                await store.update(self._database, job.id, options=json.dumps(given))
+                file = await asyncio.to_thread(self._opened, job, given)
+        with file:
+            samples = await asyncio.to_thread(self._samples, job)
+            told = _told(file, samples)
+            missing = file.columns.missing(NEEDED)
+            if missing:
+                await store.move(
+                    self._database, job.id, store.CHECKING, store.COLUMNS,
+                    told=json.dumps({**told, "missing": missing}, ensure_ascii=False),
+                )  # fmt: skip
+                return
+            seller = Seller(job.seller_id, job.seller_name)
+            offers = file.offers()
+            count = 0
+            while chunk := await asyncio.to_thread(lambda: list(islice(offers, _AT_ONCE))):
+                count += len(chunk)
+                await self._database.in_transaction(
+                    lambda queries, chunk=chunk: self._plan(queries, job, seller, chunk)  # type: ignore[misc]
+                )
+                await store.update(
+                    self._database, job.id, read_rows=count, touched_at=self._clock()
+                )
+        await self._add_refused(job, file)
+        told = {**_told(file, samples), "remarks": file.report.remarks()}
+        await store.move(
+            self._database, job.id, store.CHECKING, store.READY, read_rows=count,
+            told=json.dumps(told, ensure_ascii=False),
+        )  # fmt: skip
+
+    async def _plan(
+        self, queries: Queries, job: Job, seller: Seller, chunk: Sequence[Offer]
+    ) -> None:
+        outcomes = await writing.write(
+            queries, seller, chunk, currency=self._settings.currency, now=0, dry_run=True
+        )
+        rows = [
+            JobRow(
+                offer.line,
+                outcome.kind,
+                store.packed(offer, {"before": dict(outcome.before), "after": dict(outcome.after)}),
+                outcome.book_id,
+                None,
+            )
+            for offer, outcome in zip(chunk, outcomes, strict=True)
+        ]
+        await store.add_rows(queries, job.id, rows)
+
+    async def _add_refused(self, job: Job, file: File) -> None:
+        reasons: dict[int, list[str]] = {}
+        for line, column, reason in file.report.refused:
+            reasons.setdefault(line, []).append(f"{column}: {reason}".removeprefix(": "))
+        for note in file.report.repeated:
+            reasons.setdefault(note.line, []).append(note.text)
+        rows = [
+            JobRow(line, "refused", json.dumps({"reasons": found}, ensure_ascii=False), None, None)
+            for line, found in sorted(reasons.items())
+        ]
+        await self._database.in_transaction(lambda queries: store.add_rows(queries, job.id, rows))
+
+    def _opened(self, job: Job, given: Mapping[str, Any]) -> File:
+        """Open a job's file: in a thread."""
+        options = Options(
+            encoding=given.get("encoding") or None,
+            mapped=given.get("mapped", {}),
+            settings=given.get("settings", {}),
+        )
+        path = self._path(job.file)
+        return File(path, options, currency=self._settings.currency, name=job.name)
+
+    def _samples(self, job: Job) -> list[list[str]]:
+        """Return the first rows as they stand: in a thread."""
+        with self._opened(job, {}) as file:
+            rows = islice(file.source.rows, _SAMPLES)
+            return [[cell[:60] for cell in row.fields] for row in rows if isinstance(row, Row)]
+
+    async def _work(self, job: Job) -> None:
+        seller = Seller(job.seller_id, job.seller_name)
+        done = job.done_rows
+        while True:
+            rows = await store.rows_to_do(self._database, job.id, 0, _AT_ONCE)
+            if not rows:
+                break
+            await self._database.in_transaction(
+                lambda queries, rows=rows: self._write_rows(queries, job, seller, rows)  # type: ignore[misc]
+            )
+            done += len(rows)
+            await store.update(self._database, job.id, done_rows=done, touched_at=self._clock())
+            self._tell()
+        await store.move(
+            self._database, job.id, store.WORKING, store.DONE, finished_at=self._clock()
+        )
+
+    async def _write_rows(
+        self, queries: Queries, job: Job, seller: Seller, rows: Sequence[JobRow]
+    ) -> None:
+        """Write a batch and what was there before, in one transaction."""
+        now = self._clock()
+        by_line = {r.line: store.unpacked(r.line, r.data) for r in rows if r.kind != "refused"}
+        said = await writing.said(
+            queries, seller.id, [offer.identity for offer in by_line.values()]
+        )
+        outcomes = await writing.write(
+            queries, seller, list(by_line.values()), currency=self._settings.currency, now=now
+        )
+        ends = {outcome.line: outcome for outcome in outcomes}
+        finished = []
+        for row in rows:
+            outcome = ends.get(row.line)
+            if outcome is None:
+                finished.append(row)
+                continue
+            last = said.get(outcome.identity)
+            past = json.dumps({"before": dict(outcome.before), "after": dict(outcome.after),
+                               "said": last._asdict() if last else None})  # fmt: skip
+            finished.append(row._replace(kind=outcome.kind, book_id=outcome.book_id, past=past))
+        await store.finish_rows(queries, job.id, finished, 1)
+
+    async def _put_back(self, job: Job) -> None:
+        done = job.done_rows
+        while True:
+            rows = await store.rows_to_do(self._database, job.id, 1, _AT_ONCE)
+            if not rows:
+                break
+            await self._database.in_transaction(
+                lambda queries, rows=rows: self._undo_rows(queries, job, rows)  # type: ignore[misc]
+            )
+            done += len(rows)
+            await store.update(self._database, job.id, done_rows=done, touched_at=self._clock())
+            self._tell()
+        await store.move(self._database, job.id, store.UNDOING, store.UNDONE)
+
+    async def _undo_rows(self, queries: Queries, job: Job, rows: Sequence[JobRow]) -> None:
+        now = self._clock()
+        await writing.take_turn(queries, job.seller_id)
+        touched = [r for r in rows if r.kind in _CHANGING and r.book_id is not None]
+        ids = sorted({row.book_id for row in touched if row.book_id is not None})
+        books = {
+            book.id: book for book in await storing.books_by_id(queries, ids, locked=True)
+        }  # fmt: skip
+        for row in touched:
+            book = books.get(row.book_id or 0)
+            if book is None or book.seller_id != job.seller_id:
+                continue
+            past = json.loads(row.past or "{}")
+            values = {"stock": 0, "listed": 0} if row.kind == writing.ADDED else past["before"]
+            if row.kind != writing.ADDED and "stock" in values:
+                sold = past["after"]["stock"] - book.stock
+                values = {**values, "stock": max(0, values["stock"] - sold)}
+            await storing.update_from_file(queries, book, values, {}, now)
+            await writing.unsay(queries, job.seller_id, store.unpacked(row.line, row.data).identity,
+                                past.get("said"), now)  # fmt: skip
+        if ids:
+            await changes.record_everything(queries, now)
+        await store.finish_rows(queries, job.id, rows, 2)
+
+    def _path(self, file: str) -> Path:
+        return self._settings.media_dir / "imports" / file
+
+
+_CHANGING = {writing.ADDED, writing.CHANGED, writing.WITHDRAWN}
+
+
+def header_digest(header: Sequence[str]) -> str:
+    """Return what files with the same columns have in common."""
+    return hashlib.sha256("\x1f".join(map(key, header)).encode()).hexdigest()
+
+
+def _told(file: File, samples: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return what was found out about a file's columns."""
+    read_as = {place: name for name, places in file.columns.places.items() for place in places}
+    return {
+        "header": header_digest(file.columns.header),
+        "understood": file.report.understood,
+        "columns": [
+            {
+                "name": name,
+                "ours": read_as.get(place, ""),
+                "samples": [row[place] for row in samples if place < len(row)],
+            }
+            for place, name in enumerate(file.columns.header)
+        ],
+    }
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
