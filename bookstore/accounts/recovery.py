@@ -8,6 +8,7 @@ import hashlib
 import secrets
 
 from bookstore.accounts import domain, links, passwords, repository, throttle
+from bookstore.accounts.checks import network
 from bookstore.accounts.links import Link, Purpose
 from bookstore.accounts.service import Accounts, EmailTaken
 from bookstore.accounts.throttle import TooManyTries
@@ -35,14 +36,16 @@ async def ask_to_confirm(accounts: Accounts, person: Person, language: str) -> N
     await accounts.database.in_transaction(work)
 
 
-async def ask_to_reset(accounts: Accounts, email: str, language: str) -> None:
+async def ask_to_reset(accounts: Accounts, email: str, language: str, asker: str) -> None:
     """Send whoever has this address a link to set a new password; tell nobody whether there is
-    one."""
+    one. Too often for one account, or from one network address (`asker`), nothing is sent."""
     known = await repository.credentials(accounts.database, domain.email_key(email))
     bucket = "reset:" + hashlib.sha256(domain.email_key(email).encode()).hexdigest()
     now = accounts.clock()
 
     try:
+        asks = f"asks:{network(asker)}"
+        await throttle.take(accounts.database, asks, throttle.RESETS_PER_ADDRESS, now)
         await throttle.take(accounts.database, bucket, throttle.MAILS, now)
         seldom = True
     except TooManyTries:

@@ -38,6 +38,7 @@ PER_ADDRESS = Limit(60, 15 * MINUTE)
 CURRENT_PASSWORD = Limit(10, 15 * MINUTE)
 CODES = Limit(10, HOUR)
 MAILS = Limit(5, HOUR)
+RESETS_PER_ADDRESS = Limit(30, HOUR)  # mails to others that one household can cause
 REGISTRATIONS = Limit(1000, HOUR)
 TAKEN_ADDRESSES = Limit(20, HOUR)  # how often registering may tell that an address is taken
 

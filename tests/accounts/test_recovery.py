@@ -6,7 +6,8 @@ from email.message import EmailMessage
 
 import pytest
 
-from bookstore.clock import DAY, MINUTE
+from bookstore.accounts import throttle
+from bookstore.clock import DAY, HOUR, MINUTE
 from bookstore.mail.sweep import Sweep, unsubscribe_token
 from bookstore.web.shop import Shop
 from tests.mail.conftest import Clock, link_in
@@ -90,6 +91,20 @@ async def test_the_answer_is_the_same_for_everybody(ana: Reader, shop: Shop) -> 
         page = await reader.get(str(asked.location))
         answers.append((asked.status, asked.location, page.see("main")))
     assert answers[0] == answers[1]
+
+
+async def test_from_one_address_so_many_mails_are_caused(
+    ana: Reader, shop: Shop, sweep: Sweep, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "RESETS_PER_ADDRESS", throttle.Limit(2, HOUR))
+    others = [f"other{number}@example.org" for number in range(3)]
+    for email in others:
+        await Reader(shop).register("Other", email)
+    answers = [await ask_to_reset(Reader(shop), email) for email in others]
+    assert len({(answer.status, answer.location) for answer in answers}) == 1
+    await sweep.run()
+    sent = [mail["To"] for mail in office.mails if "Set a new password" in mail["Subject"]]
+    assert len(sent) == 2
 
 
 async def test_time_does_not_tell_who_has_an_account(ana: Reader, shop: Shop) -> None:

@@ -29,7 +29,9 @@ async def forgot() -> Response:
     if not form.validate():
         return _forgot_page(form, status=422)
     if the_accounts().outbox.is_open:
-        await recovery.ask_to_reset(the_accounts(), form["email"].data, i18n.language())
+        await recovery.ask_to_reset(
+            the_accounts(), form["email"].data, i18n.language(), request.remote_addr or ""
+        )
     return see_other(urls.forgot_password(sent=1))
 
 
