@@ -50,6 +50,11 @@ def killed_before_a_new_statement(seen: set[str]) -> Iterator[None]:
         sa.event.remove(sa.Engine, "before_cursor_execute", look)
 
 
+def _parts(statement: str) -> list[str]:
+    """Return the parts of a CREATE statement in one order: that of keys is left to chance."""
+    return sorted(line.strip(" \t,") for line in statement.splitlines())
+
+
 def shape(url: str) -> dict[str, Any]:
     """Return everything that describes the tables of a database, and their versions."""
     engine = sync_engine(url)
@@ -57,11 +62,11 @@ def shape(url: str) -> dict[str, Any]:
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             rows = connection.execute(sa.text("SELECT name, sql FROM sqlite_master"))
-            found.update((name, sql) for name, sql in rows)
+            found.update((name, _parts(sql or "")) for name, sql in rows)
         else:
             for name in connection.scalars(sa.text("SHOW TABLES")).all():
                 made: str = connection.execute(sa.text(f"SHOW CREATE TABLE {name}")).one()[1]
-                found[name] = sorted(line.strip(" ,") for line in made.splitlines())
+                found[name] = _parts(made)
         for context in ("accounts", "catalogue", "orders"):
             found[f"version of {context}"] = connection.scalar(
                 sa.text(f"SELECT version_num FROM {context}_version")
