@@ -175,16 +175,6 @@ async def book(source: Source, book_id: int) -> Book | None:
     return await source.one(Book, f"SELECT {_BOOK} FROM books WHERE id = :id", {"id": book_id})
 
 
-async def books_of(source: Source, seller_id: int, before: int | None, limit: int) -> list[Book]:
-    """Return a seller's books older than `before`, the newest first, withdrawn ones included."""
-    older = "" if before is None else " AND id < :before"
-    return await source.all(
-        Book,
-        f"SELECT {_BOOK} FROM books WHERE seller_id = :seller{older} ORDER BY id DESC LIMIT :limit",
-        {"seller": seller_id, "limit": limit} | ({} if before is None else {"before": before}),
-    )
-
-
 async def book_and_copies(
     source: Source, book_id: int, limit: int
 ) -> tuple[Book, list[Copy]] | None:

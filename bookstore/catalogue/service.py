@@ -4,13 +4,22 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from bookstore.catalogue import listing, repository, sitemap, spelling, vocabulary
+from bookstore import money
+from bookstore.catalogue import (
+    listing,
+    own_books,
+    repository,
+    sitemap,
+    spelling,
+    vocabulary,
+)
 from bookstore.catalogue.changes import POLL_SECONDS, Changes
 from bookstore.catalogue.domain import Seller, Terms, possible_ids
 from bookstore.catalogue.holds import SWEEP_SECONDS, Holds
 from bookstore.catalogue.importing import jobs
 from bookstore.catalogue.importing.jobs import Imports
 from bookstore.catalogue.listing import Card, Found
+from bookstore.catalogue.own_books import Wish
 from bookstore.catalogue.personal import CataloguePersonal
 from bookstore.catalogue.repository import Book, Copy, Known
 from bookstore.catalogue.search import Cursor, Search
@@ -20,7 +29,6 @@ from bookstore.data.database import Database
 from bookstore.data.queries import Duplicate, Queries
 from bookstore.settings import Settings
 
-OWN_PAGE = 50
 _OTHER_COPIES = 6
 _SUGGESTED = 8
 
@@ -133,9 +141,24 @@ class Catalogue:
         book = await repository.book(self.database, book_id)
         return book if book is not None and book.seller_id == person.id else None
 
-    async def own_books(self, person: Person, before: int | None) -> list[Book]:
-        """Return a page of a person's books, the newest first, and one more if there are more."""
-        return await repository.books_of(self.database, person.id, before, OWN_PAGE + 1)
+    async def own_books(self, person: Person, wish: Wish) -> tuple[list[Book], int]:
+        """Return a page of a person's books, and how many there are."""
+        return await own_books.page(self.database, person.id, wish)
+
+    async def change_many(
+        self, person: Person, book_ids: Sequence[int] | Wish, action: str, percent: float
+    ) -> int:
+        """Withdraw many of a person's books, put them back or change their prices; all that a wish
+        asks for, or some."""
+        if isinstance(book_ids, Wish):
+            book_ids = await own_books.ids(self.database, person.id, book_ids)
+        highest = money.highest(self.settings.currency)
+        changed = await own_books.change_many(
+            self.database, person.id, book_ids, action, self.clock(), percent=percent,
+            highest=highest,
+        )  # fmt: skip
+        self.changes.tell_everything()
+        return changed
 
     async def publish(
         self, person: Person, terms: Terms, copies: int, cover: str | None, form_key: str = ""

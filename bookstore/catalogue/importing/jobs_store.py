@@ -87,11 +87,6 @@ def unpacked(line: int, data: str) -> Offer:
     )
 
 
-def harmless(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula; an import takes the mark off."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
-
-
 async def add_job(source: Source, values: Mapping[str, Any]) -> int:
     """Add a file; return its number."""
     return await source.insert(

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import struct
 import unicodedata
 import zlib
@@ -55,6 +56,17 @@ def identity(
         book = [isbn13] if isbn13 else [_same(title), _same(author)]
         parts = ["book", *book, condition, description]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:40]
+
+
+def own_sku(book_id: int) -> str:
+    """Return the SKU that a book without one has in the file that its seller takes along."""
+    return f"BS-{book_id}"
+
+
+def book_of_own_sku(sku: str | None) -> int | None:
+    """Return the book of such a SKU."""
+    match = re.fullmatch(r"BS-([0-9]{1,18})", sku or "")
+    return int(match[1]) if match else None
 
 
 def _same(text: str) -> str:

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bookstore.catalogue import repository, words
 from bookstore.catalogue.domain import Terms
+from bookstore.catalogue.importing.offers import Details, marks
+from bookstore.catalogue.importing.texts import cleaned, harmless, name_of, one_line
 from bookstore.catalogue.repository import Book
 from bookstore.data.queries import Queries
 
@@ -105,3 +107,61 @@ async def add_imported(
     ids = await repository.imported(source, list(words_by_key))
     await repository.add_words(source, {ids[key]: text for key, text in words_by_key.items()})
     return ids
+
+
+class _Detailed(NamedTuple):
+    book_id: int
+    publisher: str
+    binding: str
+    edition: str
+    signed: int
+    weight: int | None
+    series: str
+    series_number: str
+    original_title: str
+    cover_url: str
+
+
+async def as_said(
+    queries: Queries, seller_id: int, book_ids: Sequence[int]
+) -> dict[int, tuple[Book, str]]:
+    """Return books of a seller, each with the sums that a file would have which says what they
+    are."""
+    if not book_ids:
+        return {}
+    books = [
+        book
+        for book in await books_by_id(queries, sorted(book_ids), locked=False)
+        if book.seller_id == seller_id
+    ]
+    rows = await queries.all(
+        _Detailed,
+        f"SELECT {', '.join(_Detailed._fields)} FROM book_details WHERE book_id IN :ids",
+        {"ids": [book.id for book in books]},
+    )
+    details = {
+        row.book_id: Details._make(row[1:])._replace(signed=bool(row.signed)) for row in rows
+    }
+    everything = frozenset((*Terms._fields, *Details._fields, "isbn", "cover"))
+    return {
+        book.id: (
+            book,
+            marks(_terms_as_read(book), details.get(book.id, Details()), everything),
+        )
+        for book in books
+    }
+
+
+def _terms_as_read(book: Book) -> Terms:
+    """Return what a file that holds the book's own texts is read as."""
+    values = {name: getattr(book, name) for name in Terms._fields}
+    return Terms(
+        **{
+            **values,
+            "title": name_of(cleaned(harmless(book.title))),
+            "author": name_of(cleaned(harmless(book.author))),
+            "description": cleaned(harmless(book.description)),
+            "defects": one_line(cleaned(harmless(book.defects))),
+            "ex_library": bool(book.ex_library),
+        }
+    )

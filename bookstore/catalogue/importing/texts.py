@@ -115,3 +115,8 @@ _NUMBER_SIGNS = {
     "٫": ".", "٬": ",", "．": ".", "，": ",", "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-",
     "‒": "-", "－": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'", "＋": "+",
 }  # fmt: skip
+
+
+def harmless(text: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula; an import takes the mark off."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -11,6 +11,7 @@ from bookstore.catalogue.importing.offers import (
     DETAIL_FIELDS,
     TERM_FIELDS,
     Offer,
+    book_of_own_sku,
     changed_fields,
     merged_marks,
 )
@@ -81,6 +82,7 @@ async def write(
     if not dry_run:
         await take_turn(queries, seller.id)
     known = await said(queries, seller.id, [offer.identity for offer in offers])
+    known |= await _own(queries, seller.id, [o for o in offers if o.identity not in known])
     new = [offer for offer in offers if offer.identity not in known and offer.copies]
     moved = {
         offer.identity: fields
@@ -120,6 +122,18 @@ async def write(
     if new and not dry_run:
         await changes.record_everything(queries, now)
     return outcomes
+
+
+async def _own(queries: Queries, seller_id: int, offers: Sequence[Offer]) -> dict[str, Said]:
+    """Return what a file with the shop's own SKUs is compared with: the books as they are."""
+    ids = {offer.identity: number for offer in offers if (number := book_of_own_sku(offer.sku))}
+    books = await storing.as_said(queries, seller_id, list(ids.values()))
+    return {
+        identity: Said(identity, number, book.price, book.stock if book.listed else 0, marks)
+        for identity, number in ids.items()
+        if number in books
+        for book, marks in [books[number]]
+    }
 
 
 def _differences(last: Said, offer: Offer) -> set[str]:

@@ -9,9 +9,10 @@ from typing import Any
 from quart import Response, request
 
 from bookstore.catalogue.domain import GRADES, Seller
-from bookstore.catalogue.importing import jobs, jobs_store
+from bookstore.catalogue.importing import jobs
 from bookstore.catalogue.importing.columns import FIELDS
 from bookstore.catalogue.importing.jobs_store import Job
+from bookstore.catalogue.importing.texts import harmless
 from bookstore.catalogue.routes.common import (
     blueprint,
     grade_names,
@@ -150,7 +151,7 @@ async def _report(imports: jobs.Imports, job: Job) -> AsyncIterator[bytes]:
                 data = json.loads(row.data)
                 title = data.get("terms", {}).get("title", "")
                 cells = (row.line, kind, title, "; ".join(data.get("reasons", ())))
-                csv.writer(out).writerow([jobs_store.harmless(str(cell)) for cell in cells])
+                csv.writer(out).writerow([harmless(str(cell)) for cell in cells])
             yield out.getvalue().encode()
 
 

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import structlog
-from quart import Response, request
+from quart import Response
 from werkzeug.datastructures import FileStorage
 
 from bookstore.catalogue import covers, isbn
@@ -18,10 +18,9 @@ from bookstore.catalogue.routes.common import (
     the_catalogue,
     the_settings,
 )
-from bookstore.catalogue.service import OWN_PAGE, StockChanged
+from bookstore.catalogue.service import StockChanged
 from bookstore.catalogue.storage import StorageUnavailable, on_storage
 from bookstore.web import urls
-from bookstore.web.forms import row_id
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import idempotent, request_key
 from bookstore.web.page_error import not_found
@@ -92,24 +91,6 @@ async def look_up() -> Response:
         form.fill_in(known)
         note = _("Filled in from what we know of this ISBN. Check that it is your edition.")
     return _sell_page(form, note=note, fragment="facts")
-
-
-@blueprint.get("/my/books")
-@login_required
-async def my_books() -> Response:
-    before = row_id(request.args.get("before", ""))
-    books = await the_catalogue().own_books(await required_person(), before)
-    return page(
-        "catalogue/my_books.html",
-        books=books[:OWN_PAGE],
-        older=urls.my_books(before=books[OWN_PAGE - 1].id) if len(books) > OWN_PAGE else None,
-        grades=grade_names(),
-        notice={
-            "saved": _("Your changes are saved."),
-            "withdrawn": _("The book is withdrawn. Nobody but you sees it now."),
-            "offered": _("The book is on sale again."),
-        }.get(request.args.get("done", "")),
-    )
 
 
 @blueprint.get(f"/my/books/<{urls.ID}:book_id>")
