@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,17 +33,20 @@ class Entrance:
         """Return the address as `--resolve` takes it."""
         return f"{self.domain}={self.address}" if self.address else ""
 
-    def unheard(self, replicas: Collection[str]) -> str:
-        """Say in a sentence which replicas readers do not reach; "" when they reach all."""
-        silent = set(replicas)
+    def unheard(self, replicas: int) -> str:
+        """Say in a sentence how many replicas readers do not reach; "" when they reach all.
+
+        The names that readers see are aliases, so they are counted and not compared.
+        """
+        heard: set[str] = set()
         for _ in range(ASK):
             try:
-                silent.discard(self._ask())
+                heard.add(self._ask())
             except (OSError, http.client.HTTPException) as error:
                 return f"{self.url} cannot be asked: {error}."
-            if not silent:
+            if len(heard) >= replicas:
                 return ""
-        return f"No reader reaches {', '.join(sorted(silent))}."
+        return f"Readers reach {len(heard)} of {replicas} replicas."
 
     def _ask(self) -> str:
         """Open the first page on a fresh connection; give the name of the replica that answered."""

@@ -98,9 +98,7 @@ class Observer:
         for name, running, wanted in self._filled(snapshot):
             if running != wanted:
                 return f"{running} of {wanted} replicas of {name} run."
-        return self.entrance.unheard(
-            {self._name(task, snapshot) for task in self.replicas(snapshot)}
-        )
+        return self.entrance.unheard(len(self.replicas(snapshot)))
 
     def _filled(self, snapshot: Snapshot) -> list[tuple[str, int, int]]:
         """Return the replicas of each service that run, and how many should."""
@@ -113,12 +111,6 @@ class Observer:
             for s in snapshot.services
             if (count := wanted[s.id]) is not None
         ]
-
-    @staticmethod
-    def _name(task: Task, snapshot: Snapshot) -> str:
-        """Return the name under which a replica answers, as swarm/app.yml has it."""
-        node = next(n for n in snapshot.nodes if n.id == task.node)
-        return f"{node.hostname}-{task.slot}"
 
     def wait_until_well(self, seconds: float = 120) -> str:
         """Wait until nothing is wrong; give what still is."""
