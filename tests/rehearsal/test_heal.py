@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.rehearsal.layout import INVENTORY
+from provisioning.rehearsal.layout import INVENTORY, hosts
 from tests.rehearsal.load import Load
 from tests.rehearsal.operator import ROOT, on, ops, running
 
@@ -74,17 +74,20 @@ def replica() -> tuple[str, str]:
     return host, address
 
 
-ENTRY = """
-inside() { nsenter --net=$space "$@"; }
-mac=$(inside ip neigh show dev vxlan0 | awk '$1 == "ADDRESS" {print $3}')
-dst=$(inside bridge fdb show dev vxlan0 | awk -v m=$mac '$1 == m {print $3}')
+INSIDE = 'inside() { nsenter --net=$space "$@"; }'
+# What containers remember of their neighbours hides for a while what is broken beneath them.
+FORGET = """
+for container in $(docker ps -q); do
+    pid=$(docker inspect -f '{{.State.Pid}}' $container)
+    nsenter --target $pid --net ip neigh flush all
+done
 """
 BREAKS = {
-    "forwarding entries deleted": "inside bridge fdb del $mac dev vxlan0 dst $dst self",
+    "forwarding entries deleted": "inside bridge fdb del MAC dev vxlan0 dst HOST self",
     "neighbours poisoned": (
         "inside ip neigh replace ADDRESS lladdr 02:42:de:ad:be:ef dev vxlan0 nud permanent"
     ),
-    "records wiped": "inside ip neigh flush dev vxlan0 nud permanent",
+    "records wiped": "inside ip neigh del ADDRESS dev vxlan0",
 }
 
 
@@ -94,8 +97,12 @@ def test_what_was_broken_is_found_in_10_s_and_healed_in_30_s(what: str, tmp_path
     with healing(log), Load() as load:
         host, address = replica()
         began = time.monotonic()
-        script = f"{SPACE}\n{ENTRY}\n{BREAKS[what]}"
-        on("manager1", script.replace("ADDRESS", address))
+        script = f"{SPACE}\n{INSIDE}\n{BREAKS[what]}\n{FORGET}"
+        mac = ":".join(["02:42", *(f"{int(part):02x}" for part in address.split("."))])
+        where = next(h.address for h in hosts(1, 3) if h.name == host)
+        for word, value in (("ADDRESS", address), ("MAC", mac), ("HOST", where)):
+            script = script.replace(word, value)
+        on("manager1", script)
         found = wait_for(log, f"manager1 does not reach app_web on {host}", 10)
         wait_for(log, "Healed.", 30)
         healed = time.monotonic() - began
