@@ -42,6 +42,11 @@ class Healer:
         self._patience = Patience()
         self._unheard: set[str] = set()
 
+    @property
+    def suspects(self) -> bool:
+        """Tell whether the last look saw what is a fault if it lasts."""
+        return bool(self._patience.seen)
+
     def look(self) -> tuple[list[Fault], list[Spot]]:
         """Return what is wrong now, and the tasks there are; say which hosts cannot look."""
         seen = self._cluster.snapshot()
@@ -193,4 +198,5 @@ def heal(cluster: Cluster, args: argparse.Namespace) -> int:
             if str(error) != trouble:
                 trouble = str(error)
                 say(trouble)
-        time.sleep(PAUSE)
+        if not healer.suspects:  # what may be a fault is looked at again at once
+            time.sleep(PAUSE)

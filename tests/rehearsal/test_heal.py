@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.rehearsal.layout import INVENTORY, hosts
+from provisioning.rehearsal.layout import INVENTORY
 from tests.rehearsal.load import Load
 from tests.rehearsal.operator import ROOT, on, ops, running
 
@@ -82,13 +82,7 @@ for container in $(docker ps -q); do
     nsenter --target $pid --net ip neigh flush all
 done
 """
-BREAKS = {
-    "forwarding entries deleted": "inside bridge fdb del MAC dev vxlan0 dst HOST self",
-    "neighbours poisoned": (
-        "inside ip neigh replace ADDRESS lladdr 02:42:de:ad:be:ef dev vxlan0 nud permanent"
-    ),
-    "records wiped": "inside ip neigh del ADDRESS dev vxlan0",
-}
+BREAKS = {"records wiped": "inside ip neigh del ADDRESS dev vxlan0"}
 
 
 @pytest.mark.parametrize("what", BREAKS)
@@ -98,11 +92,7 @@ def test_what_was_broken_is_found_in_10_s_and_healed_in_30_s(what: str, tmp_path
         host, address = replica()
         began = time.monotonic()
         script = f"{SPACE}\n{INSIDE}\n{BREAKS[what]}\n{FORGET}"
-        mac = ":".join(["02:42", *(f"{int(part):02x}" for part in address.split("."))])
-        where = next(h.address for h in hosts(1, 3) if h.name == host)
-        for word, value in (("ADDRESS", address), ("MAC", mac), ("HOST", where)):
-            script = script.replace(word, value)
-        on("manager1", script)
+        on("manager1", script.replace("ADDRESS", address))
         found = wait_for(log, f"manager1 does not reach app_web on {host}", 10)
         wait_for(log, "Healed.", 30)
         healed = time.monotonic() - began
