@@ -26,6 +26,8 @@ def main() -> int:
     print(report)
     for problem in report.problems:
         print(f"- {problem}")
+    if report.problems:
+        print(report.log[-20_000:])
     return 1 if report.problems else 0
 
 

@@ -28,6 +28,7 @@ class Report:
     unheard: int
     statuses: dict[int, int]
     counts: dict[str, int]
+    log: str  # what the replicas wrote as errors
 
     def __str__(self) -> str:
         rows = ", ".join(f"{number} {name}" for name, number in self.counts.items())
@@ -63,6 +64,7 @@ def attack(server: MariaDB, folder: Path, *, seed: int, seconds: float, people: 
         world.unheard,
         dict(sorted(world.statuses.items())),
         after.counts(url),
+        replicas.errors(),
     )
 
 
