@@ -16,7 +16,8 @@ from bookstore.catalogue import (
 from bookstore.catalogue.changes import POLL_SECONDS, Changes
 from bookstore.catalogue.domain import Seller, Terms, possible_ids
 from bookstore.catalogue.holds import SWEEP_SECONDS, Holds
-from bookstore.catalogue.importing import jobs
+from bookstore.catalogue.importing import cover_fetch, jobs
+from bookstore.catalogue.importing.cover_fetch import CoverFetcher
 from bookstore.catalogue.importing.jobs import Imports
 from bookstore.catalogue.listing import Card, Found
 from bookstore.catalogue.own_books import Wish
@@ -62,6 +63,7 @@ class Catalogue:
         self.changes = Changes(database, clock)
         self.holds = Holds(database, clock, self.changes)
         self.imports = Imports(database, settings, clock, lambda: self.changes.tell_everything())
+        self.fetcher = CoverFetcher(database, settings, clock)
         self.learner = vocabulary.Learner(database)
         self.personal = CataloguePersonal(database, clock)
         self._languages: tuple[str, ...] = ()
@@ -75,6 +77,7 @@ class Catalogue:
             (60, self.changes.forget_old),
             (vocabulary.LEARN_SECONDS, self.learner.sweep),
             (jobs.SWEEP_SECONDS, self.imports.sweep),
+            (cover_fetch.SWEEP_SECONDS, self.fetcher.sweep),
             (3600, self.imports.forget_old),
         ]
 
