@@ -11,6 +11,7 @@ BOOK = r"/books/\d+"
 ORDER = r"/orders/\d+"
 LISTING = r"/\?[^#]*"
 _MONEY = re.compile(r"[€$£]\s?\d|\d\s?€")
+_SENTENCE = re.compile(r'<section class="message">.*?</h1>\s*<p>[^<]+</p>', re.S)
 _SIGNATURES = {
     "image/webp": (b"RIFF", b"WEBP"),
     "image/svg+xml": (b"<svg", b"<?xml"),
@@ -95,7 +96,7 @@ def accepted(page: Page) -> str:
     if page.status == 200 and page.fragment:
         return fragment(page)
     said = page.texts("error") or page.texts("error-text") or page.headers.get("hx-trigger")
-    if page.status in (409, 422) and said:
+    if page.status in (409, 422) and (said or _SENTENCE.search(page.text)):
         return ""
     return f"status {page.status} without a sentence that says why"
 

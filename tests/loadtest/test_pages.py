@@ -12,6 +12,7 @@ from loadtest.errors import LoadError
 from loadtest.evidence import recorder, report
 from loadtest.evidence.ledger.model import Audit, Finding
 from loadtest.evidence.result import Event, Expectation, Result, Sample, summarize
+from loadtest.people import checks
 from loadtest.people.pages import Page, amount
 
 TEXT = """
@@ -152,3 +153,9 @@ def test_a_scenario_without_a_target_is_refused(capsys: pytest.CaptureFixture[st
         main(["shopping"])
     assert stopped.value.code == 2
     assert "--host" in capsys.readouterr().err
+
+
+def test_a_page_of_its_own_that_says_why_is_a_sentence() -> None:
+    text = '<section class="message"><p>409</p><h1>Too late</h1>\n<p>It has been called off.</p>'
+    assert checks.accepted(Page("/sales/1/ship", 409, text + "</section>")) == ""
+    assert checks.accepted(Page("/sales/1/ship", 409, "<h1>Conflict</h1>")) != ""
