@@ -1,6 +1,7 @@
 """Baskets: one for each browser and one for each person, seen as one by whoever has both."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from bookstore.clock import DAY, Clock
 from bookstore.contracts import CatalogueLink, Quote
@@ -112,11 +113,12 @@ class Baskets:
 
 
 async def with_basket[T](database: Database, work: Callable[[Queries], Awaitable[T]]) -> T:
-    """Run a transaction that may make a basket, and again when somebody else was quicker."""
-    try:
-        return await database.in_transaction(work)
-    except Duplicate:
-        return await database.in_transaction(work)
+    """Run a transaction that may make a basket, and again when somebody else was quicker: with the
+    browser's, with the person's, and with one that was emptied meanwhile."""
+    for _attempt in range(4):
+        with suppress(Duplicate):
+            return await database.in_transaction(work)
+    return await database.in_transaction(work)
 
 
 async def merge(queries: Queries, owner: Owner, now: int) -> Basket:
