@@ -156,3 +156,45 @@ function localTimes(root) {
 }
 window.addEventListener("DOMContentLoaded", () => localTimes(document));
 document.addEventListener("htmx:after:swap", () => localTimes(document));
+
+// The camera reads a book's barcode where the browser can (BarcodeDetector); elsewhere there is no button.
+async function offerScan() {
+  const button = document.querySelector("[data-scan]");
+  if (!button || !("BarcodeDetector" in window) || !navigator.mediaDevices) return;
+  button.hidden = !(await BarcodeDetector.getSupportedFormats()).includes("ean_13");
+}
+async function scan(button) {
+  const dialog = document.createElement("dialog");
+  const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
+  const stop = Object.assign(document.createElement("button"), { textContent: "×", className: "secondary" });
+  stop.setAttribute("aria-label", button.textContent);
+  dialog.className = "scan";
+  dialog.append(video, stop);
+  document.body.append(dialog);
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    video.srcObject = stream;
+    stop.addEventListener("click", () => dialog.close());
+    dialog.showModal();
+    await video.play();
+    const detector = new BarcodeDetector({ formats: ["ean_13"] });
+    while (dialog.open) {
+      const found = (await detector.detect(video)).find(({ rawValue }) => /^97[89]/.test(rawValue));
+      if (found) {
+        document.getElementById("isbn").value = found.rawValue;
+        dialog.close();
+        button.parentElement.querySelector("[formaction]").click();
+      }
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+  } catch { /* no camera, or it may not be used: the number is typed */ } finally {
+    stream?.getTracks().forEach((track) => track.stop());
+    dialog.remove();
+  }
+}
+document.addEventListener("click", (event) => {
+  if (event.target.matches("[data-scan]")) scan(event.target);
+});
+window.addEventListener("DOMContentLoaded", offerScan);
+document.addEventListener("htmx:after:swap", offerScan);

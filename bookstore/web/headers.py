@@ -33,7 +33,7 @@ def on_every_answer(settings: Settings) -> list[tuple[str, str]]:
         ("Referrer-Policy", "same-origin"),
         ("X-Frame-Options", "DENY"),
         ("Cross-Origin-Opener-Policy", "same-origin"),
-        ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
+        ("Permissions-Policy", "camera=(self), microphone=(), geolocation=()"),
     ]
     if settings.https:
         always.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))

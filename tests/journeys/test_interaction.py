@@ -23,7 +23,7 @@ def count_steps(page: Page) -> int:
 def test_typing_is_one_step_of_the_history(page: Page) -> None:
     page.goto("/")
     before = count_steps(page)
-    field = page.get_by_role("searchbox")
+    field = page.get_by_role("combobox", name="Search books")
     for end in (2, 4, 6):
         field.press_sequentially("madame"[end - 2 : end])
         expect(page).to_have_url(re.compile(f"q={'madame'[:end]}$"))
@@ -34,15 +34,15 @@ def test_typing_is_one_step_of_the_history(page: Page) -> None:
 
 def test_enter_keeps_the_filters(page: Page) -> None:
     page.goto("/?category=classics")
-    page.get_by_role("searchbox").fill("madame")
-    page.get_by_role("searchbox").press("Enter")
+    page.get_by_role("combobox", name="Search books").fill("madame")
+    page.get_by_role("combobox", name="Search books").press("Enter")
     page.wait_for_url("**/*q=madame*")
     assert "category=classics" in page.url
 
 
 def test_title_and_language_link_follow_the_search(page: Page) -> None:
     page.goto("/")
-    page.get_by_role("searchbox").fill("madame")
+    page.get_by_role("combobox", name="Search books").fill("madame")
     expect(page).to_have_title("Search: madame · BookStore")
     link = page.get_by_role("link", name="Español")
     expect(link).to_have_attribute("href", re.compile("q=madame"))
@@ -61,7 +61,7 @@ def test_a_failing_search_says_so_and_can_be_tried_again(page: Page, how: str) -
             route.fulfill(status=200, content_type="text/html", body="<h1>Hotel Wi-Fi</h1>")
 
     page.route("**/?*q=*", fail)
-    page.get_by_role("searchbox").fill("madame")
+    page.get_by_role("combobox", name="Search books").fill("madame")
     button = page.get_by_role("button", name="Try again")
     expect(button).to_be_visible()
     expect(page.get_by_text("Hotel Wi-Fi")).to_have_count(0)

@@ -35,7 +35,7 @@ def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
 def find(page: Page, title: str) -> None:
     """Search for a title and open the book."""
     page.goto("/")
-    page.get_by_role("searchbox").fill(title)
+    page.get_by_role("combobox", name="Search books").fill(title)
     page.get_by_role("button", name="Search").click()
     page.get_by_role("link", name=title, exact=False).first.click()
     expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
@@ -152,7 +152,7 @@ def test_the_shop_speaks_spanish(page: Page) -> None:
 def test_typing_searches_by_itself(browser: Browser, site: str) -> None:
     page = browser.new_context(base_url=site, locale="en-GB").new_page()
     page.goto("/")
-    page.get_by_role("searchbox").press_sequentially("hobb", delay=40)
+    page.get_by_role("combobox", name="Search books").press_sequentially("hobb", delay=40)
     expect(page.get_by_role("link", name="The Hobbit").first).to_be_visible()
     expect(page).to_have_url(re.compile("q=hobb"))
     page.go_back()
