@@ -116,7 +116,11 @@ class Healer:
                 "space=/var/run/docker/netns/1-$(echo $id | cut -c1-10) && "
                 f"nsenter --net=$space ip neigh replace {entry} && "
                 f"nsenter --net=$space bridge fdb replace {mac} dev vxlan0 "
-                f"dst {target.swarm_address} self permanent",
+                f"dst {target.swarm_address} self permanent; done=$?; "
+                # What its containers remember of that neighbour may be wrong as well.
+                "for pid in $(docker ps -q | xargs -r docker inspect -f '{{.State.Pid}}'); do "
+                f"nsenter --target $pid --net ip neigh flush to {spot.address} 2>/dev/null; done; "
+                "exit $done",
                 sudo=True,
                 shown=f"lead {fault.source} to {fault.service} again",
             )
