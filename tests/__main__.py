@@ -46,6 +46,9 @@ def main() -> int:
     parser.add_argument(
         "--no-rehearsal", action="store_true", help="leave the real swarm out (20 minutes less)"
     )
+    parser.add_argument(
+        "--nightly", action="store_true", help="run what takes too long for every change, alone"
+    )
     parser.add_argument("--no-checks", action="store_true", help="leave style and types out")
     options, pytest_options = parser.parse_known_args()
 
@@ -59,7 +62,8 @@ def main() -> int:
     _install_browser_tools()
     failed = [] if options.no_checks else [name for name in CHECKS if not _check(name)]
 
-    for name in suites(rehearsal=_rehearsal(options.no_rehearsal, failed)):
+    rehearsal = _rehearsal(options.no_rehearsal, failed)
+    for name in suites(rehearsal=rehearsal, nightly=options.nightly):
         print(f"\n== {name}", flush=True)
         status = subprocess.call(
             [sys.executable, "-m", "pytest", *arguments(name, pytest_options)], cwd=ROOT
@@ -104,9 +108,11 @@ def _check(name: str) -> bool:
     return done.returncode == 0
 
 
-def suites(*, rehearsal: bool) -> list[str]:
+def suites(*, rehearsal: bool, nightly: bool = False) -> list[str]:
     """Return the suites to run, one after the other: a browser's event loop and a swarm each need
     a process of their own."""
+    if nightly:
+        return ["nightly"]
     return ["tests", "journeys", *(["rehearsal"] if rehearsal else [])]
 
 
@@ -117,9 +123,10 @@ def arguments(suite: str, given: Sequence[str]) -> list[str]:
     a suite without any runs nothing then. Coverage is asked of whole runs alone.
     """
     marker, folder = {
-        "tests": ("not rehearsal and not browser", "tests"),
-        "journeys": ("browser", "tests/journeys"),
-        "rehearsal": ("rehearsal", "tests/rehearsal"),
+        "tests": ("not rehearsal and not browser and not nightly", "tests"),
+        "journeys": ("browser and not nightly", "tests/journeys"),
+        "rehearsal": ("rehearsal and not nightly", "tests/rehearsal"),
+        "nightly": ("nightly", "tests"),
     }[suite]
     options = ["-m", marker, *given]
     if not any(_names_tests(option) for option in given):

@@ -16,12 +16,13 @@ from tests.support import packages
     ("suite", "given", "expected", "absent"),
     [
         ("tests", [], ["--cov", "tests"], ["--last-failed-no-failures=none"]),
-        ("journeys", [], ["tests/journeys", "browser"], ["--cov"]),
+        ("journeys", [], ["tests/journeys", "browser and not nightly"], ["--cov"]),
         ("tests", ["-x"], ["-x", "tests"], ["--cov"]),
         ("tests", ["-k", "refund"], ["-k", "refund", "tests"], ["--cov"]),
         ("tests", ["--lf"], ["--lf", "--last-failed-no-failures=none"], ["--cov"]),
         ("rehearsal", ["tests/orders"], ["tests/orders"], ["tests/rehearsal", "--cov"]),
-        ("journeys", ["tests/test_docs.py::test_x"], ["browser"], ["tests/journeys"]),
+        ("journeys", ["tests/test_docs.py::test_x"], ["browser and not nightly"], ["tests/journeys"]),
+        ("nightly", [], ["nightly", "tests"], ["--cov"]),
         ("rehearsal", ["-k", "drain"], ["tests/rehearsal"], ["--cov"]),
     ],
 )

@@ -17,6 +17,7 @@ from tests.rehearsal.load import Load
 from tests.rehearsal.operator import ROOT, on, ops, running
 
 pytestmark = [
+    pytest.mark.nightly,
     pytest.mark.rehearsal,
     pytest.mark.timeout(900),
     pytest.mark.usefixtures("one_edge"),

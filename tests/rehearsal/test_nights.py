@@ -13,6 +13,7 @@ from tests.rehearsal.operator import on, ops, running
 from tests.rehearsal.test_three_edges import serial
 
 pytestmark = [
+    pytest.mark.nightly,
     pytest.mark.rehearsal,
     pytest.mark.timeout(1500),
     pytest.mark.usefixtures("three_edges"),
