@@ -21,7 +21,7 @@ from tests.support import packages
         ("tests", ["-k", "refund"], ["-k", "refund", "tests"], ["--cov"]),
         ("tests", ["--lf"], ["--lf", "--last-failed-no-failures=none"], ["--cov"]),
         ("rehearsal", ["tests/orders"], ["tests/orders"], ["tests/rehearsal", "--cov"]),
-        ("journeys", ["tests/test_docs.py::test_x"], ["browser and not nightly"], ["tests/journeys"]),
+        ("journeys", ["tests/test_docs.py::test_x"], ["-m"], ["tests/journeys"]),
         ("nightly", [], ["nightly", "tests"], ["--cov"]),
         ("rehearsal", ["-k", "drain"], ["tests/rehearsal"], ["--cov"]),
     ],
