@@ -205,7 +205,7 @@ async def test_a_search_goes_from_the_words_to_their_books(big_url: str) -> None
     found, ran = await run(big_url, Search(text=word, sort="relevance"), listing.page)
     assert found.cards
     assert found.matches
-    assert ran.reads_books_by() == ["books_words_words"]
+    assert set(ran.reads_books_by()) == {"books_words_words"}
     assert (ran.at("f").key, ran.at("f").Extra) == ("books_newest", "Using index")
     assert ran.at("b").key == "PRIMARY"
     hits = BOOKS // 50  # how many books hold the most frequent words
@@ -216,7 +216,7 @@ async def test_a_search_goes_from_the_words_to_their_books(big_url: str) -> None
 async def test_a_search_without_matches_reads_nothing(big_url: str) -> None:
     found, ran = await run(big_url, Search(text="xylographer", sort="relevance"), listing.page)
     assert found == listing.Found([], 0, None)
-    assert ran.reads_books_by() == ["books_words_words"]
+    assert set(ran.reads_books_by()) == {"books_words_words"}
     assert ran.read <= 10
     assert ran.sorted == 0
 

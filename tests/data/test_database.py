@@ -118,10 +118,10 @@ async def test_whoever_waits_gets_the_place_of_a_connection_that_broke(
 
 
 async def test_waiting_for_a_connection_ends(empty_url: str) -> None:
-    database = Database(empty_url, pool_size=1, pool_timeout=0.2)
+    database = Database(empty_url, pool_size=1, pool_timeout=0.5)
     await database.connect()
     async with database.connection():
-        with pytest.raises(DatabaseUnavailable, match=r"within 0\.2 s"):
+        with pytest.raises(DatabaseUnavailable, match=r"within 0\.5 s"):
             await database.value("SELECT 1")
     assert await database.value("SELECT 1") == 1
     assert database.waiting == 0

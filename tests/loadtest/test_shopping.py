@@ -58,8 +58,9 @@ def test_several_processes_are_recorded_as_one_run(
 ) -> None:
     host, database = shop
     folder = tmp_path / "run"
-    options = ["--rate", "30", "-t", "12s", "--processes", "2", "--database", database]
-    status = main(["shopping", "--host", host, *options, "--folder", str(folder)])
+    options = ["--rate", "30", "-t", "15s", "--processes", "2", "--database", database]
+    options += ["--seed", "several processes"]
+    status = main(["sale", "--host", host, *options, "--folder", str(folder)])
     assert status in (0, 1)
     assert_fine_but_for_time(capsys.readouterr().out)
     assert len([p for p in folder.glob("requests.*.jsonl") if p.stat().st_size]) == 2
