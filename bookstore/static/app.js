@@ -23,7 +23,7 @@ function again({ sourceElement, sourceEvent, request }) {
   if (sourceElement.matches("form")) sourceElement.requestSubmit(request?.submitter);
   else sourceElement.dispatchEvent(new Event(sourceEvent.type, { bubbles: true }));
 }
-const asksByItself = (ctx) => ctx.sourceElement.matches("#basket-badge, #news");
+const asksByItself = (ctx) => ctx.sourceElement.matches("#basket-badge, #news, #suggestions");
 document.addEventListener("htmx:error", (event) => {
   const { ctx, error } = event.detail;
   if (!ctx || !(error instanceof TypeError) || asksByItself(ctx)) return;
