@@ -21,6 +21,7 @@ document.addEventListener("toast", (event) => showToast(event.detail.text));
 // and offer to try again. Nothing of it is put into the page.
 function again({ sourceElement, sourceEvent, request }) {
   if (sourceElement.matches("form")) sourceElement.requestSubmit(request?.submitter);
+  else if (sourceElement.matches("[hx-trigger~=again]")) sourceElement.dispatchEvent(new Event("again"));
   else sourceElement.dispatchEvent(new Event(sourceEvent.type, { bubbles: true }));
 }
 const asksByItself = (ctx) => ctx.sourceElement.matches("#basket-badge, #news, #suggestions");
