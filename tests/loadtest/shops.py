@@ -109,7 +109,8 @@ def lying_proxy(shop: Shop, lie: Lie) -> Iterator[Shop]:
         try:
             connection.request(message.method, message.target, message.body, message.headers)
             answer = connection.getresponse()
-            kept = [(n, v) for n, v in answer.getheaders() if n.lower() != "content-length"]
+            framing = {"content-length", "transfer-encoding"}  # the proxy writes its own
+            kept = [(n, v) for n, v in answer.getheaders() if n.lower() not in framing]
             return Reply(answer.status, kept, answer.read())
         finally:
             connection.close()
