@@ -34,6 +34,16 @@ def settings_for(database_url: str, media: Path, **overrides: object) -> Setting
     )
 
 
+@pytest.fixture(autouse=True)
+def _environment_stays_as_it_was() -> Iterator[None]:
+    """Take back the settings that a command under test has put into the environment."""
+    before = dict(os.environ)
+    yield
+    for name in list(os.environ):
+        if name.startswith("BOOKSTORE_") and name not in before:
+            del os.environ[name]
+
+
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
     """One MariaDB server for the whole run; where there is none, its tests are skipped."""

@@ -147,9 +147,11 @@ def test_relative_paths_are_meant_from_where_the_caller_is(checkout: Path, tmp_p
 
 def test_the_launcher_may_be_a_link(checkout: Path, tmp_path: Path) -> None:
     (tmp_path / "shop").symlink_to(checkout / "run")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        [tmp_path / "shop", "bookstore"], cwd=tmp_path, capture_output=True, text=True
-    )
+        [tmp_path / "shop", "bookstore"], cwd=tmp_path, env=environment,
+        capture_output=True, text=True,
+    )  # fmt: skip
     assert started(done)["folder"] == str(tmp_path)
 
 

@@ -66,6 +66,7 @@ def test_several_processes_are_recorded_as_one_run(
     assert len([p for p in folder.glob("requests.*.jsonl") if p.stat().st_size]) == 2
 
 
+@pytest.mark.nightly
 def test_an_interrupted_run_gives_the_report_of_what_there_is(
     shop: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
-from charset_normalizer import from_bytes
-
 from bookstore.catalogue.importing.errors import ImportRefused
 
 _CHUNK = 1 << 16
@@ -135,6 +133,8 @@ class _Sample:
 def _most_plausible(sample: bytes) -> str:
     """Return the encoding in which the sample looks most like text."""
     candidates = dict(_CANDIDATES)
+    from charset_normalizer import from_bytes  # a replica at rest needs none of it
+
     found = from_bytes(sample).best()
     if found is not None and not found.encoding.startswith(("ascii", "utf")):
         candidates[found.encoding] = candidates.get(found.encoding, 3.5) - 1.0

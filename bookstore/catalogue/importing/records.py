@@ -3,16 +3,15 @@ rows."""
 
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from xml.etree.ElementTree import Element, ParseError
-
-import pymarc
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import iterparse
 
 from bookstore.catalogue.importing.errors import ImportRefused
 from bookstore.catalogue.importing.lines import Lines
 from bookstore.catalogue.importing.tables import Broken, Row
+
+if TYPE_CHECKING:  # loaded where it is used: a replica at rest needs none of it
+    import pymarc
 
 HEADER = [
     "sku", "title", "author", "isbn", "price", "currency", "copies", "condition", "year",
@@ -65,6 +64,8 @@ def _row(line: int, record: dict[str, str]) -> Row:
 
 def marc(file: BinaryIO, name: str) -> Iterator[Row | Broken]:
     """Yield a row a record of MARC 21 in ISO 2709 form."""
+    import pymarc
+
     reader = pymarc.MARCReader(file, to_unicode=True, permissive=True, utf8_handling="replace")
     number = 0
     while True:
@@ -87,6 +88,8 @@ _END: Any = object()
 
 def marc_xml(file: BinaryIO, name: str) -> Iterator[Row | Broken]:
     """Yield a row a record of MARCXML."""
+    import pymarc
+
     for number, element in enumerate(_elements(file, name, {"record"}), start=1):
         record = pymarc.Record()
         made: list[pymarc.Field] = []
@@ -105,7 +108,7 @@ def marc_xml(file: BinaryIO, name: str) -> Iterator[Row | Broken]:
         yield _marc_row(number, record)
 
 
-def _marc_row(number: int, record: pymarc.Record) -> Row:
+def _marc_row(number: int, record: "pymarc.Record") -> Row:
     def of(tags: str, codes: str) -> list[str]:
         return [
             value
@@ -245,6 +248,9 @@ def _say(element: Element, name: str) -> str:
 
 def _elements(file: BinaryIO, name: str, wanted: set[str]) -> Iterator[Element]:
     """Yield elements of a document that is never held whole; raise ImportRefused."""
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import iterparse
+
     try:
         root: Element | None = None
         for event, element in iterparse(file, events=("start", "end"), forbid_dtd=False):

@@ -6,8 +6,6 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import openpyxl
-
 from bookstore.catalogue.importing.errors import ImportRefused
 from bookstore.catalogue.importing.tables import Row
 
@@ -17,6 +15,8 @@ _WIDEST = 500
 
 def read(file: BinaryIO, name: str) -> tuple[Iterator[Row], list[str]]:
     """Return the rows of the first sheet and the names of the others; raise ImportRefused."""
+    import openpyxl  # a replica at rest needs none of it
+
     broken = ImportRefused(
         f"{name} cannot be opened as a workbook: it is damaged or protected. Open it in Excel,"
         " save it again as .xlsx or CSV, and send that."
