@@ -129,7 +129,7 @@ def time(moment: int) -> str:
 
 def iso(moment: int) -> str:
     """Write a moment in milliseconds for machines (ISO 8601)."""
-    return datetime.fromtimestamp(moment / 1000, UTC).isoformat()
+    return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def language_name(code: str) -> str:
