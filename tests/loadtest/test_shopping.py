@@ -30,7 +30,9 @@ def shop(tmp_path: Path) -> Iterator[tuple[str, str]]:
         yield made.host, made.database
 
 
-@pytest.mark.parametrize("scenario", ["shopping", "sale"])
+@pytest.mark.parametrize(
+    "scenario", [pytest.param("shopping", marks=[pytest.mark.nightly]), "sale"]
+)
 def test_people_find_everything_working(
     scenario: str, shop: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -38,7 +40,7 @@ def test_people_find_everything_working(
     folder = tmp_path / "run"
     status = main(
         [
-            *(scenario, "--host", host, "-u", "12", "-t", "8"),
+            *(scenario, "--host", host, "-u", "12", "-t", "14"),
             *("--database", database, "--folder", str(folder)),
         ]
     )
