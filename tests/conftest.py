@@ -15,6 +15,11 @@ from bookstore.web.shop import Shop
 from tests.support.mariadb import ENGINES, MariaDB, NotInstalled, with_driver
 from tests.support.reader import Reader
 
+# The tests choose the settings themselves, whatever whoever starts them has in the environment.
+for _name in [name for name in os.environ if name.startswith("BOOKSTORE_")]:
+    if _name != "BOOKSTORE_REHEARSAL":
+        del os.environ[_name]
+
 SECRET = "a secret of the tests, longer than thirty-two characters"
 DATA = Path(__file__).parents[2] / "shared" / "data" / "goodbooks-10k.csv"
 
