@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import structlog
 from quart import Blueprint
@@ -26,7 +27,6 @@ from bookstore.links import (
     HttpContacts,
     HttpPersonal,
     HttpSessions,
-    Sibling,
 )
 from bookstore.mail import mailbox
 from bookstore.mail.outbox import Outbox
@@ -40,6 +40,9 @@ from bookstore.web.cache.page_cache import PageCache
 from bookstore.web.cache.versions import Versions
 from bookstore.web.shop import Shop
 from bookstore.web.signing import Signer
+
+if TYPE_CHECKING:
+    from bookstore.siblings import Sibling
 
 log = structlog.get_logger()
 
@@ -81,11 +84,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
     errors.install(app)
 
     signer = Signer(derived_key(secret, "internal calls"))
-    siblings = {
-        name: Sibling(name, origin, signer)
-        for name in CONTEXTS
-        if name not in settings.contexts and (origin := getattr(settings, f"{name}_origin"))
-    }
+    siblings = _siblings(settings, signer)
     chores: list[Chore] = []
     outboxes = {
         name: Outbox(name, clock, is_open=settings.smtp_url is not None)
@@ -186,6 +185,20 @@ def _databases(settings: Settings) -> dict[str, Database]:
     return {context: by_url[settings.database_url_of(context)] for context in settings.contexts}
 
 
+def _siblings(settings: Settings, signer: Signer) -> dict[str, "Sibling"]:
+    """Return the contexts that other services hold."""
+    origins = {
+        name: origin
+        for name in CONTEXTS
+        if name not in settings.contexts and (origin := getattr(settings, f"{name}_origin"))
+    }
+    if not origins:
+        return {}
+    from bookstore.siblings import Sibling
+
+    return {name: Sibling(name, origin, signer) for name, origin in origins.items()}
+
+
 def _forgetting(database: Database, context: str) -> Callable[[], Awaitable[None]]:
     async def forget() -> None:
         await kept_answers.forget_old_answers(database, context)
@@ -194,7 +207,7 @@ def _forgetting(database: Database, context: str) -> Callable[[], Awaitable[None
 
 
 def _run_with(
-    app: Shop, databases: dict[str, Database], siblings: dict[str, Sibling], chores: list[Chore]
+    app: Shop, databases: dict[str, Database], siblings: dict[str, "Sibling"], chores: list[Chore]
 ) -> None:
     """Connect when serving starts, run the chores meanwhile, and close everything at the end."""
     tasks: list[asyncio.Task[None]] = []

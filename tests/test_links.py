@@ -13,7 +13,8 @@ from bookstore.catalogue.service import Catalogue
 from bookstore.clock import now
 from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused, SiblingUnavailable
 from bookstore.data.database import Database
-from bookstore.links import DirectCatalogue, HttpCatalogue, HttpSessions, Sibling
+from bookstore.links import DirectCatalogue, HttpCatalogue, HttpSessions
+from bookstore.siblings import Sibling
 from bookstore.web.signing import Refused, Signer
 from tests.conftest import SECRET, settings_for
 from tests.support.books import add_book

@@ -2,21 +2,14 @@
 writes anew is kept, so that nothing of an upload but its pixels ever reaches a reader."""
 
 import hashlib
-import io
 import os
 import re
 import tempfile
-import warnings
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from bookstore.catalogue.domain import NotACover
 
 MAX_BYTES = 10 * 1024 * 1024
-_MAX_PIXELS = 25_000_000
-_MIN_SIDE = 40
-_FORMATS = ("JPEG", "PNG", "WEBP")
-_FULL = (800, 1200)
-_SMALL = (240, 360)
 # Code that a browser might run if it took the file for a page or a program; no picture needs it.
 # Short marks ask for more around them: four bytes alone occur by chance in a large photograph.
 _CODE = re.compile(
@@ -26,14 +19,6 @@ _CODE = re.compile(
 )
 NAME = re.compile(r"[0-9a-f]{32}(-large)?\.webp")
 _SMALL_NAME = re.compile(r"[0-9a-f]{32}\.webp")
-
-
-class NotACover(Exception):
-    """The file is no picture that can serve as a cover; `reason` is a key of REASONS."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def folder(media_dir: Path) -> Path:
@@ -80,47 +65,9 @@ def encoded(content: bytes) -> tuple[bytes, bytes]:
         raise NotACover("bytes")
     if _CODE.search(content):
         raise NotACover("code")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
-                width, height = opened.size
-                if width * height > _MAX_PIXELS:
-                    raise NotACover("pixels")
-                if min(width, height) < _MIN_SIDE:
-                    raise NotACover("tiny")
-                opened.draft("RGB", (_FULL[0] * 2, _FULL[1] * 2))
-                opened.load()
-                upright = ImageOps.exif_transpose(opened)
-                picture = _flat(upright)
-                return _webp(picture, _FULL), _webp(picture, _SMALL)
-    except NotACover:
-        raise
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise NotACover("pixels") from error
-    except Exception as error:  # what Pillow raises for broken files is of many kinds
-        raise NotACover("kind") from error
+    from bookstore.catalogue import pictures  # Pillow: a replica at rest needs none of it
 
-
-def _flat(picture: Image.Image) -> Image.Image:
-    """Return the picture in RGB, transparent parts on white."""
-    if picture.mode.startswith("I"):  # 16 bits a pixel, which `convert` would cut off at 255
-        picture = picture.convert("I").point(lambda value: value / 256).convert("L")
-    if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
-        over = picture.convert("RGBA")
-        under = Image.new("RGBA", over.size, "white")
-        return Image.alpha_composite(under, over).convert("RGB")
-    return picture.convert("RGB")
-
-
-def _webp(picture: Image.Image, size: tuple[int, int]) -> bytes:
-    fitted = picture.copy()
-    fitted.thumbnail(size, Image.Resampling.LANCZOS)
-    bare = Image.new("RGB", fitted.size)  # carries no EXIF, no comments, no profile
-    bare.paste(fitted)
-    out = io.BytesIO()
-    bare.save(out, "WEBP", quality=82, method=4)
-    return out.getvalue()
+    return pictures.encoded(content)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -80,6 +80,14 @@ class Terms(NamedTuple):
     price: int
 
 
+class NotACover(Exception):
+    """The file is no picture that can serve as a cover; `reason` is a key of REASONS."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Seller(NamedTuple):
     """Who sells; the name is a snapshot."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from databases.interfaces import ConnectionBackend
 
-from bookstore.data import deadline, mysql, sqlite
+from bookstore.data import deadline
 from bookstore.data.errors import (
     Busy,
     Conflict,
@@ -21,7 +21,7 @@ from bookstore.data.errors import (
     LockWait,
     ReadOnly,
 )
-from bookstore.data.queries import Dialect, Queries, Values
+from bookstore.data.queries import Engine, Queries, Values
 
 _PATIENCE = 8.0  # seconds for which a transaction is tried again
 _CONTENDED = 5.0  # seconds for which work counts as contended after it waited for a lock in vain
@@ -34,12 +34,8 @@ class Database:
         """`url` is sqlite:///FILE, mysql://USER:PASSWORD@HOST/NAME or mysql+asyncmy://…
         (?ssl=true, ?ssl_ca=FILE, ?unix_socket=FILE); `pool_timeout` is how many seconds a statement
         waits for a connection."""
-        self.dialect: Dialect = "sqlite" if url.startswith("sqlite") else "mysql"
-        self._connections: mysql.Connections | sqlite.Connections
-        if self.dialect == "sqlite":
-            self._connections, self._translate = sqlite.Connections(url), sqlite.translate
-        else:
-            self._connections, self._translate = mysql.Connections(url, pool_size), mysql.translate
+        self._engine = _engine(url, pool_size)
+        self.dialect = self._engine.dialect
         self._timeout = pool_timeout
         # What writes leaves a quarter of the pool to what only reads, and what waited for a lock in
         # vain goes on in a quarter of it: whoever needs no locked row finds a connection.
@@ -54,11 +50,11 @@ class Database:
     async def connect(self) -> None:
         """Make the pool. It opens connections as they are needed: a database that is away now
         does not stop the shop from starting."""
-        await self._connections.connect()
+        await self._engine.connect()
 
     async def disconnect(self) -> None:
         """Close every connection."""
-        await self._connections.disconnect()
+        await self._engine.disconnect()
 
     def connection(self) -> "_Held":
         """Hold one connection for several statements that read, without a transaction."""
@@ -186,7 +182,7 @@ class Database:
                 try:
                     await self._slots.acquire()
                     try:
-                        return await self._connections.acquire()
+                        return await self._engine.acquire()
                     except BaseException:
                         self._slots.release()
                         raise
@@ -201,7 +197,7 @@ class Database:
         except DatabaseUnavailable:
             raise
         except Exception as error:
-            translated = self._translate(error)
+            translated = self._engine.translate(error)
             raise (
                 translated
                 if isinstance(translated, DatabaseUnavailable)
@@ -212,7 +208,7 @@ class Database:
 
     async def _release(self, connection: ConnectionBackend, *, broken: bool, writes: bool) -> None:
         try:
-            await self._connections.release(connection, broken=broken)
+            await self._engine.release(connection, broken=broken)
         finally:
             self._slots.release()
             if writes:
@@ -226,6 +222,17 @@ class Database:
                 await asyncio.shield(asyncio.ensure_future(queries._undo()))
 
 
+def _engine(url: str, pool_size: int) -> Engine:
+    """Return the engine that a URL names; only the chosen one costs time and memory."""
+    if url.startswith("sqlite"):
+        from bookstore.data import sqlite
+
+        return sqlite.Connections(url)
+    from bookstore.data import mysql
+
+    return mysql.Connections(url, pool_size)
+
+
 class _Held:
     """A connection for the length of a block. It is given back whatever happens, a cancelled task
     included."""
@@ -237,7 +244,7 @@ class _Held:
     async def __aenter__(self) -> Queries:
         self._backend = await self._database._acquire(writes=self._writes)
         self._database.in_use += 1
-        self._queries = Queries(self._backend.raw_connection, self._database.dialect)
+        self._queries = Queries(self._backend.raw_connection, self._database._engine)
         return self._queries
 
     async def __aexit__(self, *_failure: object) -> None:

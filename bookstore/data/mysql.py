@@ -2,19 +2,14 @@
 
 import re
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from weakref import WeakSet
 
-import asyncmy.errors
-import pymysql.err
-from databases.backends.asyncmy import AsyncMyBackend
-from databases.backends.mysql import MySQLBackend
 from databases.interfaces import ConnectionBackend, DatabaseBackend
-from pymysql.constants import CLIENT
 
 from bookstore.data.answer import Answer
 from bookstore.data.errors import (
@@ -48,33 +43,56 @@ _SESSION = (
     f" wait_timeout = {_SILENCE}, SESSION net_read_timeout = {_SILENCE},"
     f" SESSION net_write_timeout = {_SILENCE}, SESSION innodb_lock_wait_timeout = 1"
 )
-_DRIVERS = {"mysql": MySQLBackend, "mysql+asyncmy": AsyncMyBackend}
 _PLACEHOLDER = re.compile(
     r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|(?<![:\w]):([a-z_]\w*)", re.IGNORECASE
 )
 
 
+class _Driver(NamedTuple):
+    backend: Callable[..., DatabaseBackend]
+    error: type[Exception]
+    found_rows: int  # the flag of a connection
+
+
+def _driver(scheme: str) -> _Driver:
+    """Return the driver that a URL names; only the chosen one costs time and memory."""
+    if scheme == "mysql":
+        import pymysql.err
+        from databases.backends.mysql import MySQLBackend
+        from pymysql.constants import CLIENT
+
+        return _Driver(MySQLBackend, pymysql.err.Error, CLIENT.FOUND_ROWS)
+    if scheme == "mysql+asyncmy":
+        import asyncmy.errors
+        from asyncmy.constants import CLIENT as ASYNCMY_CLIENT
+        from databases.backends.asyncmy import AsyncMyBackend
+
+        return _Driver(AsyncMyBackend, asyncmy.errors.Error, ASYNCMY_CLIENT.FOUND_ROWS)
+    raise ValueError(
+        f"{scheme}:// is no database of the shop. Write mysql://, mysql+asyncmy:// or sqlite:///."
+    )
+
+
 class Connections:
     """The driver's pool of connections, by its public ways."""
+
+    dialect: Literal["mysql"] = "mysql"
 
     def __init__(self, url: str, size: int) -> None:
         """Choose the driver that a URL names: mysql:// is aiomysql, mysql+asyncmy:// is asyncmy,
         which is written in C."""
         scheme = urlsplit(url).scheme
-        if scheme not in _DRIVERS:
-            raise ValueError(
-                f"{scheme}:// is no database of the shop."
-                " Write mysql://, mysql+asyncmy:// or sqlite:///."
-            )
+        driver = _driver(scheme)
         plain, tls = without_tls(url)
-        self._backend: DatabaseBackend = _DRIVERS[scheme](
+        self._error = driver.error
+        self._backend = driver.backend(
             plain,
             min_size=0,
             max_size=size,
             pool_recycle=_LONGEST_REST,
             charset="utf8mb4",
             connect_timeout=3,
-            client_flag=CLIENT.FOUND_ROWS,  # an UPDATE to the same value counts as matched
+            client_flag=driver.found_rows,  # an UPDATE to the same value counts as matched
             init_command=_SESSION,
             **({} if tls is None else {"ssl": tls}),
         )
@@ -103,6 +121,42 @@ class Connections:
             connection.raw_connection.close()
         with suppress(Exception):  # a broken connection has nothing left to give back
             await connection.release()
+
+    async def run(self, raw: Any, sql: str, values: Mapping[str, Any]) -> Answer:
+        """Run one statement with its values."""
+        text, names = template(sql)
+        cursor = await raw.cursor()
+        await cursor.execute(text, {name: values[name] for name in names})
+        if cursor.description is None:
+            return Answer((), (), cursor.rowcount, cursor.lastrowid or 0)
+        rows = await cursor.fetchall()
+        return Answer(tuple([column[0] for column in cursor.description]), rows, len(rows), 0)
+
+    async def run_many(self, raw: Any, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run one statement with each of many rows; return how many it affected."""
+        cursor = await raw.cursor()
+        await cursor.executemany(template(sql)[0], rows)
+        return int(cursor.rowcount)
+
+    def translate(self, error: Exception) -> Exception:
+        """Return the error of ours that an error of the driver means, or the error itself."""
+        if isinstance(error, self._error):
+            code = error.args[0] if error.args and isinstance(error.args[0], int) else None
+            if code in _READ_ONLY:
+                return ReadOnly("the database takes no writes at the moment")
+            if code in _LOCK_WAIT:
+                return LockWait(str(error))
+            if code in _DEADLOCK:
+                return Conflict(str(error))
+            if code in _DUPLICATE:
+                return Duplicate(str(error))
+            if code in _TOOK_TOO_LONG:
+                return DatabaseUnavailable(str(error))
+            if code is None or code in _LOST:  # without one the driver lost track of the protocol
+                return ConnectionLost("the connection to the database broke")
+        if isinstance(error, OSError | EOFError):
+            return ConnectionLost("the connection to the database broke")
+        return error
 
 
 def without_tls(url: str) -> tuple[str, ssl.SSLContext | None]:
@@ -141,42 +195,3 @@ def template(sql: str) -> tuple[str, tuple[str, ...]]:
         end = match.end()
     parts.append(sql[end:].replace("%", "%%"))
     return "".join(parts), tuple(dict.fromkeys(names))
-
-
-async def run(raw: Any, sql: str, values: Mapping[str, Any]) -> Answer:
-    """Run one statement with its values."""
-    text, names = template(sql)
-    cursor = await raw.cursor()
-    await cursor.execute(text, {name: values[name] for name in names})
-    if cursor.description is None:
-        return Answer((), (), cursor.rowcount, cursor.lastrowid or 0)
-    rows = await cursor.fetchall()
-    return Answer(tuple([column[0] for column in cursor.description]), rows, len(rows), 0)
-
-
-async def run_many(raw: Any, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Run one statement with each of many rows; return how many it affected."""
-    cursor = await raw.cursor()
-    await cursor.executemany(template(sql)[0], rows)
-    return int(cursor.rowcount)
-
-
-def translate(error: Exception) -> Exception:
-    """Return the error of ours that an error of either driver means, or the error itself."""
-    if isinstance(error, pymysql.err.Error | asyncmy.errors.Error):
-        code = error.args[0] if error.args and isinstance(error.args[0], int) else None
-        if code in _READ_ONLY:
-            return ReadOnly("the database takes no writes at the moment")
-        if code in _LOCK_WAIT:
-            return LockWait(str(error))
-        if code in _DEADLOCK:
-            return Conflict(str(error))
-        if code in _DUPLICATE:
-            return Duplicate(str(error))
-        if code in _TOOK_TOO_LONG:
-            return DatabaseUnavailable(str(error))
-        if code is None or code in _LOST:  # without a code the driver lost track of the protocol
-            return ConnectionLost("the connection to the database broke")
-    if isinstance(error, OSError | EOFError):
-        return ConnectionLost("the connection to the database broke")
-    return error

@@ -9,11 +9,14 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from bookstore.data import deadline, mysql, sqlite
+from bookstore.data import deadline
 from bookstore.data.answer import Answer
 from bookstore.data.errors import Busy, ConnectionLost, DatabaseUnavailable, Duplicate, ReadOnly
+
+if TYPE_CHECKING:
+    from bookstore.data import mysql, sqlite
 
 __all__ = [
     "BeforeCommit", "Busy", "ConnectionLost", "DatabaseUnavailable", "Duplicate", "Queries",
@@ -23,23 +26,23 @@ __all__ = [
 _LONGEST_STATEMENT = 60.0  # seconds, where nobody waits for an answer
 
 type Values = Mapping[str, Any]
-type Dialect = Literal["sqlite", "mysql"]
+type Engine = mysql.Connections | sqlite.Connections
 type BeforeCommit[T] = Callable[["Queries", T], Awaitable[None]]  # what a transaction does besides
 
 
 class Queries:
     """Run statements on one connection. `sql` names its parameters `:name`."""
 
-    def __init__(self, raw: Any, dialect: Dialect) -> None:
+    def __init__(self, raw: Any, engine: Engine) -> None:
         self._raw = raw
+        self._engine = engine
         self._turn = asyncio.Lock()  # a connection runs one statement at a time
-        self._translate = mysql.translate if dialect == "mysql" else sqlite.translate
         self.committed = False
         self.broken = False  # a statement was cut off: the connection is of no further use
-        self.dialect: Dialect = dialect
+        self.dialect = engine.dialect
         # What ends a SELECT whose rows nobody else is to change before the transaction ends. On
         # SQLite a transaction is the only one that writes.
-        self.for_update = " FOR UPDATE" if dialect == "mysql" else ""
+        self.for_update = " FOR UPDATE" if engine.dialect == "mysql" else ""
 
     async def all[T: tuple[Any, ...]](self, row: type[T], sql: str, values: Values = {}) -> list[T]:  # noqa: B006
         """Return every row as the named tuple `row`, whose fields name the columns in order."""
@@ -74,14 +77,12 @@ class Queries:
         """Run a statement once for each mapping in `rows`, in bulk; return the rows affected."""
         if not rows:
             return 0
-        run_many = mysql.run_many if self.dialect == "mysql" else sqlite.run_many
-        return max(await self._in_turn(lambda: run_many(self._raw, sql, rows)), 0)
+        return max(await self._in_turn(lambda: self._engine.run_many(self._raw, sql, rows)), 0)
 
     async def _run(self, sql: str, values: Values) -> Answer:
         if any(isinstance(value, list | tuple) for value in values.values()):
             sql, values = _expand(sql, values)
-        run = mysql.run if self.dialect == "mysql" else sqlite.run
-        return await self._in_turn(lambda: run(self._raw, sql, values))
+        return await self._in_turn(lambda: self._engine.run(self._raw, sql, values))
 
     async def _in_turn[T](self, work: Callable[[], Awaitable[T]]) -> T:
         """Wait for this connection's turn, do something with it, and translate what goes wrong."""
@@ -93,7 +94,7 @@ class Queries:
                 self.broken = True
                 raise DatabaseUnavailable("the database did not answer in time") from error
             except Exception as error:
-                translated = self._translate(error)
+                translated = self._engine.translate(error)
                 self.broken |= isinstance(translated, ConnectionLost)
                 if translated is error:
                     raise

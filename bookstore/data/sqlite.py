@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from databases.backends.sqlite import SQLiteBackend
 from databases.interfaces import ConnectionBackend
@@ -52,6 +52,8 @@ class SQLiteConnection(sqlite3.Connection):
 class Connections:
     """Connections to a file. They stay open: opening one starts a thread and asks for pragmas."""
 
+    dialect: Literal["sqlite"] = "sqlite"
+
     def __init__(self, url: str) -> None:
         self._backend = SQLiteBackend(url, factory=SQLiteConnection, timeout=_LOCK_WAIT)
         self._idle: list[ConnectionBackend] = []
@@ -93,45 +95,45 @@ class Connections:
         with suppress(Exception):  # a broken connection has nothing left to give back
             await asyncio.shield(asyncio.ensure_future(connection.release()))
 
+    async def run(self, raw: Any, sql: str, values: Mapping[str, Any]) -> Answer:
+        """Run one statement with its values."""
+        cursor = await raw.execute(sql, values)
+        try:
+            if cursor.description is None:
+                return Answer((), (), cursor.rowcount, cursor.lastrowid or 0)
+            rows = await cursor.fetchall()
+            return Answer(tuple([column[0] for column in cursor.description]), rows, len(rows), 0)
+        finally:
+            await cursor.close()
+
+    async def run_many(self, raw: Any, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run one statement with each of many rows; return how many it affected."""
+        cursor = await raw.executemany(sql, rows)
+        try:
+            return int(cursor.rowcount)
+        finally:
+            await cursor.close()
+
+    def translate(self, error: Exception) -> Exception:
+        """Return the error of ours that an error of the driver means, or the error itself."""
+        if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
+            return Duplicate(str(error))
+        if isinstance(error, sqlite3.OperationalError):
+            if "locked" in str(error) or "busy" in str(error):
+                return LockWait(str(error))
+            if "readonly" in str(error):
+                return ReadOnly("the database takes no writes at the moment")
+            if "unable to open" in str(error) or "disk I/O" in str(error):
+                return DatabaseUnavailable(str(error))
+        if (
+            isinstance(error, ValueError | sqlite3.ProgrammingError)
+            and "closed" in str(error).lower()
+        ):
+            return ConnectionLost("the connection to the database is closed")
+        return error
+
 
 async def _close_once_open(opening: asyncio.Future[None], connection: ConnectionBackend) -> None:
     await asyncio.wait([opening])
     if opening.exception() is None:
         await connection.release()
-
-
-async def run(raw: Any, sql: str, values: Mapping[str, Any]) -> Answer:
-    """Run one statement with its values."""
-    cursor = await raw.execute(sql, values)
-    try:
-        if cursor.description is None:
-            return Answer((), (), cursor.rowcount, cursor.lastrowid or 0)
-        rows = await cursor.fetchall()
-        return Answer(tuple([column[0] for column in cursor.description]), rows, len(rows), 0)
-    finally:
-        await cursor.close()
-
-
-async def run_many(raw: Any, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Run one statement with each of many rows; return how many it affected."""
-    cursor = await raw.executemany(sql, rows)
-    try:
-        return int(cursor.rowcount)
-    finally:
-        await cursor.close()
-
-
-def translate(error: Exception) -> Exception:
-    """Return the error of ours that an error of the driver means, or the error itself."""
-    if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
-        return Duplicate(str(error))
-    if isinstance(error, sqlite3.OperationalError):
-        if "locked" in str(error) or "busy" in str(error):
-            return LockWait(str(error))
-        if "readonly" in str(error):
-            return ReadOnly("the database takes no writes at the moment")
-        if "unable to open" in str(error) or "disk I/O" in str(error):
-            return DatabaseUnavailable(str(error))
-    if isinstance(error, ValueError | sqlite3.ProgrammingError) and "closed" in str(error).lower():
-        return ConnectionLost("the connection to the database is closed")
-    return error

@@ -10,7 +10,7 @@ from benchmarks.catalogue_fill import fill
 from bookstore.catalogue import listing
 from bookstore.catalogue.search import PAGE, Cursor, Search
 from bookstore.data.database import Database
-from bookstore.data.queries import Queries
+from bookstore.data.queries import Engine, Queries
 from bookstore.migrations import migrate
 from tests.conftest import settings_for
 from tests.support.mariadb import MariaDB
@@ -69,8 +69,8 @@ class Ran(NamedTuple):
 class Recorder(Queries):
     """Explain each statement, then run it and count."""
 
-    def __init__(self, raw: Any) -> None:
-        super().__init__(raw, "mysql")
+    def __init__(self, raw: Any, engine: Engine) -> None:
+        super().__init__(raw, engine)
         self.ran: list[Ran] = []
 
     async def all[T: tuple[Any, ...]](
@@ -121,7 +121,7 @@ async def run[T](
     await database.connect()
     try:
         async with database.connection() as queries:
-            recorder = Recorder(queries._raw)
+            recorder = Recorder(queries._raw, queries._engine)
             found = await query(recorder, wish)
     finally:
         await database.disconnect()

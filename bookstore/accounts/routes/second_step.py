@@ -2,7 +2,6 @@
 
 from urllib.parse import urlencode
 
-import segno
 from quart import Response, current_app, request
 
 from bookstore.accounts.checks import WrongPassword
@@ -99,6 +98,8 @@ def _code_page(token: str, form: CodeForm, *, status: int = 200) -> Response:
 async def _set_up_page(
     form: CodeForm, *, off: DeleteForm | None = None, status: int = 200
 ) -> Response:
+    import segno  # a replica at rest draws no picture
+
     person = await required_person()
     is_on = await _step().is_on(person.id)
     setup = None if is_on else await _step().set_up(person)

@@ -4,18 +4,21 @@ place. No address leads into a private network."""
 import asyncio
 import ipaddress
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-import httpx
 import structlog
 
 from bookstore.catalogue import changes, covers
+from bookstore.catalogue.domain import NotACover
 from bookstore.catalogue.storage import StorageUnavailable, on_storage
 from bookstore.clock import HOUR, MINUTE, Clock
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
 from bookstore.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 log = structlog.get_logger()
 
@@ -86,7 +89,7 @@ class CoverFetcher:
             content = await fetched(one.cover_url, self._allowed)
             sizes = await asyncio.to_thread(covers.encoded, content)
             name = await on_storage(covers.store, sizes, self._settings.media_dir)
-        except (NotFetched, StorageUnavailable, covers.NotACover) as error:
+        except (NotFetched, StorageUnavailable, NotACover) as error:
             again = isinstance(error, StorageUnavailable) or getattr(error, "again", False)
             log.info("a cover was not fetched", book_id=one.book_id, reason=str(error)[:200])
             later = self._clock() + HOUR if again and one.fetches + 1 < _TRIES else None
@@ -110,6 +113,8 @@ class CoverFetcher:
 
 async def fetched(url: str, allowed: Allowed = is_public) -> bytes:
     """Return what is at an address; raise NotFetched."""
+    import httpx  # a replica at rest needs none of it
+
     try:
         async with asyncio.timeout(_SECONDS), httpx.AsyncClient(trust_env=False) as client:
             for _redirect in range(_REDIRECTS + 1):
@@ -122,7 +127,7 @@ async def fetched(url: str, allowed: Allowed = is_public) -> bytes:
     raise NotFetched("it leads on and on")
 
 
-async def _asked(client: httpx.AsyncClient, url: str, allowed: Allowed) -> bytes | str:
+async def _asked(client: "httpx.AsyncClient", url: str, allowed: Allowed) -> bytes | str:
     """Return what is at an address, or where it leads on to."""
     try:
         parts = urlsplit(url)

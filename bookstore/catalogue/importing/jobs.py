@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -18,7 +18,6 @@ from bookstore.catalogue.importing import jobs_store as store
 from bookstore.catalogue.importing import storing, writing
 from bookstore.catalogue.importing.columns import NEEDED, key
 from bookstore.catalogue.importing.errors import ImportRefused
-from bookstore.catalogue.importing.importer import File, Options
 from bookstore.catalogue.importing.jobs_store import Job, JobRow
 from bookstore.catalogue.importing.offers import Offer
 from bookstore.catalogue.importing.tables import Row
@@ -27,6 +26,9 @@ from bookstore.clock import DAY, SECOND, Clock
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
 from bookstore.settings import Settings
+
+if TYPE_CHECKING:
+    from bookstore.catalogue.importing.importer import File
 
 log = structlog.get_logger()
 
@@ -196,7 +198,7 @@ class Imports:
         ]
         await store.add_rows(queries, job.id, rows)
 
-    async def _add_refused(self, job: Job, file: File) -> None:
+    async def _add_refused(self, job: Job, file: "File") -> None:
         reasons: dict[int, list[str]] = {}
         for line, column, reason in file.report.refused:
             reasons.setdefault(line, []).append(f"{column}: {reason}".removeprefix(": "))
@@ -208,8 +210,10 @@ class Imports:
         ]
         await self._database.in_transaction(lambda queries: store.add_rows(queries, job.id, rows))
 
-    def _opened(self, job: Job, given: Mapping[str, Any]) -> File:
+    def _opened(self, job: Job, given: Mapping[str, Any]) -> "File":
         """Open a job's file: in a thread."""
+        from bookstore.catalogue.importing.importer import File, Options  # not needed at rest
+
         options = Options(
             encoding=given.get("encoding") or None,
             mapped=given.get("mapped", {}),
@@ -316,7 +320,7 @@ def header_digest(header: Sequence[str]) -> str:
     return hashlib.sha256("\x1f".join(map(key, header)).encode()).hexdigest()
 
 
-def _told(file: File, samples: Sequence[Sequence[str]]) -> dict[str, Any]:
+def _told(file: "File", samples: Sequence[Sequence[str]]) -> dict[str, Any]:
     """Return what was found out about a file's columns."""
     read_as = {place: name for name, places in file.columns.places.items() for place in places}
     return {

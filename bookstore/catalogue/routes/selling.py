@@ -8,6 +8,7 @@ from quart import Response
 from werkzeug.datastructures import FileStorage
 
 from bookstore.catalogue import covers, isbn
+from bookstore.catalogue.domain import NotACover
 from bookstore.catalogue.forms import BookForm, EditForm, edit_form_of
 from bookstore.catalogue.repository import Book
 from bookstore.catalogue.routes.common import (
@@ -170,7 +171,7 @@ async def _cover_of(form: BookForm) -> str | None:
         return None
     try:
         name = await _kept(file) if file is not None else await _remembered(remembered)
-    except covers.NotACover as refused:
+    except NotACover as refused:
         reasons = {
             "bytes": _("The picture is larger than 10 MB. Make it smaller and choose it again."),
             "pixels": _("The picture has more than 25 megapixels. Make it smaller and try again."),

@@ -359,7 +359,7 @@ async def test_the_statements_of_a_batch_do_not_grow_with_its_rows(
         offers = list(opened.offers())
     for most in (10, 3):  # all new, then all as before
         async with database.transaction() as queries:
-            counting = Counting(queries._raw, database.dialect)
+            counting = Counting(queries._raw, queries._engine)
             await writing.write(counting, SELLER, offers, currency="EUR", now=1)
         assert counting.statements <= most
 
