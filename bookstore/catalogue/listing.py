@@ -97,6 +97,17 @@ def _count(source: Source, wish: Search) -> str:
     )
 
 
+async def cards(source: Source, book_ids: Sequence[int]) -> dict[int, Card]:
+    """Return the cards of those of the books that are on sale."""
+    rows = await source.all(
+        _Row,
+        f"SELECT {_columns(Search())}, NULL AS rank_, NULL AS matches FROM books b"
+        " WHERE b.id IN :ids AND b.on_sale = 1",
+        {"ids": list(book_ids)},
+    )
+    return {row.id: Card._make(row[:-3]) for row in rows}
+
+
 async def languages(source: Source) -> tuple[str, ...]:
     """Return the languages of the books on sale."""
     found = await source.value(_LANGUAGES)

@@ -32,6 +32,7 @@ from bookstore.settings import Settings
 
 _OTHER_COPIES = 6
 _SUGGESTED = 8
+_SHELF = 10  # books on a shelf of the front page
 
 
 class StockChanged(Exception):
@@ -51,6 +52,13 @@ class Listing(NamedTuple):
     seller_name: str | None
     languages: tuple[str, ...]
     meant: str | None = None  # what was looked up, where the words as they stand find nothing
+
+
+class Shelves(NamedTuple):
+    """What the front page shows of the books."""
+
+    newest: list[Card]
+    spoken: list[Card]  # in the reader's language
 
 
 class Catalogue:
@@ -95,6 +103,20 @@ class Catalogue:
             self._languages = await listing.languages(self.database)
             self._languages_until = self.clock() + MINUTE
         return Listing(*found, self._languages, meant)
+
+    async def shelves(self, language: str) -> Shelves:
+        """Return what the front page shows: the newest books, and more of them in a language."""
+        newest = await listing.page(self.database, Search())
+        spoken = await listing.page(self.database, Search(languages=(language,)))
+        shown = newest.cards[:_SHELF]
+        others = [card for card in spoken.cards if card not in shown]
+        return Shelves(shown, others[:_SHELF])
+
+    async def cards(self, book_ids: Sequence[int]) -> list[Card]:
+        """Return the cards of those of the books that are on sale, in the order given."""
+        wanted = possible_ids(book_ids)
+        found = await listing.cards(self.database, wanted) if wanted else {}
+        return [found[book_id] for book_id in dict.fromkeys(book_ids) if book_id in found]
 
     async def _meant(self, wish: Search, nothing: Found) -> tuple[Found, str | None]:
         """Return what is found for what the text may have meant, and that text."""

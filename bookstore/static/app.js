@@ -199,3 +199,27 @@ document.addEventListener("click", (event) => {
 });
 window.addEventListener("DOMContentLoaded", offerScan);
 document.addEventListener("htmx:after:swap", offerScan);
+
+// The books that were looked at last are remembered in this browser alone, for the front page.
+const SEEN = "seen-books";
+const seenBooks = () => { try { return JSON.parse(localStorage.getItem(SEEN) ?? "[]"); } catch { return []; } };
+window.addEventListener("DOMContentLoaded", () => {
+  const book = document.querySelector("article.book[data-book]")?.dataset.book;
+  if (!book) return;
+  try {
+    localStorage.setItem(SEEN, JSON.stringify([book, ...seenBooks().filter((other) => other !== book)].slice(0, 12)));
+  } catch { /* no room, or not wanted */ }
+});
+window.addEventListener("pageshow", async () => {
+  const shelf = document.getElementById("recently-seen");
+  if (!shelf || !seenBooks().length) return;
+  const answer = await fetch(`${shelf.dataset.from}?${seenBooks().map((book) => `id=${encodeURIComponent(book)}`).join("&")}`).catch(() => null);
+  if (!answer?.ok || !answer.headers.has("X-Request-ID")) return;
+  shelf.querySelector("ul").innerHTML = await answer.text();
+  shelf.hidden = !shelf.querySelector("li");
+});
+document.addEventListener("click", (event) => {
+  if (!event.target.matches("[data-forget-seen]")) return;
+  localStorage.removeItem(SEEN);
+  document.getElementById("recently-seen").hidden = true;
+});

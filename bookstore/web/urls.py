@@ -15,9 +15,17 @@ SEGMENTS: dict[str, list[str]] = tomllib.loads(
 PRIVATE = ("internal", "metrics", "healthz", "readyz")  # between services and for operators
 
 
-def home(**query: object) -> str:
-    """Return the catalogue's address with search, facets, sort and cursor as its query."""
-    return _with_query("/", query)
+def home() -> str:
+    return "/"
+
+
+def books(**query: object) -> str:
+    """Return the listing's address with search, facets, sort and cursor as its query."""
+    return _with_query("/", query) if any(map(_is_said, query.values())) else "/books"
+
+
+def seen_books() -> str:
+    return "/books/seen"
 
 
 def suggestions() -> str:
@@ -270,8 +278,12 @@ def safe_next(address: str | None, default: str) -> str:
 
 
 def _with_query(path: str, query: Mapping[str, object]) -> str:
-    pairs = [(key, value) for key, value in query.items() if value not in (None, "", [])]
+    pairs = [(key, value) for key, value in query.items() if _is_said(value)]
     return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
+
+
+def _is_said(value: object) -> bool:
+    return value not in (None, "", [])
 
 
 def path_of(address: str | None) -> str:

@@ -28,7 +28,7 @@ class Hunter(Person):
         """Buy one of the few, if there is a copy left."""
         if not sign_up(self):
             return
-        page = self.open("/", "/", checks.listing)
+        page = self.open("/books", "/books", checks.listing)
         wanted = page.cards()[:WANTED]
         if wanted:
             buy(self, look_at(self, self.random.choice(wanted)))

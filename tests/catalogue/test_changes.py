@@ -56,7 +56,7 @@ async def test_the_last_copy_leaves_the_listings_and_comes_back(
 
     async def shown() -> list[bool]:
         await asyncio.sleep(1)
-        return ["The only copy" in (await reader.get("/")).text for reader in readers]
+        return ["The only copy" in (await reader.get("/books")).text for reader in readers]
 
     assert await shown() == [True, True]
     await holds.hold("order 1", [HoldLine(book, 1)], now() + 60_000)
@@ -69,13 +69,13 @@ async def test_a_book_published_here_is_in_the_listing_at_once(
     replicas: tuple[Shop, Shop],
 ) -> None:
     reader = await Reader(replicas[0]).register()
-    assert "Fresh from the attic" not in (await reader.get("/")).text
+    assert "Fresh from the attic" not in (await reader.get("/books")).text
     answer = await reader.submit(
         "/sell", title="Fresh from the attic", author="Ana", price="5.00", copies="1",
         condition="good", category="fiction", language="en",
     )  # fmt: skip
     assert answer.status == 303, answer.errors()
-    assert "Fresh from the attic" in (await reader.get("/")).text
+    assert "Fresh from the attic" in (await reader.get("/books")).text
 
 
 TOKEN = re.compile(r'name="csrf_token" value="([0-9a-f]+)"')

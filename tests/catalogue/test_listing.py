@@ -68,7 +68,7 @@ LIBRARY = [
 async def test_search(reader: Reader, books: Database, text: str, found: list[str]) -> None:
     for title, author in LIBRARY:
         await add_book(books, title=title, author=author)
-    await reader.get("/")
+    await reader.get("/books")
     page = await reader.get("/?" + urlencode({"q": text}))
     assert titles(page) == found
 
@@ -152,11 +152,11 @@ async def test_counts_stop_at_a_thousand(
     monkeypatch.setattr("bookstore.catalogue.routes.browsing.COUNTED", 30)
     for number in range(29):
         await add_book(books, title=f"Common {number}")
-    assert (await reader.get("/")).see(".results-head p") == "29 books"
+    assert (await reader.get("/books")).see(".results-head p") == "29 books"
     assert (await reader.get("/?q=common")).see(".results-head p") == "29 books"
     for number in range(5):
         await add_book(books, title=f"Common more {number}")
-    assert (await reader.get("/")).see(".results-head p") == "30+ books"
+    assert (await reader.get("/books")).see(".results-head p") == "30+ books"
     assert (await reader.get("/?q=common")).see(".results-head p") == "30+ books"
 
 
@@ -165,7 +165,7 @@ async def test_sold_out_and_withdrawn_books_are_not_listed(reader: Reader, books
     await add_book(books, title="Sold out", copies=0)
     gone = await add_book(books, title="Gone")
     await books.execute("UPDATE books SET listed = 0, on_sale = 0 WHERE id = :id", {"id": gone})
-    assert titles(await reader.get("/")) == ["Here"]
+    assert titles(await reader.get("/books")) == ["Here"]
     assert titles(await reader.get("/?q=gone")) == []
     assert (await reader.get(f"/books/{gone}")).status == 404
 
@@ -193,7 +193,7 @@ async def test_a_page_for_a_stranger_takes_two_queries_at_most(
     first = 0
     for number in range(PAGE + 1):
         first = await add_book(books, title=f"Common {number}", isbn13="9780439023481")
-    for address in (f"/?{query}", f"/?{query}", f"/books/{first}"):
+    for address in (f"/books?{query}", f"/?{query}", f"/books/{first}"):
         with counted_queries(monkeypatch) as statements:
             assert (await reader.get(address)).status == 200
         assert 1 <= len(statements) <= 2

@@ -115,14 +115,14 @@ async def test_a_withdrawn_book_is_its_sellers_alone_until_put_back(
     answer = await seller.submit(f"/my/books/{book}", f"/my/books/{book}/withdraw")
     assert answer.location == "/my/books?done=withdrawn"
     assert (await reader.get(f"/books/{book}")).status == 404
-    assert shown(await reader.get("/")) == []
+    assert shown(await reader.get("/books")) == []
     assert "Withdrawn" in (await seller.get("/my/books")).text
     assert "only you see it" in (await seller.get(f"/my/books/{book}")).text
 
     answer = await seller.submit(f"/my/books/{book}", f"/my/books/{book}/offer")
     assert answer.location == "/my/books?done=offered"
     assert (await reader.get(f"/books/{book}")).status == 200
-    assert shown(await reader.get("/")) == ["Orlando"]
+    assert shown(await reader.get("/books")) == ["Orlando"]
 
 
 REFUSED = [
@@ -309,9 +309,9 @@ async def test_no_copies_left_is_sold_out_and_can_be_refilled(
     book = await publish(seller)
     assert (await seller.submit(f"/my/books/{book}", copies="0")).status == 303
     assert "Sold out" in (await seller.get("/my/books")).text
-    assert shown(await reader.get("/")) == []
+    assert shown(await reader.get("/books")) == []
     assert (await seller.submit(f"/my/books/{book}", copies="1")).status == 303
-    assert shown(await reader.get("/")) == ["Orlando"]
+    assert shown(await reader.get("/books")) == ["Orlando"]
 
 
 async def looked_up(seller: Reader, headers: dict[str, Any], **fields: str) -> Page:
@@ -379,7 +379,7 @@ async def test_markup_of_a_seller_is_text_everywhere(seller: Reader, reader: Rea
     query = urlencode({"q": HOSTILE})
     pages = [
         await reader.get(f"/books/{book}"),
-        await reader.get("/"),
+        await reader.get("/books"),
         await reader.get(f"/?{query}"),
         await seller.get("/my/books"),
         await seller.get(f"/my/books/{book}"),

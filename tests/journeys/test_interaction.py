@@ -21,7 +21,7 @@ def count_steps(page: Page) -> int:
 
 
 def test_typing_is_one_step_of_the_history(page: Page) -> None:
-    page.goto("/")
+    page.goto("/books")
     before = count_steps(page)
     field = page.get_by_role("combobox", name="Search books")
     for end in (2, 4, 6):
@@ -41,7 +41,7 @@ def test_enter_keeps_the_filters(page: Page) -> None:
 
 
 def test_title_and_language_link_follow_the_search(page: Page) -> None:
-    page.goto("/")
+    page.goto("/books")
     page.get_by_role("combobox", name="Search books").fill("madame")
     expect(page).to_have_title("Search: madame · BookStore")
     link = page.get_by_role("link", name="Español")
@@ -50,7 +50,7 @@ def test_title_and_language_link_follow_the_search(page: Page) -> None:
 
 @pytest.mark.parametrize("how", ["offline", "busy", "foreign"])
 def test_a_failing_search_says_so_and_can_be_tried_again(page: Page, how: str) -> None:
-    page.goto("/")
+    page.goto("/books")
 
     def fail(route: Route) -> None:
         if how == "offline":
@@ -73,7 +73,7 @@ def test_a_failing_search_says_so_and_can_be_tried_again(page: Page, how: str) -
 
 def test_after_three_pages_a_press_is_asked_for(page: Page) -> None:
     """The demo has three pages of books: what counts is that the footer can be reached."""
-    page.goto("/")
+    page.goto("/books")
     for _scroll in range(8):
         page.mouse.wheel(0, 4000)
         page.wait_for_timeout(200)
@@ -81,7 +81,7 @@ def test_after_three_pages_a_press_is_asked_for(page: Page) -> None:
 
 
 def test_coming_back_finds_the_list_as_it_was_left(page: Page) -> None:
-    page.goto("/")
+    page.goto("/books")
     page.locator(".card").nth(20).scroll_into_view_if_needed()
     page.mouse.wheel(0, 3000)
     expect(page.locator(".card").nth(30)).to_be_attached()

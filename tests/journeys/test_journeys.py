@@ -151,7 +151,7 @@ def test_the_shop_speaks_spanish(page: Page) -> None:
 
 def test_typing_searches_by_itself(browser: Browser, site: str) -> None:
     page = browser.new_context(base_url=site, locale="en-GB").new_page()
-    page.goto("/")
+    page.goto("/books")
     page.get_by_role("combobox", name="Search books").press_sequentially("hobb", delay=40)
     expect(page.get_by_role("link", name="The Hobbit").first).to_be_visible()
     expect(page).to_have_url(re.compile("q=hobb"))

@@ -1,5 +1,6 @@
 """The listing and the book page: the same for everybody who looks."""
 
+import re
 from typing import Any
 
 from jinja2.utils import htmlsafe_json_dumps
@@ -29,10 +30,34 @@ from bookstore.web.responses import own_origin, wants_fragment
 from bookstore.web.templating import page, render_fragment
 
 TEMPLATE = "catalogue/index.html"
+_SEEN = 12  # books looked at that are shown again
 
 
 @blueprint.get("/")
-async def index() -> Response:
+async def front() -> Response:
+    """Greet whoever comes without a wish; with one, in the address, show the listing."""
+    if wants_fragment() or set(request.args) - {"lang"}:
+        return await books()
+    shelves = await the_catalogue().shelves(i18n.language())
+    context: dict[str, Any] = {
+        "shelves": shelves,
+        "parts": listing_parts(),
+        "categories": category_names(),
+    }
+    return cacheable(public(page("catalogue/front.html", **context)), LISTINGS)
+
+
+@blueprint.get(urls.seen_books())
+async def seen() -> Response:
+    """Return the cards of the books that the browser says its reader has looked at."""
+    said = request.args.getlist("id")[:_SEEN]
+    numbers = [int(text) for text in said if re.fullmatch("[0-9]{1,18}", text)]
+    cards = await the_catalogue().cards(numbers)
+    return public(page("catalogue/_seen.html", cards=cards, parts=listing_parts()))
+
+
+@blueprint.get(urls.books())
+async def books() -> Response:
     wish = search.parse(
         request.args, the_settings().currency, mark=money.decimal_mark(i18n.locale())
     )
@@ -46,7 +71,7 @@ async def index() -> Response:
         "alone": wants_fragment(),
         "search": typed,
         "meant": found.meant,
-        "instead": urls.home(**wish._replace(text=typed, exact=True).address()),
+        "instead": urls.books(**wish._replace(text=typed, exact=True).address()),
         "wish": wish,
         "asked": asked,
         "typed_min": _typed(wish.price_min, wish.currency),
@@ -54,12 +79,12 @@ async def index() -> Response:
         "cards": found.cards,
         "matches": found.matches,
         "counted": COUNTED,
-        "next_page": urls.home(**{**asked, "after": after.address()}) if after else None,
+        "next_page": urls.books(**{**asked, "after": after.address()}) if after else None,
         "parts": listing_parts(),
         "book_languages": tuple(code for code in found.languages if code not in wish.languages)
         + wish.languages,
         "categories": category_names(),
-        "canonical": urls.home(**{**asked, "q": typed}),
+        "canonical": urls.books(**{**asked, "q": typed}),
         "seller_name": found.seller_name,
     }
     if not wants_fragment():

@@ -56,7 +56,7 @@ async def feed() -> Response:
     found = await the_catalogue().search(wish)
     moments = await the_catalogue().changed_at([card.id for card in found.cards])
     here = own_origin() + urls.feed(**wish.address())
-    listing = own_origin() + urls.home(**wish.address())
+    listing = own_origin() + urls.books(**wish.address())
     title = _("Books for “%(text)s”", text=wish.text) if wish.text else _("Second-hand books")
     latest = max(moments.values(), default=0)
     entries = "".join(

@@ -34,6 +34,7 @@ type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST = 512 * 1024  # bytes of one page or file
+_PAGES = ("/", "/books")
 _FILES = ("/static/", "/covers/")
 _LONGEST = 1000  # bytes of a query or a path
 # Said anew with each answer, or not at all: Expires is a moment, and Cache-Control says it better.
@@ -83,7 +84,7 @@ class PageCache:
     def _key(self, asked: Inbound) -> Key | None:
         """Return under what the answer to a request may be kept, or None."""
         path = asked.path
-        if path == "/" or path.startswith("/books/"):
+        if path in _PAGES or path.startswith("/books/"):
             if asked.wish is not None or len(asked.query) > _LONGEST or len(path) > _LONGEST:
                 return None
             session = token_in(asked.cookies, self._settings)
@@ -267,8 +268,8 @@ def _part(asked: Inbound, body: bytes) -> tuple[int, bytes, bytes] | None:
 
 
 def _route(path: str) -> str:
-    if path == "/":
-        return "/"
+    if path in _PAGES:
+        return path
     return {"books": "/books/<int:book_id>", "covers": "/covers/<name>"}.get(
         path.split("/")[1], "/static/<path:filename>"
     )

@@ -57,7 +57,7 @@ def look_at(person: Person, card: Card) -> Page:
 
 def leaf(person: Person) -> Page:
     """Open the catalogue, and often leaf on or narrow it down."""
-    page = person.open("/", "/", checks.listing)
+    page = person.open("/books", "/books", checks.listing)
     for _ in range(person.random.randint(0, 2)):
         further = [link for link in page.links(LISTING) if "lang=" not in link]
         narrower = _narrowed(person, page)
