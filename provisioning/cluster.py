@@ -115,12 +115,14 @@ def _ask_manager(connection: Connection) -> Connection | str:
 def _manages(connection: Connection) -> str | None:
     """Say why this host is no manager that could be asked; None when it is one."""
     try:
-        ask = "timeout 4 docker node ls -q"
+        ask = "timeout 4 docker node ls --format '{{.ManagerStatus}}'"
         result = connection.run(ask, sudo=True, check=False, shown="ask a manager")
     except HostError as error:
         return error.problem
     if result.status == 0:
-        return None
+        managers = result.stdout.split()
+        # A leader that has lost the others goes on for some seconds, but can do nothing.
+        return None if managers.count("Unreachable") * 2 < len(managers) else "it has lost quorum"
     if result.status == 124:
         return "it has no leader to ask"
     return (result.stderr.strip().splitlines() or ["it says nothing"])[-1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from provisioning.care import waiting
+from provisioning.care.hold import held, start_anew
 from provisioning.cluster import Cluster, is_node
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
@@ -15,6 +17,7 @@ from provisioning.setup.host import HostFacts, read_host
 from provisioning.setup.swarm import REMOVED
 
 SERVED = 120.0  # seconds until the edges that are left serve
+PATIENCE = 4.0  # seconds for a host to answer
 
 Say = Callable[[str], None]
 
@@ -32,8 +35,7 @@ class Recovery:
         """Say what would be done."""
         lines = [
             f"{self.survivor.name} goes on with the swarm, alone at first, with every service, "
-            "secret and release. Tasks on workers go on; those on this manager start again, and "
-            "its edge finds the workers again within a minute."
+            "secret and release. Readers are served on meanwhile. This takes up to two minutes."
         ]
         if self.others:
             lines.append(f"{', '.join(h.name for h in self.others)}: leaves and joins again.")
@@ -47,8 +49,9 @@ class Recovery:
 
 def plan(cluster: Cluster, wanted: Host | None) -> Recovery:
     """Choose the manager; refuse while the managers still agree, for that would cut the swarm."""
+    cluster.fleet.hurry(PATIENCE)
     try:
-        alive = cluster.manager(patience=4)
+        alive = cluster.manager(patience=1)
     except OperatorError:
         alive = None
     if alive:
@@ -81,15 +84,53 @@ def plan(cluster: Cluster, wanted: Host | None) -> Recovery:
 def recover(cluster: Cluster, recovery: Recovery, say: Say) -> None:
     """Start the swarm anew on the survivor with all it knows, then let the others join it."""
     survivor = recovery.survivor
-    connection = cluster.to(survivor)
-    connection.run(
-        "docker swarm init --force-new-cluster "
-        f"--advertise-addr {survivor.swarm_address} >/dev/null",
-        sudo=True,
-        timeout=120,
-        shown="go on with the swarm alone",
+    dead = [cluster.inventory.named(name) for name in recovery.gone]
+    outside = Outside(cluster)
+    tolerated = outside.wrong()
+    with held(cluster, survivor, dead, say) as workers:
+        start_anew(cluster, survivor)
+        say(f"  {survivor.name} manages the swarm again")
+        _take_out(cluster, recovery, say)
+        if recovery.others:
+            narrowed = Cluster(
+                cluster.inventory.model_copy(
+                    update={"host": (survivor, *recovery.others, *cluster.inventory.workers)}
+                ),
+                cluster.fleet,
+            )
+            made = apply(narrowed, (), say)
+            say(f"  the managers that answer have joined again ({made} changes)")
+        for host in workers:
+            waiting.until_ready(cluster, host)
+        # Once the engines have found each other again they keep the ways themselves.
+        waiting.until(
+            lambda: {h.swarm_address for h in workers} <= _peers(cluster, survivor),
+            f"the engine of {survivor.name} has not found those of all workers",
+        )
+        until_served(outside, tolerated, SERVED, say)
+    say(
+        "The swarm is managed again, and readers are served. Bring the missing managers back or "
+        "replace them soon (./run ops apply, ./run ops replace), then ./run ops restart "
+        f"{survivor.name}: what went on there has no name in the network since. Then ./run ops "
+        "backup."
     )
-    say(f"  {survivor.name} manages the swarm again")
+
+
+def _peers(cluster: Cluster, host: Host) -> set[str]:
+    """Return the addresses of the engines that a host's has found on the shop's network."""
+    shown = "{{range .Peers}}{{.IP}} {{end}}"
+    said = cluster.to(host).run(
+        f"docker network inspect --format '{shown}' {cluster.name}_public",
+        sudo=True,
+        shown="ask which engines it has found",
+    )
+    return set(said.stdout.split())
+
+
+def _take_out(cluster: Cluster, recovery: Recovery, say: Say) -> None:
+    """Take the managers that are gone out of the swarm, and note it for the day they come back."""
+    survivor = recovery.survivor
+    connection = cluster.to(survivor)
     nodes = cluster.nodes()
     own = next(n for n in nodes if is_node(cluster.inventory, n, survivor))
     for node in nodes:
@@ -104,18 +145,3 @@ def recover(cluster: Cluster, recovery: Recovery, say: Say) -> None:
             shown=f"take {node.hostname} out",
         )
         say(f"  {node.hostname} is taken out")
-    if recovery.others:
-        narrowed = Cluster(
-            cluster.inventory.model_copy(
-                update={"host": (survivor, *recovery.others, *cluster.inventory.workers)}
-            ),
-            cluster.fleet,
-        )
-        made = apply(narrowed, (), say)
-        say(f"  the managers that answer have joined again ({made} changes)")
-    # Its edge reaches the workers once their engines have found each other again.
-    until_served(Outside(cluster), recovery.gone, SERVED, say)
-    say(
-        "The swarm is managed again, and readers are served. Bring the missing managers back or "
-        "replace them soon (./run ops apply, ./run ops replace), then ./run ops backup."
-    )

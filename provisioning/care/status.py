@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -16,7 +17,9 @@ from provisioning.release.certificate import Certificate
 from provisioning.release.outside import Answer, Outside, words_of
 from swarm.model import Node, Service
 
-PATIENCE = 4.0  # seconds for a host or a leader to answer
+PATIENCE = 4.0  # seconds for a host to answer
+
+Seen = Mapping[str, Answer | OperatorError]  # what each edge said
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,13 @@ class Overview:
 
 def status(cluster: Cluster, args: argparse.Namespace) -> int:
     """Print the overview; return 1 when something is missing."""
-    cluster.fleet.connect_timeout = PATIENCE
-    try:
-        overview = read(cluster)
-    except OperatorError as error:
-        return _headless(cluster, args, str(error))
+    cluster.fleet.hurry(PATIENCE)
+    with ThreadPoolExecutor(1) as pool:
+        edges = pool.submit(Outside(cluster).look)
+        try:
+            overview = read(cluster, edges.result)
+        except OperatorError as error:
+            return _headless(cluster, args, str(error), edges.result())
     lines, healthy = show(cluster.inventory, overview, datetime.now(UTC))
     if args.json:
         print(json.dumps(as_json(overview, healthy), indent=2))
@@ -45,9 +50,9 @@ def status(cluster: Cluster, args: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
-def _headless(cluster: Cluster, args: argparse.Namespace, why: str) -> int:
+def _headless(cluster: Cluster, args: argparse.Namespace, why: str, edges: Seen) -> int:
     """Say what can be said where no manager can be asked: why, what to do, and who is served."""
-    wrong = Outside(cluster).wrong()
+    wrong = {n: words for n, answer in edges.items() if (words := words_of(n, answer))}
     if args.json:
         print(json.dumps({"healthy": False, "managers": why, "edges": wrong}, indent=2))
         return 1
@@ -57,11 +62,11 @@ def _headless(cluster: Cluster, args: argparse.Namespace, why: str) -> int:
     return 1
 
 
-def read(cluster: Cluster) -> Overview:
-    """Ask a manager about everything, and an edge for its certificate."""
-    connection = cluster.manager(patience=PATIENCE)
+def read(cluster: Cluster, look: Callable[[], Seen]) -> Overview:
+    """Ask a manager about everything, and take from the edges what they say."""
+    connection = cluster.manager(patience=1)
     releases = history.read(connection, cluster.name)
-    seen_outside = Outside(cluster).look()
+    seen_outside = look()
     answers = [a for a in seen_outside.values() if isinstance(a, Answer)]
     certificate = answers[0].certificate if answers else None
     wrong = {n: words_of(n, answer) for n, answer in seen_outside.items()}

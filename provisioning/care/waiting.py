@@ -36,7 +36,7 @@ def scale(cluster: Cluster, name: str, count: int) -> None:
 
 def until_full(cluster: Cluster, names: set[str]) -> None:
     """Wait until all replicas of these services run."""
-    _until(
+    until(
         lambda: all(
             len(s.running) == s.desired == s.replicas for s in cluster.services() if s.name in names
         ),
@@ -46,7 +46,7 @@ def until_full(cluster: Cluster, names: set[str]) -> None:
 
 def until_empty(cluster: Cluster, node: Node) -> None:
     """Wait until a node runs no task."""
-    _until(
+    until(
         lambda: (
             not any(t.node == node.id and t.state not in GONE for t in cluster.snapshot().tasks)
         ),
@@ -56,12 +56,12 @@ def until_empty(cluster: Cluster, node: Node) -> None:
 
 def until_ready(cluster: Cluster, host: Host) -> None:
     """Wait until a host's node is ready."""
-    _until(lambda: cluster.node_of(host).state == "ready", f"{host.name} is not ready")
+    until(lambda: cluster.node_of(host).state == "ready", f"{host.name} is not ready")
 
 
 def until_well(cluster: Cluster) -> None:
     """Wait until every service runs as many tasks as it should, and none is being rolled out."""
-    _until(
+    until(
         lambda: all(
             len(s.running) >= s.desired and not s.rollout for s in cluster.services() if s.stack
         ),
@@ -69,7 +69,8 @@ def until_well(cluster: Cluster) -> None:
     )
 
 
-def _until(true: Callable[[], bool], problem: str) -> None:
+def until(true: Callable[[], bool], problem: str) -> None:
+    """Wait until something is true; raise with the problem when it does not become so."""
     deadline = time.monotonic() + PATIENCE
     while not true():
         if time.monotonic() > deadline:

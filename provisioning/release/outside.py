@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from provisioning.ssh.transport import HostError
 
 TIMEOUT = 5.0  # seconds, for connecting and for each answer
 PORT = 443
+HEAD_START = 1.5  # seconds for the best way before the others are tried as well
 
 
 class Stream(Protocol):
@@ -121,16 +122,23 @@ class Outside:
     def _connect(self, host: Host) -> Stream:
         if way := self._ways.get(host.name):
             return way()
-        reasons = []
-        for way in self._possible(host):
-            try:
-                stream = way()
-            except (OSError, OperatorError) as error:
-                reasons.append(str(error) or type(error).__name__)
-                continue
-            self._ways[host.name] = way
+        ways = self._possible(host)
+        with ThreadPoolExecutor(len(ways)) as pool:
+            tries = [pool.submit(ways[0])]
+            if wait(tries, HEAD_START).not_done or tries[0].exception():
+                # All at once: that a host does not answer takes seconds to see, by every way.
+                tries += [pool.submit(way) for way in ways[1:]]
+        works = [(w, t.result()) for w, t in zip(ways, tries, strict=False) if not t.exception()]
+        for _, stream in works[1:]:
+            stream.close()
+        if works:
+            self._ways[host.name], stream = works[0]
             return stream
-        raise HostError(host.name, f"port {PORT} cannot be reached ({reasons[0]})")
+        error = tries[0].exception()
+        if not isinstance(error, OSError | OperatorError):
+            raise error or AssertionError("unreachable")
+        why = str(error) or type(error).__name__
+        raise HostError(host.name, f"port {PORT} cannot be reached ({why})")
 
     def _possible(self, host: Host) -> list[Callable[[], Stream]]:
         """List the ways: directly, else from the bastion, else from another host, else itself."""

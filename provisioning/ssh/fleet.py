@@ -41,6 +41,7 @@ class Fleet:
         self._guard = threading.Lock()
         self._handshakes = threading.BoundedSemaphore(PARALLEL_CONNECTS)
         self.connect_timeout = CONNECT_TIMEOUT  # seconds for TCP, the banner and authentication
+        self._tries = CONNECT_TRIES
         self.fence: Fence | None = None  # set while a lock is held
 
     def __enter__(self) -> Self:
@@ -65,6 +66,10 @@ class Fleet:
             if connection is None or not connection.is_open:
                 connection = self._open[host.name] = self._connect(host)
             return connection
+
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than this for a host, and try once: some are known to be away."""
+        self.connect_timeout, self._tries = seconds, 1
 
     def through_jump(self, host: Host, port: int) -> paramiko.Channel:
         """Open a stream to a host's port through the bastion that leads to it."""
@@ -119,7 +124,7 @@ class Fleet:
 
     def _connect(self, host: Endpoint) -> Connection:
         jump = self._jumps[host.jump] if isinstance(host, Host) and host.jump else None
-        for attempt in range(1, CONNECT_TRIES + 1):
+        for attempt in range(1, self._tries + 1):
             try:
                 bastion = self.to(jump) if jump else None
                 with self._handshakes:
@@ -130,7 +135,7 @@ class Fleet:
             except (EOFError, OSError, paramiko.SSHException) as error:
                 # Only what time may heal is tried again: sshd hung up because it had too many
                 # callers, or it has just been restarted.
-                if attempt == CONNECT_TRIES or not _passing(error):
+                if attempt == self._tries or not _passing(error):
                     raise HostError(host.name, _explain(host, error, jump)) from None
             time.sleep(random.uniform(0.5, 1.5) * 0.25 * 2**attempt)  # noqa: S311 - jitter
         raise AssertionError("unreachable")

@@ -11,6 +11,7 @@ from provisioning import cluster as module
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.transport import Connection, Result
 from tests.provisioning.conftest import Sshd
 from tests.provisioning.factories import inventory
 
@@ -48,3 +49,19 @@ def test_a_host_without_a_swarm_is_told_at_once(
     cluster = asked(sshd, fleet, monkeypatch, lambda connection: said)
     with pytest.raises(OperatorError, match=r"alpha: This node is not.*\n.*ops apply first"):
         cluster.manager()
+
+
+def test_a_leader_that_has_lost_the_others_is_none(
+    sshd: Sshd, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the engine says it in the first seconds, while it still answers."""
+    made = Cluster(inventory().model_copy(update={"host": (sshd.host(),)}), fleet)
+    monkeypatch.setattr(
+        Connection, "run", lambda *_, **__: Result(0, "Leader\nUnreachable\n\nUnreachable\n", "")
+    )
+    with pytest.raises(OperatorError, match=r"lost their quorum.*\./run ops recover"):
+        made.manager(patience=0)
+    monkeypatch.setattr(
+        Connection, "run", lambda *_, **__: Result(0, "Leader\nReachable\n\nUnreachable\n", "")
+    )
+    assert made.manager(patience=0).name == "alpha"

@@ -83,29 +83,31 @@ def test_a_lost_quorum_is_named_in_seconds_and_recovered() -> None:
         assert status.status == 1
         assert "./run ops recover" in status.text
         assert "manager1         serves readers" in status.text
-        assert status.seconds < 25
+        assert status.seconds < 20  # 9 s on a machine that is not busy
         done = ops("recover", "--yes")
         assert done.status == 0
         names = on("manager1", "docker node ls --format '{{.Hostname}}'").split()
         assert sorted(names) == ["manager1", "worker1", "worker2"]
         time.sleep(5)
     print(load.summary())
-    # The one edge that is left is on the manager that starts anew: it is away for a while, and then
-    # serves when the command says so.
-    ended = max(o.began for o in load.outcomes) - 5
-    assert not [o for o in load.failures if o.began > ended]
+    assert not load.failures
     assert len(running("app_web")) == 2
 
 
 def test_managers_that_were_taken_out_come_back() -> None:
-    for name in ("manager2", "manager3"):
-        lifecycle.boot(name)
-    deadline = time.monotonic() + 120
-    while (done := ops("apply", "--yes")).status and time.monotonic() < deadline:
-        time.sleep(3)
-    assert done.status == 0
-    managers = on("manager1", "docker node ls --format '{{.ManagerStatus}}'").split()
-    assert sorted(managers) == ["Leader", "Reachable", "Reachable"]
-    while not all(serial(edge.address) for edge in EDGES):
-        assert time.monotonic() < deadline + 120
-        time.sleep(1)
+    with Load() as load:
+        for name in ("manager2", "manager3"):
+            lifecycle.boot(name)
+        deadline = time.monotonic() + 180
+        while (done := ops("apply", "--yes")).status and time.monotonic() < deadline:
+            time.sleep(3)
+        assert done.status == 0
+        managers = on("manager1", "docker node ls --format '{{.ManagerStatus}}'").split()
+        assert sorted(managers) == ["Leader", "Reachable", "Reachable"]
+        while not all(serial(edge.address) for edge in EDGES):
+            assert time.monotonic() < deadline + 180
+            time.sleep(1)
+        assert ops("restart", "manager1", "--yes").status == 0
+        time.sleep(5)
+    print(load.summary())
+    assert not load.failures
