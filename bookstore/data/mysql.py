@@ -29,7 +29,7 @@ _LOST = {
 _READ_ONLY = {1290, 1792, 1836, 1874}
 _TOOK_TOO_LONG = {1317, 1969, 3024}  # the server, or whoever runs it, ended the statement
 _LOCK_WAIT = {1205, 3572}
-_DEADLOCK = {1213, 3101}
+_DEADLOCK = {1020, 1213, 3101}
 _DUPLICATE = {1062, 1586}
 
 # A connection that says nothing for so many seconds is closed by the server, and what it has begun

@@ -93,17 +93,19 @@ async def locked_basket(queries: Queries, owner: Owner, now: int) -> Basket:
 
 class _OrderRow(NamedTuple):
     state: str
+    payment: str
     basket_id: int | None
     book_id: int | None
     quantity: int | None
 
 
-async def locked_with_order(queries: Queries, order_id: int) -> tuple[str, Basket] | None:
-    """Return an order's state and its buyer's basket, with the id 0 if there is none. Nobody else
-    changes either until the transaction ends."""
+async def locked_with_order(queries: Queries, order_id: int) -> tuple[str, str, Basket] | None:
+    """Return the state of an order and of its payment, and its buyer's basket, with the id 0 if
+    there is none. Nobody else changes any of them until the transaction ends."""
     rows = await queries.all(
         _OrderRow,
-        "SELECT o.state, b.id AS basket_id, i.book_id, i.quantity FROM orders o"
+        "SELECT o.state, p.state AS payment, b.id AS basket_id, i.book_id, i.quantity"
+        " FROM orders o JOIN payment_intents p ON p.order_id = o.id"
         " LEFT JOIN baskets b ON b.person_id = o.buyer_id"
         " LEFT JOIN basket_items i ON i.basket_id = b.id"
         f" WHERE o.id = :id{queries.for_update}",
@@ -112,7 +114,7 @@ async def locked_with_order(queries: Queries, order_id: int) -> tuple[str, Baske
     if not rows:
         return None
     items = {row.book_id: row.quantity or 0 for row in rows if row.book_id is not None}
-    return rows[0].state, Basket(rows[0].basket_id or 0, items)
+    return rows[0].state, rows[0].payment, Basket(rows[0].basket_id or 0, items)
 
 
 async def save_items(queries: Queries, basket: Basket, after: Mapping[int, int], now: int) -> None:

@@ -172,7 +172,12 @@ class Checkout:
 
     async def _forget(self, queries: Queries, order_id: int) -> None:
         current = await repository.locked_order(queries, order_id)
-        if current is not None and current.state == OrderState.PLACING:
+        if current is None or current.state != OrderState.PLACING:
+            return
+        intent = await money.intent_of(queries, order_id)
+        if intent is not None and intent.state == IntentState.SUCCEEDED:  # its money goes back
+            await saga.cancel(queries, current, Reason.ABANDONED, self.clock(), self.mails)
+        else:
             await repository.delete_order(queries, order_id)
 
     async def _complete(
@@ -185,7 +190,7 @@ class Checkout:
             found = await basket_rows.locked_with_order(queries, order.id)
             if found is None:
                 return None
-            state, basket = found
+            state, payment, basket = found
             if state != OrderState.PLACING:
                 return await repository.order(queries, order.id)
             if any(basket.items.get(book_id) != quantity for book_id, quantity in ordered.items()):
@@ -195,13 +200,18 @@ class Checkout:
             await self.mails.to_buyer(queries, "placed", order)
             if before_commit is not None:
                 await before_commit(queries, order)
-            return order._replace(state=OrderState.PLACED)
+            placed = order._replace(state=OrderState.PLACED)
+            if payment == IntentState.SUCCEEDED:  # the gateway was quicker than we
+                return await saga.mark_paid(queries, placed, self.clock(), self.mails)
+            return placed
 
         placed = await self.database.in_transaction(work)
         if placed is None or placed.reason == Reason.ABANDONED:
             await self.catalogue.release(order.reference)
             raise TermsChanged
         metrics.PLACED.inc()
+        if placed.state == OrderState.PAID:
+            metrics.PAID.inc()
         return placed
 
 

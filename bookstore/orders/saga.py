@@ -144,6 +144,14 @@ class Saga:
         await self.database.in_transaction(work)
 
 
+async def mark_paid(queries: Queries, order: Order, now: int, mails: Mails) -> Order:
+    """Note that a locked order is paid for; the sale is to be confirmed."""
+    paid = order._replace(state=OrderState.PAID, paid_at=now)
+    await repository.save_order(queries, paid)
+    await mails.to_buyer(queries, "paid", paid)
+    return paid
+
+
 async def cancel(queries: Queries, order: Order, reason: Reason, now: int, mails: Mails) -> Order:
     """Cancel a locked order: its copies are to be released, its payment stopped or refunded."""
     cancelled = order._replace(state=OrderState.CANCELLED, reason=reason, cancelled_at=now)

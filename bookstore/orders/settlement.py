@@ -5,11 +5,11 @@ from collections.abc import Callable
 from bookstore.clock import DAY, Clock
 from bookstore.data.database import Database
 from bookstore.data.queries import BeforeCommit, Duplicate, Queries
-from bookstore.orders import metrics, payments, repository
+from bookstore.orders import metrics, payments
 from bookstore.orders import payment_repository as money
 from bookstore.orders.domain import Order, OrderState, may_pay
 from bookstore.orders.payments import Card, Intent, IntentState
-from bookstore.orders.saga import Saga
+from bookstore.orders.saga import Saga, mark_paid
 
 DELIVERY_SECONDS = 2.0  # how often the simulated gateway looks for webhooks to deliver
 _AT_ONCE = 200
@@ -135,13 +135,10 @@ class Settlement:
         await money.save_intent(queries, after)
         if after.error_code is not None and order.state == OrderState.PLACED:
             await self.saga.mails.to_buyer(queries, "payment_failed", order, str(after.attempt))
-        if after.state != IntentState.SUCCEEDED:
-            return None
+        if after.state != IntentState.SUCCEEDED or order.state == OrderState.PLACING:
+            return None  # whoever places it, or gives it up, finds the money
         now = self.clock()
         if order.state != OrderState.PLACED:  # the money came for an order that was given up
             await money.owe_refund(queries, order.id, after.amount, now)
             return None
-        paid = order._replace(state=OrderState.PAID, paid_at=now)
-        await repository.save_order(queries, paid)
-        await self.saga.mails.to_buyer(queries, "paid", paid)
-        return paid
+        return await mark_paid(queries, order, now, self.saga.mails)

@@ -6,6 +6,7 @@ Whatever is sent may be sent twice, to either replica, at once or after an answe
 import asyncio
 import random
 import re
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ CARDS = ("4242424242424242",) * 6 + (
     "4111111111111111", "",
 )  # fmt: skip
 HONEST = range(200, 500)
+PATIENCE = 120.0  # seconds: replicas that start anew on a busy machine, and a form of a dead one
 
 
 @dataclass
@@ -54,7 +56,8 @@ class Attacker:
     async def ask(self, method: str, path: str, fields: dict[str, Any] | None = None) -> Page:
         """Send a request to one of the replicas, again until it is heard; an answer that never
         came may have had its effect."""
-        for _attempt in range(60):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             origin = self.chance.choice(self.world.replicas.origins())
             try:
                 answer = await self.client.request(

@@ -2,13 +2,18 @@
 sequence of events, against a reference that knows only what has happened and not how."""
 
 import itertools
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import pytest
 
 from bookstore.clock import MINUTE
+from bookstore.contracts import HoldLine
+from bookstore.links import DirectCatalogue
 from bookstore.orders import payments
 from bookstore.orders.basket_repository import Owner
+from bookstore.orders.checkout import NotOrderable
 from bookstore.orders.domain import Order, Reason
 from bookstore.orders.parcels import TooLate
 from bookstore.orders.payments import Event, NotPayable
@@ -16,7 +21,7 @@ from bookstore.orders.service import Orders
 from bookstore.web.shop import Shop
 from tests.orders.conftest import Clock
 from tests.orders.support import HANGING, databases, on_sale
-from tests.orders.test_saga import BUYER, books, place
+from tests.orders.test_saga import BUYER, Died, books, place
 
 EXPIRES = 15 * MINUTE
 
@@ -228,3 +233,69 @@ async def test_events_of_two_parcels(shop: Shop, orders: Orders, events: tuple[s
         parcel == "shipped" for parcel in parcels
     ]
     assert await orders.baskets.count(Owner(None, BUYER)) == 0
+
+
+class PaidOnTheWay(DirectCatalogue):
+    """The catalogue, except that money arrives for an order right before its copies are held,
+    and that somebody else may take the last copy then, or this process die."""
+
+    def __init__(self, story: Story, event: str, fate: str) -> None:
+        super().__init__(story.shop.extensions["bookstore.catalogue"])
+        self._story, self._event, self._fate = story, event, fate
+
+    async def hold(
+        self,
+        reference: str,
+        lines: Sequence[HoldLine],
+        expires_at: int,
+        *,
+        terms: Mapping[int, str] | None = None,
+    ) -> None:
+        story = self._story
+        story.intent = await databases(story.shop)["orders"].value("SELECT id FROM payment_intents")
+        await story.webhook(self._event)
+        if self._fate == "dies":
+            raise Died
+        if self._fate == "sold out":
+            await super().hold("somebody else", lines, expires_at)
+        await super().hold(reference, lines, expires_at, terms=terms)
+        if self._fate == "dies later":
+            raise Died
+
+
+@pytest.mark.parametrize(
+    ("fate", "event", "expected"),
+    [
+        ("goes well", "succeeded", ("paid", "succeeded", None)),
+        ("goes well", "payment_failed", ("placed", "requires_payment_method", None)),
+        ("sold out", "succeeded", ("cancelled", "succeeded", True)),
+        ("sold out", "payment_failed", None),  # an order that never came to be
+        ("dies", "succeeded", ("cancelled", "succeeded", True)),
+        ("dies later", "succeeded", ("cancelled", "succeeded", True)),
+        ("dies", "payment_failed", ("cancelled", "canceled", None)),
+    ],
+)
+async def test_events_while_an_order_is_being_placed(
+    shop: Shop,
+    orders: Orders,
+    clock: Clock,
+    fate: str,
+    event: str,
+    expected: tuple[str, str, bool | None] | None,
+) -> None:
+    """Nobody can have paid then; but money that came is kept with its order, or goes back."""
+    story = Story(shop, orders, clock)
+    orders.checkout.catalogue = PaidOnTheWay(story, event, fate)
+    with suppress(Died, NotOrderable):
+        await place(orders, await on_sale(shop))
+    clock.pass_(2 * MINUTE)
+    await orders.saga.sweep()
+    rows: list[tuple[Any, ...]] = await databases(shop)["orders"].all(
+        tuple,
+        "SELECT o.state, p.state, r.done_at IS NOT NULL, r.amount FROM orders o"
+        " JOIN payment_intents p ON p.order_id = o.id LEFT JOIN refunds r ON r.order_id = o.id",
+    )
+    found = [
+        (state, intent, bool(done) if amount else None) for state, intent, done, amount in rows
+    ]
+    assert found == ([expected] if expected else [])
