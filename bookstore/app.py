@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import structlog
 from quart import Blueprint
 
-from bookstore import accounts, catalogue, internal, orders
+from bookstore import internal
 from bookstore.accounts.passkeys import Passkeys
+from bookstore.accounts.routes import blueprint as accounts_pages
 from bookstore.accounts.second_step import SecondStep
 from bookstore.accounts.service import Accounts
+from bookstore.catalogue.routes import blueprint as catalogue_pages
 from bookstore.catalogue.service import Catalogue
 from bookstore.clock import Clock, now
 from bookstore.contracts import CatalogueLink, ContactLink
@@ -33,6 +35,7 @@ from bookstore.mail.outbox import Outbox
 from bookstore.mail.sweep import SWEEP_SECONDS as MAIL_SECONDS
 from bookstore.mail.sweep import Box, Sweep, as_written
 from bookstore.orders import mails as orders_mails
+from bookstore.orders.routes import blueprint as orders_pages
 from bookstore.orders.service import Orders
 from bookstore.settings import CONTEXTS, Settings
 from bookstore.web import errors, headers, health, kept_answers, templating
@@ -101,7 +104,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
         app.extensions["bookstore.passkeys"] = Passkeys(
             the_accounts, derived_key(secret, "passkeys")
         )
-        chores += _mount(app, "accounts", the_accounts, accounts.blueprint)
+        chores += _mount(app, "accounts", the_accounts, accounts_pages)
         app.extensions["bookstore.sessions"] = DirectSessions(the_accounts)
     else:
         contacts = HttpContacts(siblings["accounts"])
@@ -111,7 +114,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
         the_catalogue = Catalogue(databases["catalogue"], settings, clock)
         the_catalogue.changes.tell = versions.changed
         the_catalogue.changes.tell_everything = versions.everything_changed
-        chores += _mount(app, "catalogue", the_catalogue, catalogue.blueprint)
+        chores += _mount(app, "catalogue", the_catalogue, catalogue_pages)
     if "orders" in settings.contexts:
         link: CatalogueLink = (
             DirectCatalogue(the_catalogue)
@@ -127,7 +130,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
             webhook_key=webhook_key,
             outbox=outboxes["orders"],
         )
-        chores += _mount(app, "orders", the_orders, orders.blueprint)
+        chores += _mount(app, "orders", the_orders, orders_pages)
     app.extensions["bookstore.personal"] = {
         name: (
             app.extensions[f"bookstore.{name}"].personal

@@ -1,5 +1,1 @@
 """Who people are: registration, signing in, sessions, profiles."""
-
-from bookstore.accounts.routes import blueprint
-
-__all__ = ["blueprint"]

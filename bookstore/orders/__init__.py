@@ -1,5 +1,1 @@
 """Baskets, orders, payments and shipments."""
-
-from bookstore.orders.routes import blueprint
-
-__all__ = ["blueprint"]

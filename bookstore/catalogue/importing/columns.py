@@ -27,15 +27,19 @@ NAMES = {
     "isbn": (
         "isbn13", "ean13", "eanisbn13", "isbn", "cisbn", "gtinupceanorisbn", "variantbarcode",
         "ean", "cean", "gtin", "isbnuid", "isbnean", "barcode", "codigodebarras", "isbns", "isbn10",
-        "upcisbn10", "productid", "isbnasin", "bookisbn",
+        "upcisbn10", "productid", "externalproductid", "isbnasin", "bookisbn", "pisbn", "pean",
+        "productisbn", "productean",
     ),
     "price": (
-        "saleprice", "price", "precio", "variantprice", "sellingprice", "askingprice", "yourprice",
-        "itemprice", "startprice", "buyitnowprice", "regularprice", "preciodeventa", "pvp",
+        "saleprice", "preciorebajado", "price", "precio", "variantprice", "sellingprice",
+        "askingprice", "yourprice", "itemprice", "startprice", "buyitnowprice", "currentprice",
+        "standardprice", "regularprice", "precionormal", "preciodeventa", "pvp",
     ),
     "currency": ("currency", "moneda", "divisa", "pricecurrency", "currencycode"),
     "copies": (
-        "copies", "quantity", "qty", "stock", "ejemplares", "cantidad", "existencias", "unidades",
+        "copies", "quantity", "qty", "stock", "ejemplares", "cantidad", "inventario", "existencias",
+        "unidades", "inventoryquantity", "numberofcopies", "noofcopies", "stocklevel", "onhand",
+        "qtyavailable", "availableqty", "disponibles",
         "variantinventoryqty", "inventoryqty", "availablequantity", "quantityavailable",
         "stockquantity", "quantityonhand", "instockquantity",
     ),
@@ -53,14 +57,14 @@ NAMES = {
     "description": (
         "description", "descripcion", "bodyhtml", "itemdescription", "productdescription",
         "longdescription", "comments", "comentarios", "synopsis", "sinopsis", "shortdescription",
-        "notes", "notas",
+        "descripcioncorta", "notes", "notas",
     ),
     "year": (
         "yearpublished", "publisheryear", "publicationyear", "yearofpublication", "year", "ano",
         "anodepublicacion", "anopublicacion", "anodeedicion", "cpublicationyear",
         "publishdate", "publicationdate", "datepublished", "publisheddate", "pubdate",
         "fechadepublicacion", "date", "fecha", "publishedyear", "originalpublicationyear",
-        "cyear", "published",
+        "cyear", "published", "datepub", "pubyear", "dateofpublication", "cpublicationdate",
     ),
     "language": (
         "language", "languages", "lang", "languagecode", "languagecodes", "idioma", "idiomas",
@@ -79,7 +83,7 @@ NAMES = {
     "signed": ("signed", "csigned", "firmado", "signedtext"),
     "weight": (
         "weight", "peso", "itemweight", "weightgrams", "variantgrams", "grams", "weightkg",
-        "weightg", "pesokg", "pesog", "weightlbs", "weightoz",
+        "weightg", "pesokg", "pesog", "weightlbs", "weightoz", "weightvaluegrams",
     ),
     "series": ("series", "serie", "bookseries", "cbookseries", "seriesname", "coleccion"),
     "series_number": (
@@ -90,19 +94,24 @@ NAMES = {
     "cover": (
         "cover", "coverurl", "coverimage", "imagesrc", "image", "images", "imageurl", "imageurll",
         "itemphotourl", "picurl", "picture", "pictureurl", "mainimageurl", "portada", "imagen",
-        "imagelink", "coverimageurl",
+        "imagelink", "coverimageurl", "productimageurl", "imagenes", "imgurl", "photourl",
     ),
     "ex_library": ("exlibrary", "exlib", "exlibris", "debiblioteca"),
     "defects": ("defects", "defectos", "itemnote", "conditionnote", "conditionnotes",
                 "conditiondescription"),
-    "handle": ("handle",),
+    # Words or switches that say whether the offer stands at all.
+    "status": (
+        "status", "itemstatus", "listingstatus", "productstatus", "statusdremove", "adddelete",
+        "action", "instock", "publishedononlinestore", "publicado",
+    ),
+    "handle": ("handle", "urlhandle"),
 }  # fmt: skip
 NEEDED = ("title", "author", "price", "condition")
 # What `--set` and `--map` may name, with hyphens or blanks as one likes.
-FIELDS = tuple(name for name in NAMES if name not in {"handle"})
+FIELDS = tuple(name for name in NAMES if name not in {"handle", "status"})
 _BY_NAME = {alias: name for name, aliases in reversed(NAMES.items()) for alias in aliases}
 _CURRENCIES = {code.lower() for code in list_currencies()} | {"euro", "euros"}
-_ACTION = re.compile(r"\*?action\(.*currency=([a-z]{3})", re.IGNORECASE)
+_ACTION = re.compile(r"\*?action\((?:.*currency=([a-z]{3}))?", re.IGNORECASE)
 
 
 @lru_cache(maxsize=10_000)
@@ -186,8 +195,8 @@ def read_header(
     for place, name in enumerate(header):
         plain = key(name)
         action = _ACTION.match(name.strip())
-        other = action[1].upper() if action else ""
-        ours = mapped.get(plain)
+        other = (action[1] or "").upper() if action else ""
+        ours = mapped.get(plain, "status" if action else None)
         if ours is None and (known := _known(name)):
             ours, other = known
         if other and other not in {currency, ""}:
@@ -196,7 +205,7 @@ def read_header(
                 " Export the file with prices in that currency."
             )
         if not ours:
-            if plain and not action:
+            if plain:
                 ignored.append(name)
             continue
         if ours == "ignore":

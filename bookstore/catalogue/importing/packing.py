@@ -12,6 +12,12 @@ from bookstore.catalogue.importing.errors import ImportRefused
 
 LARGEST = 2_000_000_000  # bytes once unpacked
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
+_OTHERS = {
+    "content.xml": "an OpenDocument file",
+    "Index.zip": "a document of Numbers",
+    "Index/Document.iwa": "a document of Numbers",
+    "word/document.xml": "a text document and no spreadsheet",
+}
 _WORKBOOKS = (".xlsx", ".xlsm")
 
 
@@ -59,6 +65,11 @@ def unpacked(path: Path, name: str) -> tuple[Callable[[], BinaryIO], Pictures | 
     own = [part for part in names if not re.search(r"(^|/)(__MACOSX/|\.)", part)]
     pictures = [part for part in own if part.lower().endswith(_PICTURES)]
     files = [part for part in own if part not in pictures]
+    if what := next((_OTHERS[part] for part in names if part in _OTHERS), ""):
+        raise ImportRefused(
+            f"{name} is {what}. Save it as .xlsx or CSV (in LibreOffice: Save as; in Numbers:"
+            " Export to) and send that."
+        )
     if len(files) != 1:
         raise ImportRefused(
             f"{name} holds {', '.join(files)[:200] or 'no file with books'}. Pack one file of"

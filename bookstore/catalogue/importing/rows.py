@@ -22,6 +22,7 @@ from bookstore.catalogue.importing import (
     isbns,
     languages,
     numbers,
+    statuses,
 )
 from bookstore.catalogue.importing.columns import Columns, field_of, key
 from bookstore.catalogue.importing.errors import Refusal
@@ -38,6 +39,7 @@ _BINDINGS = {
     "cartone": "hardcover", "paperback": "paperback", "softcover": "paperback",
     "pb": "paperback", "tapablanda": "paperback", "rustica": "paperback", "softback": "paperback",
     "massmarketpaperback": "paperback", "tradepaperback": "paperback", "bolsillo": "paperback",
+    "fixedprice": "", "auction": "", "buyitnow": "",  # how a marketplace sells it
 }  # fmt: skip
 
 
@@ -70,7 +72,13 @@ class Reading(NamedTuple):
     counts: Counts
 
 
-_OF_THE_PRODUCT = {"title", "author", "description", "category", "publisher", "condition"}
+_OF_THE_PRODUCT = {
+    "title", "author", "description", "category", "publisher", "condition", "status",
+}  # fmt: skip
+_ATTRIBUTES = (
+    (r"attribute(\d+)values?", "attribute{}name"),
+    (r"valore?s?delatributo(\d+)", "nombredelatributo{}"),
+)
 _SWITCH = re.compile(r"-?[01]|true|false|yes|no|sí", re.IGNORECASE)
 
 
@@ -78,9 +86,10 @@ def _attributes(header: Sequence[str]) -> dict[int, int]:
     """Return the places of attributes' values and of the names that go with them."""
     found = {}
     for place, name in enumerate(header):
-        match = re.fullmatch(r"attribute(\d+)values?", name)
-        if match and f"attribute{match[1]}name" in header:
-            found[place] = header.index(f"attribute{match[1]}name")
+        for values, names in _ATTRIBUTES:
+            match = re.fullmatch(values, name)
+            if match and (named := names.format(match[1])) in header:
+                found[place] = header.index(named)
     return found
 
 
@@ -91,13 +100,15 @@ class RowReader:
         self._reading = reading
         self._places = [
             (name, places) for name, places in reading.columns.places.items()
-            if name not in {"isbn", "more_authors"}
+            if name not in {"isbn", "more_authors", "status"}
         ]  # fmt: skip
         self._present = reading.columns.present | {"condition"}
         self._product: tuple[str, dict[str, str]] | None = None
         header = [key(name) for name in reading.columns.header]
         # "Published" is a year in some files and a switch in others.
         self._switches = {place for place, name in enumerate(header) if name == "published"}
+        says = (*reading.columns.places.get("status", ()), *self._switches)
+        self._statuses = [(place, statuses.gone_words(header[place])) for place in says]
         self._attributes = _attributes(header)
         self._first_names: dict[int, str] = {}
         weights = reading.columns.places.get("weight", [])
@@ -132,6 +143,8 @@ class RowReader:
                     continue
                 given[name] = value
                 break
+        if any(statuses.plain(row.fields[place]) in words for place, words in self._statuses):
+            given["status"] = "gone"
         return given
 
     def _means(self, row: Row, place: int, name: str) -> bool:
@@ -168,6 +181,9 @@ class RowReader:
         condition = self._condition(row.line, given.get("condition", ""), chance, wrong)
         price = self._price(row.line, given, condition, chance, wrong)
         copies = self._copies(row.line, given.get("copies", ""), wrong)
+        if copies and "status" in given:
+            copies = 0
+            counts.mended["a status by which it is not for sale, taken as 0 copies"] += 1
         description = given.get("description", "")
         if len(description) > MAX_DESCRIPTION:
             description = description[:MAX_DESCRIPTION].rstrip()

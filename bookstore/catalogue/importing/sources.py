@@ -16,7 +16,20 @@ from bookstore.catalogue.importing.lines import Line, Lines
 from bookstore.catalogue.importing.packing import Pictures, Watched, Workbook, unpacked
 from bookstore.catalogue.importing.tables import SEPARATORS, Broken, Row, Table, split
 
+_CONTROLS = 3  # control characters that a text without a header may have
+_NAMED_TWICE = 3  # rows below the header that may name the columns in another way
 _LOOKED_AT = 40  # lines among which the header is looked for
+_PACK = "Pack the file itself with zip or gzip, once, or send it as it is"
+# How files begin that are none of ours, and what they are.
+_OTHER_KINDS = (
+    (rb"%PDF", "a PDF. Export the books as CSV or .xlsx"),
+    (rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", "a picture. Send the file with the books"),
+    (rb"[\s\xef\xbb\xbf]*[\[{][\s\[]*[{\"]", "JSON, which is not read. Export the books as CSV"),
+    (rb"7z\xbc\xaf|Rar!|BZh[1-9]|\xfd7zXZ|\x28\xb5\x2f\xfd", f"packed in another way. {_PACK}"),
+    (rb".{257}ustar", f"a tar archive. {_PACK}"),
+    (rb"PK\x03\x04|\x1f\x8b", f"packed twice, or a workbook in a package. {_PACK}"),
+    (rb"\{\\rtf", "a text document. Export the books as CSV or .xlsx"),
+)
 _MARC = re.compile(rb"[0-9]{5}[acdnp ][a-z ]..[ a]22[0-9]{5}...45")
 
 
@@ -75,12 +88,18 @@ class _Opening:
                 f"{self._name} is a workbook of Excel 97 to 2003. Save it as .xlsx or CSV and send"
                 " that."
             )
-        if first.startswith(b"%PDF"):
-            raise ImportRefused(f"{self._name} is a PDF. Export the books as CSV or .xlsx.")
+        for begin, what in _OTHER_KINDS:
+            if re.match(begin, first, re.DOTALL):
+                raise ImportRefused(f"{self._name} is {what}.")
         if _MARC.match(first):
             return self._records(records.marc(self._opened(open_file), self._name))
         if start.startswith(b"<"):
             low = start.lower()
+            if re.match(rb"<(!doctype html|html|head|meta|table|style)\b", low):
+                raise ImportRefused(
+                    f"{self._name} is an HTML page, whatever its name says. Open it in a"
+                    " spreadsheet, save it as .xlsx or CSV, and send that."
+                )
             if b"onixmessage" in low:
                 return self._records(
                     records.onix(self._opened(open_file), self._name, self._currency)
@@ -134,7 +153,7 @@ class _Opening:
         ]
         most = max((one[0] for one in candidates), default=0)
         if not most:
-            self._no_header(first[0].text if first else "")
+            self._no_header("".join(line.text for line in first))
         # Of several lines that name as many of our columns the first is the header.
         begin = max(one[2] for one in candidates if one[0] == most)
         best = max(
@@ -144,7 +163,16 @@ class _Opening:
         return -best[2], best[3], best[4]
 
     def _no_header(self, text: str) -> NoReturn:
-        shown = f" It begins with {columns.plain_name(text)!r}." if text.strip() else ""
+        if not text.strip():
+            raise ImportRefused(
+                f"{self._name} is empty: it has no header line that names its columns."
+            )
+        if sum(char < " " and not char.isspace() for char in text) > _CONTROLS:
+            raise ImportRefused(
+                f"{self._name} is no text, workbook or package that can be read. Export the books"
+                " as CSV or .xlsx."
+            )
+        shown = f" It begins with {columns.plain_name(text)!r}."
         raise ImportRefused(
             f"{self._name} has no header line that names its columns.{shown} Put one above the"
             " rows, such as title, author, price, condition, or say with --map which column is"
@@ -177,20 +205,24 @@ def open_any(
 
 
 def _sheet(path: Path, name: str, mapped: Mapping[str, str], open_files: ExitStack) -> Source:
-    rows, others = workbooks.read(open_files.enter_context(path.open("rb")), name)
-    first = list(itertools.islice(rows, _LOOKED_AT))
-    best = max(
-        range(len(first)),
-        default=-1,
-        key=lambda place: (columns.recognized(first[place].fields, mapped), -place),
-    )
-    if best < 0 or not columns.recognized(first[best].fields, mapped):
+    sheets = workbooks.read(open_files.enter_context(path.open("rb")), name)
+    for title, rows in sheets.items():  # noqa: B007 - which sheet it is that names columns
+        first = list(itertools.islice(rows, _LOOKED_AT))
+        best = max(
+            range(len(first)),
+            default=-1,
+            key=lambda place: (columns.recognized(first[place].fields, mapped), -place),
+        )
+        if best >= 0 and columns.recognized(first[best].fields, mapped):
+            break
+    else:
         raise ImportRefused(
-            f"{name} has no row on its first sheet that names the columns, such as title, author,"
+            f"{name} has no row on any sheet that names the columns, such as title, author,"
             " price, condition."
         )
     header = [cell.strip() for cell in first[best].fields]
-    told = [f"Sheets not read: {', '.join(others)}."] if others else []
+    others = ", ".join(other for other in sheets if other != title)
+    told = [f"Sheets not read: {others}."] if others else []
     source = Source(header, first[best].line, iter(()), open_files, told)
     below = itertools.chain(first[best + 1 :], rows)
     source.rows = _without_repeated((_fitted(row, len(header)) for row in below), header, source)
@@ -206,13 +238,22 @@ def _fitted(row: Row, width: int) -> Row | Broken:
     return Row(row.line, row.fields[:width] + [""] * (width - len(row.fields)))
 
 
+def _names_columns(row: Row) -> bool:
+    """Tell whether a row holds the names of columns in a second way, as templates do."""
+    filled = [cell for cell in row.fields if cell.strip()]
+    return len(filled) > 3 and columns.recognized(filled, {}) * 2 > len(filled)
+
+
 def _without_repeated(
     rows: "Iterator[Row | Broken] | Table", header: list[str], source: Source
 ) -> Iterator[Row | Broken]:
     """Leave out rows that are the header again, as in exports that were pasted together."""
     names = [columns.key(cell) for cell in header]
     begin = header[0].casefold()[:3]
-    for row in rows:
+    for number, row in enumerate(rows):
+        if number < _NAMED_TWICE and isinstance(row, Row) and _names_columns(row):
+            source.notes.append(Note(row.line, "names the columns again, left out"))
+            continue
         if (
             isinstance(row, Row)
             and begin in row.fields[0].casefold()

@@ -1,20 +1,24 @@
-"""Excel workbooks: the rows of the first sheet, as text."""
+"""Excel workbooks: the rows of their sheets, as text."""
 
 import datetime
 import warnings
 import zipfile
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, BinaryIO
 
 from bookstore.catalogue.importing.errors import ImportRefused
 from bookstore.catalogue.importing.tables import Row
 
 LARGEST = 500_000_000  # bytes of the unpacked parts
+LARGEST_HELD = 60_000_000  # of these the ones that are held whole: texts and styles
 _WIDEST = 500
+_MOST_ROWS = 1_048_576  # of a sheet, as Excel has it
+_AT_ONCE = 500
 
 
-def read(file: BinaryIO, name: str) -> tuple[Iterator[Row], list[str]]:
-    """Return the rows of the first sheet and the names of the others; raise ImportRefused."""
+def read(file: BinaryIO, name: str) -> dict[str, Iterator[Row]]:
+    """Return the rows of each sheet by its name, none of them read yet; raise ImportRefused."""
     import openpyxl  # a replica at rest needs none of it
 
     broken = ImportRefused(
@@ -23,8 +27,13 @@ def read(file: BinaryIO, name: str) -> tuple[Iterator[Row], list[str]]:
     )
     try:
         with zipfile.ZipFile(file) as parts:
-            if sum(part.file_size for part in parts.infolist()) > LARGEST:
-                raise ImportRefused(f"{name} is too large: {LARGEST:,} bytes fit.")
+            sizes = {part.filename: part.file_size for part in parts.infolist()}
+        held = sum(size for part, size in sizes.items() if "/worksheets/" not in part)
+        if sum(sizes.values()) > LARGEST or held > LARGEST_HELD:
+            raise ImportRefused(
+                f"{name} is too large: {LARGEST:,} bytes fit, and {LARGEST_HELD:,} beside the"
+                " sheets. Save it as CSV and send that."
+            )
         file.seek(0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -32,7 +41,7 @@ def read(file: BinaryIO, name: str) -> tuple[Iterator[Row], list[str]]:
         sheets = list(book.worksheets)
         if not sheets:
             raise broken
-        return _rows(sheets[0], broken), [sheet.title for sheet in sheets[1:]]
+        return {sheet.title: _rows(sheet, broken) for sheet in sheets}
     except ImportRefused:
         raise
     except Exception as error:  # a damaged workbook breaks the library in many ways
@@ -42,21 +51,29 @@ def read(file: BinaryIO, name: str) -> tuple[Iterator[Row], list[str]]:
 def _rows(sheet: Any, broken: ImportRefused) -> Iterator[Row]:
     rows = sheet.iter_rows(values_only=True, max_col=_WIDEST)
     number = 0
+    blank: object = None
     while True:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                values = next(rows)
-        except StopIteration:
-            return
+                block = list(islice(rows, _AT_ONCE))
         except Exception as error:  # as above
             raise broken from error
-        number += 1
-        fields = [_text(value) for value in values]
-        if any(fields):
-            while fields and not fields[-1]:
-                fields.pop()
-            yield Row(number, fields)
+        if not block:
+            return
+        for values in block:
+            number += 1
+            if values is blank:
+                continue  # the library fills gaps between rows with one and the same
+            fields = [_text(value) for value in values]
+            if any(fields):
+                while fields and not fields[-1]:
+                    fields.pop()
+                yield Row(number, fields)
+            else:
+                blank = values
+        if number > _MOST_ROWS:
+            raise broken
 
 
 def _text(value: Any) -> str:

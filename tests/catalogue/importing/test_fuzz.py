@@ -4,6 +4,7 @@ file does not have."""
 import gzip
 import io
 import random
+import re
 import time
 import zipfile
 from pathlib import Path
@@ -177,6 +178,22 @@ def test_a_bomb_in_a_package_is_refused(path: Path, levels: int) -> None:
     for _level in range(levels - 1):
         content = gzip.compress(content)
     assert read(path, content) == []
+
+
+@pytest.mark.parametrize("row", [1_048_576, 99_999_999_999])
+def test_a_row_far_below_takes_no_longer(path: Path, row: int) -> None:
+    content = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(_samples()["books.xlsx"])) as sheet,
+        zipfile.ZipFile(content, "w") as changed,
+    ):
+        for name in sheet.namelist():
+            text = re.sub(rb"<dimension[^>]*/>", b"", sheet.read(name))
+            far = f'<row r="{row}"><c r="A{row}"><v>7</v></c></row></sheetData>'
+            changed.writestr(name, text.replace(b"</sheetData>", far.encode()))
+    begin = time.process_time()
+    assert len(read(path, content.getvalue(), "books.xlsx")) <= 1
+    assert time.process_time() - begin < 20
 
 
 def test_entities_in_xml_are_not_expanded(path: Path) -> None:

