@@ -177,13 +177,19 @@ class Attacker:
         after = await self._in_basket(book)
         asked = int(quantity) if 0 < int(quantity) <= 20 else 0
         heard = answer.status in {200, 204, 303} and self.world.unheard == unheard
-        if heard and after - before not in {0, asked}:
+        if not heard or before is None or after is None:
+            return
+        if after - before not in {0, asked}:
             self.world.problems.append(f"{quantity} added made {before} into {after}")
 
-    async def _in_basket(self, book: int) -> int:
+    async def _in_basket(self, book: int) -> int | None:
+        """Return how many copies are in the basket; None where its page does not say: of a book
+        that is sold out or withdrawn by now."""
         page = await self.ask("GET", "/basket")
         field = page.soup.select_one(f"#quantity-{book}")
-        return int(str(field["value"])) if field else 0
+        if field is not None:
+            return int(str(field["value"]))
+        return None if page.soup.select_one(f"form[action='/basket/{book}']") else 0
 
     async def change(self) -> None:
         action = f"/basket/{self._book()}"
