@@ -32,7 +32,7 @@ from tests.support.packages import install
 
 BROWSERS = 4
 COMPRESSED = Browser.encodings
-PAGES = {"catalogue": "/", "filtered": "/?min=2&max=25.10", "book": "/books/300"}
+PAGES = {"catalogue": "/books", "filtered": "/?min=2&max=25.10", "book": "/books/300"}
 LONGEST = 10.0  # seconds that one kind of visit may take on one stack in one round
 LIKENESS = 0.05  # by how much of its bytes a peer's page may differ from the shop's
 

@@ -67,7 +67,8 @@ def pages(data: Data) -> dict[str, str]:
     """Return the pages that grow, by what they are."""
     frequent = data.words[0]
     return {
-        "list": "/",
+        "front page": "/",
+        "list": "/books",
         "rare facet by title": "/?category=arts&sort=title",
         "rare facet by price": "/?category=arts&sort=price-up",
         "two facets": "/?category=arts&language=it",

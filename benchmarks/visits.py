@@ -44,9 +44,9 @@ def kinds(data: Data) -> list[Kind]:
         return f"/?min={low / 100:.2f}&max={high / 100:.2f}"
 
     return [
-        Kind("warm", "List, kept page", 600, lambda number: "/"),
-        Kind("loaded", "As a browser loads it", 300, lambda number: "/", whole=True),
-        Kind("signed-in", "List, signed in", 200, lambda number: "/", signed_in=True),
+        Kind("warm", "List, kept page", 600, lambda number: "/books"),
+        Kind("loaded", "As a browser loads it", 300, lambda number: "/books", whole=True),
+        Kind("signed-in", "List, signed in", 200, lambda number: "/books", signed_in=True),
         Kind("cold", "List, no repeats", 200, narrowed),
         Kind("search", "Search", 200, lambda n: f"/?q={data.words[n % len(data.words)]}"),
         Kind("book", "Book, first visit", 200,

@@ -317,6 +317,7 @@ def see_other(address: str) -> HttpResponse:
 
 urlpatterns = [
     path("", index),
+    path("books", index),
     path("books/<int:book_id>", book),
     path("basket", basket),
     path("basket/badge", badge),

@@ -71,6 +71,7 @@ def badge() -> str:
 
 
 @app.get("/")
+@app.get("/books")
 def index() -> str:
     wanted = common.wish(request.args)
     narrowed, given = common.narrowing(wanted, lambda place: f":v{place}")

@@ -354,6 +354,7 @@ app = Starlette(
     middleware=[Middleware(ResponseCache)] if os.environ.get("BENCH_CACHE") else [],
     routes=[
         Route("/", index),
+        Route("/books", index),
         Route("/books/{book_id:int}", book),
         Route("/basket", add, methods=["POST"]),
         Route("/basket/badge", badge),
