@@ -91,8 +91,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
     chores: list[Chore] = []
     outboxes = {
         name: Outbox(name, clock, is_open=settings.smtp_url is not None)
-        for name in ("accounts", "orders")
-        if name in settings.contexts
+        for name in settings.contexts
     }
     contacts: ContactLink
     if "accounts" in settings.contexts:
@@ -111,7 +110,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
         app.extensions["bookstore.sessions"] = HttpSessions(siblings["accounts"])
     app.extensions["bookstore.contacts"] = contacts
     if "catalogue" in settings.contexts:
-        the_catalogue = Catalogue(databases["catalogue"], settings, clock)
+        the_catalogue = Catalogue(databases["catalogue"], settings, clock, outboxes["catalogue"])
         the_catalogue.changes.tell = versions.changed
         the_catalogue.changes.tell_everything = versions.everything_changed
         chores += _mount(app, "catalogue", the_catalogue, catalogue_pages)
@@ -142,7 +141,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
     }
     mail_key = app.extensions["bookstore.mail_key"] = derived_key(secret, "links of mails")
     if settings.smtp_url is not None and outboxes:
-        shown = {"accounts": as_written, "orders": orders_mails.shown}
+        shown = {"accounts": as_written, "catalogue": as_written, "orders": orders_mails.shown}
         boxes = [Box(outbox, databases[name], shown[name]) for name, outbox in outboxes.items()]
         sweep = Sweep(boxes, contacts, settings, clock, key=mail_key)
         app.extensions["bookstore.mail"] = sweep

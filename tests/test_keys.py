@@ -77,7 +77,7 @@ def test_no_table_of_sqlite_gives_an_id_twice_after_rows_were_deleted(
     )
     deleted = set(re.findall(r"DELETE FROM (\w+)", source))
     deleted |= set(re.findall(r"delete_older\([^\"]*\"(\w+)\"", source))
-    deleted |= {f"{context}_outbox" for context in ("accounts", "orders")}
+    deleted |= {f"{context}_outbox" for context in ("accounts", "catalogue", "orders")}
     with closing(sqlite3.connect(sqlite_template)) as connection:
         tables = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type='table'"))
     reusing = {

@@ -113,6 +113,7 @@ class MailsForm(ShopForm):
 
     progress = BooleanField(lazy_gettext("When a parcel leaves and arrives"))
     sales = BooleanField(lazy_gettext("When a parcel of mine has arrived"))
+    imports = BooleanField(lazy_gettext("When a file of my books is worked off"))
 
 
 class DeleteForm(ShopForm):

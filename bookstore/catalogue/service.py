@@ -28,6 +28,7 @@ from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import Person, Quote
 from bookstore.data.database import Database
 from bookstore.data.queries import Duplicate, Queries
+from bookstore.mail.outbox import Outbox
 from bookstore.settings import Settings
 
 _OTHER_COPIES = 6
@@ -64,13 +65,17 @@ class Shelves(NamedTuple):
 class Catalogue:
     """The books on sale."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, clock: Clock, outbox: Outbox
+    ) -> None:
         self.database = database
         self.settings = settings
         self.clock = clock
         self.changes = Changes(database, clock)
         self.holds = Holds(database, clock, self.changes)
-        self.imports = Imports(database, settings, clock, lambda: self.changes.tell_everything())
+        self.imports = Imports(
+            database, settings, clock, lambda: self.changes.tell_everything(), outbox
+        )
         self.fetcher = CoverFetcher(database, settings, clock)
         self.learner = vocabulary.Learner(database)
         self.personal = CataloguePersonal(database, clock)

@@ -199,7 +199,7 @@ async def _import(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from bookstore.catalogue.importing.errors import ImportRefused
-    from bookstore.catalogue.importing.importer import import_file
+    from bookstore.catalogue.importing.importer import File, import_file
     from bookstore.clock import now
     from bookstore.data.database import Database
 
@@ -209,6 +209,9 @@ async def _import(
     try:
         if not await _migrated(database):
             raise ImportRefused("The catalogue has no tables yet. Run `bookstore migrate` first.")
+        if not options.seller and options.seller_id is None:
+            with File(path, how, currency=settings.currency, name=name) as file:
+                file.refuse_missing(invent=how.invent)  # before an account is made for it
         sellers = await _sellers(options, settings)
         with Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
@@ -224,6 +227,7 @@ async def _import(
                 options=how,
                 name=name,
                 dry_run=options.dry_run,
+                media_dir=settings.media_dir,
                 on_progress=lambda position: progress.update(task, completed=position),
             )
     finally:

@@ -6,12 +6,13 @@ always sent: what concerns money, a promise to somebody else, or the safety of t
 
 from collections.abc import Mapping
 
-TOPICS = ("progress", "sales")
+TOPICS = ("progress", "sales", "imports")
 
 _OPTIONAL: Mapping[str, str] = {
     "shipped": "progress",
     "delivered": "progress",
     "sale_delivered": "sales",
+    "imported": "imports",
 }
 
 

@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Self
 
 from bookstore.catalogue.domain import Seller
-from bookstore.catalogue.importing import sources, writing
+from bookstore.catalogue.importing import sources, writing, zip_covers
 from bookstore.catalogue.importing.columns import NEEDED, field_named, key, plain_name, read_header
 from bookstore.catalogue.importing.conditions import own_table
 from bookstore.catalogue.importing.errors import ImportRefused, Note, Refusal
-from bookstore.catalogue.importing.offers import Offer
+from bookstore.catalogue.importing.offers import Offer, number_of
 from bookstore.catalogue.importing.report import Report, understood
 from bookstore.catalogue.importing.rows import Reading, RowReader, Unusable
 from bookstore.catalogue.importing.tables import Broken
 from bookstore.clock import Clock
 from bookstore.data.database import Database
+from bookstore.data.queries import Queries
 
 # Rows are added from the last to the first within so many, so that a file's first rows, usually
 # its best known books, are the newest of the shop.
@@ -30,12 +31,14 @@ AT_ONCE = 1_000
 @dataclass(frozen=True)
 class Options:
     """How a file is to be read. `mapped` is their column -> ours, `settings` our field -> value
-    for rows that do not say it, `conditions` their word -> our grade."""
+    for rows that do not say it, `conditions` their word -> our grade, `by_line` line -> our field
+    -> value, whatever the row says."""
 
     encoding: str | None = None
     mapped: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
+    by_line: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     invent: bool = False
     withdraw_missing: bool = False
 
@@ -44,7 +47,8 @@ class File:
     """A seller's file, opened: its columns are known, its rows are read one by one.
 
     `named` are the offers that the file names, also in rows that are refused, each as a number
-    that stands for it, and the line; `unknown_rows` counts those of which that cannot be told.
+    that stands for it, and the line; `unknown_rows` counts those of which that cannot be told;
+    `called` are title and author of refused rows, where they are asked for with `keep_called`.
     """
 
     def __init__(
@@ -55,8 +59,11 @@ class File:
         currency: str,
         name: str = "",
         on_progress: Callable[[int], None] = lambda _: None,
+        keep_called: bool = False,
     ) -> None:
         """Open the file and read its header; raise ImportRefused."""
+        self.called: dict[int, str] = {}
+        self._keep_called = keep_called
         self.name = name or path.name
         self.report = Report()
         self.named: dict[int, int] = {}
@@ -93,7 +100,9 @@ class File:
         self.report.doubtful = self.source.doubtful
         self.missing = self.columns.missing(NEEDED)
         self._reader = RowReader(
-            Reading(self.columns, currency, options.invent, table, self.report.counts)
+            Reading(
+                self.columns, currency, options.invent, table, self.report.counts, options.by_line
+            )
         )
 
     def __enter__(self) -> Self:
@@ -137,6 +146,8 @@ class File:
                 offer = self._reader.offer(row)
             except Unusable as unusable:
                 self._refuse(unusable.refusals)
+                if self._keep_called:
+                    self.called[row.line] = unusable.called
                 if unusable.identity is None:
                     self.unknown_rows += 1
                 else:
@@ -157,11 +168,6 @@ class File:
         self.report.refused_rows += 1
 
 
-def number_of(identity: str) -> int:
-    """Return a number that stands for an identity and takes less memory."""
-    return int(identity[:16], 16)
-
-
 async def import_file(
     database: Database,
     path: Path,
@@ -172,13 +178,16 @@ async def import_file(
     options: Options = Options(),
     name: str = "",
     dry_run: bool = False,
+    media_dir: Path | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Bring books to what a file says and tell what became of each row; several sellers share the
-    books between them. With `dry_run` nothing is written. Raise ImportRefused."""
+    books between them. With `dry_run` nothing is written; covers that came along are kept in
+    `media_dir`. Raise ImportRefused."""
     with File(path, options, currency=currency, name=name, on_progress=on_progress) as file:
         file.refuse_missing(invent=options.invent)
-        await _write_all(database, file, sellers, currency, clock, options, dry_run)
+        kept = None if dry_run else media_dir
+        await _write_all(database, file, sellers, currency, clock, options, dry_run, kept)
         file.report.refused.sort()
         return file.report
 
@@ -191,24 +200,33 @@ async def _write_all(
     clock: Clock,
     options: Options,
     dry_run: bool,
+    media_dir: Path | None,
 ) -> None:
     report = file.report
+
+    async def write(
+        queries: Queries, seller: Seller, own: Sequence[Offer], names: Mapping[str, str]
+    ) -> list[writing.Outcome]:
+        outcomes = await writing.write(
+            queries, seller, own, currency=currency, now=clock(), dry_run=dry_run
+        )
+        await zip_covers.give(queries, outcomes, names, clock())
+        return outcomes
+
     for chunk in batched(file.offers(), _TURNED, strict=False):
         for batch in batched(reversed(chunk), AT_ONCE, strict=False):
             for place, seller in enumerate(sellers):
                 own = [o for o in batch if int(o.identity[:8], 16) % len(sellers) == place]
+                names = await zip_covers.stored(file.source.pictures, own, media_dir)
                 outcomes = await database.in_transaction(
-                    lambda queries, own=own, seller=seller: writing.write(  # type: ignore[misc]
-                        queries, seller, own, currency=currency, now=clock(), dry_run=dry_run
+                    lambda queries, own=own, seller=seller, names=names: write(  # type: ignore[misc]
+                        queries, seller, own, names
                     )
                 ) if own else []  # fmt: skip
                 report.kinds.update(outcome.kind for outcome in outcomes)
     if options.withdraw_missing:
         if file.unknown_rows:
-            report.kept_missing = (
-                f"{file.unknown_rows:,} refused rows do not tell which offer they are, so offers"
-                " that the file does not name were left on sale"
-            )
+            report.keep_missing(file.unknown_rows)
         else:
             for seller in sellers:
                 report.kinds[writing.WITHDRAWN] += await withdraw_missing(

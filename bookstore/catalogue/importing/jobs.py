@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 import json
 import secrets
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,18 +14,21 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from bookstore.catalogue import changes
-from bookstore.catalogue.domain import Seller
+from bookstore.catalogue.domain import Seller, Terms
 from bookstore.catalogue.importing import jobs_store as store
-from bookstore.catalogue.importing import storing, writing
+from bookstore.catalogue.importing import storing, writing, zip_covers
 from bookstore.catalogue.importing.columns import NEEDED, key
 from bookstore.catalogue.importing.errors import ImportRefused
 from bookstore.catalogue.importing.jobs_store import Job, JobRow
-from bookstore.catalogue.importing.offers import Offer
+from bookstore.catalogue.importing.offers import Details, Offer, number_of
+from bookstore.catalogue.importing.packing import Pictures, Workbook, unpacked
 from bookstore.catalogue.importing.tables import Row
+from bookstore.catalogue.repository import Book
 from bookstore.catalogue.storage import on_storage
 from bookstore.clock import DAY, SECOND, Clock
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
+from bookstore.mail.outbox import Outbox
 from bookstore.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,15 +43,25 @@ _KEEP = 30 * DAY
 _AT_ONCE = 500
 _PATIENCE = 30 * SECOND  # whoever worked on a file and is silent for so long died
 _SAMPLES = 3
+ASKED = ("price", "condition")  # what may be given row by row
+NOT_IN_FILE = 2_000_000_000  # rows beyond are of offers that the file does not name
+_REMEMBERED = ("mapped", "settings", "encoding")  # for the next file with these columns
+_TOLD = ("added", "changed", "withdrawn", "refused")
 
 
 class Imports:
     """The files that sellers sent in."""
 
     def __init__(
-        self, database: Database, settings: Settings, clock: Clock, tell: Callable[[], None]
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Clock,
+        tell: Callable[[], None],
+        outbox: Outbox,
     ) -> None:
         self._database = database
+        self._outbox = outbox
         self._settings = settings
         self._clock = clock
         self._tell = tell
@@ -89,9 +103,10 @@ class Imports:
         if job.state not in {store.COLUMNS, store.READY, store.REFUSED}:
             return False
         text = json.dumps(options)
+        kept = json.dumps({name: options[name] for name in _REMEMBERED if name in options})
         if header := job.said.get("header"):
             await self._database.in_transaction(
-                lambda queries: store.keep_options(queries, job.seller_id, header, text)
+                lambda queries: store.keep_options(queries, job.seller_id, header, kept)
             )
         return await store.move(
             self._database, job.id, job.state, store.CHECKING, options=text, touched_at=0
@@ -156,7 +171,7 @@ class Imports:
             samples = await asyncio.to_thread(self._samples, job)
             told = _told(file, samples)
             missing = file.columns.missing(NEEDED)
-            if missing:
+            if missing and not (given.get("by_row") and set(missing) <= set(ASKED)):
                 await store.move(
                     self._database, job.id, store.CHECKING, store.COLUMNS,
                     told=json.dumps({**told, "missing": missing}, ensure_ascii=False),
@@ -173,6 +188,8 @@ class Imports:
                 await store.update(
                     self._database, job.id, read_rows=count, touched_at=self._clock()
                 )
+            if given.get("withdraw_missing"):
+                await self._add_missing(job, file)
         await self._add_refused(job, file)
         told = {**_told(file, samples), "remarks": file.report.remarks()}
         await store.move(
@@ -204,11 +221,41 @@ class Imports:
             reasons.setdefault(line, []).append(f"{column}: {reason}".removeprefix(": "))
         for note in file.report.repeated:
             reasons.setdefault(note.line, []).append(note.text)
-        rows = [
-            JobRow(line, "refused", json.dumps({"reasons": found}, ensure_ascii=False), None, None)
-            for line, found in sorted(reasons.items())
-        ]
+        asked: dict[int, list[str]] = {}
+        for line, column, _reason in file.report.refused:
+            if column in ASKED:
+                asked.setdefault(line, []).append(column)
+        rows = []
+        for line, found in sorted(reasons.items()):
+            data = {"reasons": found, "called": file.called.get(line, ""),
+                    "asked": asked.get(line, [])}  # fmt: skip
+            rows.append(JobRow(line, "refused", json.dumps(data, ensure_ascii=False), None, None))
         await self._database.in_transaction(lambda queries: store.add_rows(queries, job.id, rows))
+
+    async def _add_missing(self, job: Job, file: "File") -> None:
+        """Plan to withdraw the offers that the file does not name, or say why that cannot be."""
+        if file.unknown_rows:
+            file.report.keep_missing(file.unknown_rows)
+            return
+        identity, line = "", NOT_IN_FILE
+        while True:
+            async with self._database.connection() as queries:
+                page = await writing.offers_after(queries, job.seller_id, identity, _AT_ONCE)
+                missing = [one for one in page if number_of(one.identity) not in file.named]
+                ids = [one.book_id for one in missing]
+                found = await storing.books_by_id(queries, ids, locked=False) if ids else []
+            if not page:
+                return
+            identity = page[-1].identity
+            books = {book.id: book for book in found}
+            rows = []
+            for one in missing:
+                if book := books.get(one.book_id):
+                    line += 1
+                    rows.append(_withdrawal(line, one, book))
+            await self._database.in_transaction(
+                lambda queries, rows=rows: store.add_rows(queries, job.id, rows)  # type: ignore[misc]
+            )
 
     def _opened(self, job: Job, given: Mapping[str, Any]) -> "File":
         """Open a job's file: in a thread."""
@@ -218,9 +265,12 @@ class Imports:
             encoding=given.get("encoding") or None,
             mapped=given.get("mapped", {}),
             settings=given.get("settings", {}),
+            by_line={int(line): said for line, said in given.get("by_line", {}).items()},
         )
         path = self._path(job.file)
-        return File(path, options, currency=self._settings.currency, name=job.name)
+        return File(
+            path, options, currency=self._settings.currency, name=job.name, keep_called=True
+        )
 
     def _samples(self, job: Job) -> list[list[str]]:
         """Return the first rows as they stand: in a thread."""
@@ -231,22 +281,49 @@ class Imports:
     async def _work(self, job: Job) -> None:
         seller = Seller(job.seller_id, job.seller_name)
         done = job.done_rows
+        pictures = await asyncio.to_thread(self._pictures, job)
         while True:
             rows = await store.rows_to_do(self._database, job.id, 0, _AT_ONCE)
             if not rows:
                 break
+            offers = [store.unpacked(r.line, r.data) for r in rows if r.kind != "refused"]
+            names = await zip_covers.stored(pictures, offers, self._settings.media_dir)
             await self._database.in_transaction(
-                lambda queries, rows=rows: self._write_rows(queries, job, seller, rows)  # type: ignore[misc]
+                lambda queries, rows=rows, names=names: self._write_rows(  # type: ignore[misc]
+                    queries, job, seller, rows, names
+                )
             )
             done += len(rows)
             await store.update(self._database, job.id, done_rows=done, touched_at=self._clock())
             self._tell()
-        await store.move(
-            self._database, job.id, store.WORKING, store.DONE, finished_at=self._clock()
-        )
+        await self._database.in_transaction(lambda queries: self._end(queries, job))
+
+    def _pictures(self, job: Job) -> Pictures | None:
+        """Return the pictures that came along: in a thread."""
+        try:
+            return unpacked(self._path(job.file), job.name)[1]
+        except (Workbook, ImportRefused, OSError, zipfile.BadZipFile):
+            return None
+
+    async def _end(self, queries: Queries, job: Job) -> None:
+        """Note that a file is done, and that its seller hears of it, in one transaction."""
+        now = self._clock()
+        if not await store.move(queries, job.id, store.WORKING, store.DONE, finished_at=now):
+            return
+        counts = await store.counts(queries, job.id)
+        await self._outbox.add(
+            queries, "imported", job.seller_id, key=f"imported-{job.id}",
+            values={"job": job.id, "file": job.name, "until": now + UNDO_FOR,
+                    **{kind: counts.get(kind, 0) for kind in _TOLD}},
+        )  # fmt: skip
 
     async def _write_rows(
-        self, queries: Queries, job: Job, seller: Seller, rows: Sequence[JobRow]
+        self,
+        queries: Queries,
+        job: Job,
+        seller: Seller,
+        rows: Sequence[JobRow],
+        names: Mapping[str, str],
     ) -> None:
         """Write a batch and what was there before, in one transaction."""
         now = self._clock()
@@ -257,6 +334,7 @@ class Imports:
         outcomes = await writing.write(
             queries, seller, list(by_line.values()), currency=self._settings.currency, now=now
         )
+        await zip_covers.give(queries, outcomes, names, now)
         ends = {outcome.line: outcome for outcome in outcomes}
         finished = []
         for row in rows:
@@ -310,6 +388,15 @@ class Imports:
 
     def _path(self, file: str) -> Path:
         return self._settings.media_dir / "imports" / file
+
+
+def _withdrawal(line: int, last: writing.Said, book: Book) -> JobRow:
+    """Return the row of an offer that the file does not name: as said last, without copies."""
+    terms = Terms(**{name: getattr(book, name) for name in Terms._fields})
+    offer = Offer(
+        line, last.identity, None, terms._replace(price=last.price), Details(), 0, last.marks
+    )
+    return JobRow(line, writing.WITHDRAWN, store.packed(offer), book.id, None)
 
 
 _CHANGING = {writing.ADDED, writing.CHANGED, writing.WITHDRAWN}

@@ -24,6 +24,13 @@ class Report:
     without_sku: int = 0
     kept_missing: str | None = None  # why offers that are missing were left alone
 
+    def keep_missing(self, unknown_rows: int) -> None:
+        """Say why offers that the file does not name are left alone."""
+        self.kept_missing = (
+            f"{unknown_rows:,} refused rows do not tell which offer they are, so offers that the"
+            " file does not name are left on sale"
+        )
+
     @property
     def added(self) -> int:
         """Count the books that were added."""

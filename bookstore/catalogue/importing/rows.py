@@ -47,8 +47,9 @@ class Unusable(Exception):
     """A row that is no offer: every column that is wrong, and why. `identity` is whose row it is,
     where that can be told all the same."""
 
-    def __init__(self, refusals: Sequence[Refusal], whose: str | None) -> None:
+    def __init__(self, refusals: Sequence[Refusal], whose: str | None, called: str) -> None:
         super().__init__(refusals[0].reason)
+        self.called = called
         self.refusals = list(refusals)
         self.identity = whose
 
@@ -70,6 +71,7 @@ class Reading(NamedTuple):
     invent: bool
     conditions: Mapping[str, str]
     counts: Counts
+    by_line: Mapping[int, Mapping[str, str]] = {}
 
 
 _OF_THE_PRODUCT = {
@@ -130,6 +132,7 @@ class RowReader:
         for name, value in self._reading.columns.settings.items():
             if not given.get(name):
                 given[name] = value
+        given.update(self._reading.by_line.get(row.line, {}))
         return self._made(row, given)
 
     def _given(self, row: Row) -> dict[str, str]:
@@ -192,7 +195,8 @@ class RowReader:
         whose = identity(sku, isbn13, title, author, condition or "", description)
         if wrong:
             unknown = not sku and (condition is None or not title or not author)
-            raise Unusable(wrong, None if unknown else whose)
+            called = " · ".join(filter(None, (title[:120], author[:80])))
+            raise Unusable(wrong, None if unknown else whose, called)
         assert condition is not None
         terms = Terms(
             title=title,

@@ -108,7 +108,30 @@ async def read_otherwise(job_id: int) -> Response:
         if (text := form.get(f"all_{name}", "").strip()[:40])
     }
     encoding = form.get("encoding", "")[:40]
-    options = {"mapped": mapped, "settings": settings, "encoding": encoding}
+    options = {
+        "mapped": mapped,
+        "settings": settings,
+        "encoding": encoding,
+        "withdraw_missing": "withdraw_missing" in form,
+        "by_row": "by_row" in form,
+        "by_line": json.loads(job.options).get("by_line", {}),
+    }
+    await the_catalogue().imports.read_otherwise(job, options)
+    return see_other(urls.import_job(job_id))
+
+
+@blueprint.post(f"{urls.import_books()}/<{urls.ID}:job_id>/rows")
+@login_required
+@idempotent
+async def give_by_row(job_id: int) -> Response:
+    job = await _own(job_id)
+    options = json.loads(job.options)
+    by_line = options.setdefault("by_line", {})
+    for name, text in (await request.form).items():
+        what, _line, line = name.rpartition("_")
+        given = text.strip()[:40]
+        if given and what in jobs.ASKED and line.isascii() and line.isdigit() and len(line) < 10:
+            by_line.setdefault(str(int(line)), {})[what] = given
     await the_catalogue().imports.read_otherwise(job, options)
     return see_other(urls.import_job(job_id))
 
@@ -150,8 +173,9 @@ async def _report(imports: jobs.Imports, job: Job) -> AsyncIterator[bytes]:
             out = io.StringIO()
             for row in rows:
                 data = json.loads(row.data)
-                title = data.get("terms", {}).get("title", "")
-                cells = (row.line, kind, title, "; ".join(data.get("reasons", ())))
+                title = data.get("terms", {}).get("title", "") or data.get("called", "")
+                line = row.line if row.line < jobs.NOT_IN_FILE else ""
+                cells = (line, kind, title, "; ".join(data.get("reasons", ())))
                 csv.writer(out).writerow([harmless(str(cell)) for cell in cells])
             yield out.getvalue().encode()
 
@@ -183,12 +207,15 @@ async def _job_page(job: Job) -> Response:
     given = request.args.get("after", "")
     after = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else -1
     rows = await imports.rows(job, kind, after, _SHOWN + 1) if counts else []
-    blank: dict[str, Any] = {"reasons": [], "before": {}, "after": {}}
+    blank: dict[str, Any] = {"reasons": [], "before": {}, "after": {}, "called": "", "asked": []}
     shown = [{"line": row.line, **blank, **json.loads(row.data)} for row in rows[:_SHOWN]]
+    options = json.loads(job.options)
     context: dict[str, Any] = {
         "job": job,
         "told": {"problem": "", "remarks": [], "columns": [], "missing": [], **job.said},
-        "given": {"price": "", "condition": "", **json.loads(job.options).get("settings", {})},
+        "given": {"price": "", "condition": "", **options.get("settings", {})},
+        "options": {"by_row": False, "withdraw_missing": False, **options},
+        "not_in_file": jobs.NOT_IN_FILE,
         "step": str(_STEPS[job.state]),
         "counts": counts,
         "total": sum(counts.values()),

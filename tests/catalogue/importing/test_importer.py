@@ -435,6 +435,14 @@ def test_the_command_tells_what_became_of_the_rows(command: Command, file: Path)
     assert "0 books added, 0 changed, 0 withdrawn, 1 as before" in command(file).out
 
 
+def test_a_file_that_is_refused_makes_no_account(command: Command, file: Path) -> None:
+    file.write_text("title\nEmma\n")
+    refused = command(file)
+    assert (refused.status, refused.out) == (2, "")
+    file.write_text(rows("Emma,Jane Austen,5,Good"))
+    assert "The books are sold by a new account" in command(file).out
+
+
 def test_the_command_shows_thirty_lines_and_writes_all(
     command: Command, file: Path, tmp_path: Path
 ) -> None:

@@ -3,9 +3,11 @@
 import asyncio
 import csv
 import io
+import zipfile
 from typing import Any
 
 import pytest
+from PIL import Image
 from werkzeug.datastructures import FileStorage
 
 from bookstore.catalogue.domain import Seller
@@ -95,7 +97,7 @@ async def test_a_file_is_looked_at_confirmed_and_undone(shop: Shop, reader: Read
 
     report = await reader.get(f"{path}/report.csv")
     lines = list(csv.reader(io.StringIO(report.text.lstrip("\ufeff"))))
-    assert ["4", "refused", "", "price: 'x' is no amount such as 12.50"] in lines
+    assert ["4", "refused", "Walden · Thoreau", "price: 'x' is no amount such as 12.50"] in lines
 
     await reader.submit(path, f"{path}/undo")
     page = await settled(shop, reader, path)
@@ -135,6 +137,68 @@ async def test_what_a_list_lacks_is_asked_for_and_remembered(shop: Shop, reader:
     page = await settled(shop, reader, path)
     assert "New 1" in page.see(".import-kinds")
     assert "€7.50" in page.see(".import-rows")
+
+
+async def test_prices_are_asked_for_row_by_row(shop: Shop, reader: Reader) -> None:
+    await reader.register()
+    path = await send(reader, GOODREADS + "Kim,Rudyard Kipling,4\n")
+    await settled(shop, reader, path)
+    await reader.submit(path, f"{path}/columns", all_condition="good", by_row="1")
+    page = await settled(shop, reader, path)
+    assert "Kim · Rudyard Kipling" in page.see(".import-rows")
+    await reader.submit(path, f"{path}/rows", price_3="4,50")
+    page = await settled(shop, reader, path)
+    assert page.see(".import-kinds").startswith("New 1")
+    assert "Refused 1" in page.see(".import-kinds")  # Emma has no price still
+    await reader.submit(path, f"{path}/confirm")
+    await settled(shop, reader, path)
+    assert [(b.title, b.price, b.condition) for b in await own(shop)] == [("Kim", 450, "good")]
+
+
+async def test_what_a_file_names_no_more_is_withdrawn_if_one_says_so(
+    shop: Shop, reader: Reader
+) -> None:
+    await reader.register()
+    await bring(shop, reader, FIRST)
+    path = await send(reader, FIRST.rpartition("A-2")[0])
+    assert "Withdrawn" not in (await settled(shop, reader, path)).see(".import-kinds")
+    await reader.submit(path, f"{path}/columns", withdraw_missing="1")
+    assert "Withdrawn 1" in (await settled(shop, reader, path)).see(".import-kinds")
+    assert "Kim" in (await reader.get(f"{path}?kind=withdrawn")).see(".import-rows")
+    await reader.submit(path, f"{path}/confirm")
+    await settled(shop, reader, path)
+    assert [(b.title, b.listed) for b in await own(shop)] == [("Emma", 1), ("Kim", 0)]
+    await reader.submit(path, f"{path}/undo")
+    await settled(shop, reader, path)
+    assert [(b.title, b.stock, b.listed) for b in await own(shop)] == [
+        ("Emma", 1, 1), ("Kim", 3, 1),
+    ]  # fmt: skip
+    path = await send(reader, FIRST)  # nobody is asked to withdraw the next time
+    assert (await settled(shop, reader, path)).see(".import-kinds").startswith("As before 2")
+
+
+async def test_covers_in_a_zip_are_kept(shop: Shop, reader: Reader) -> None:
+    await reader.register()
+    out, picture = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (400, 600), "navy").save(picture, "PNG")
+    with zipfile.ZipFile(out, "w") as parts:
+        parts.writestr("books.csv", f"{HEAD},cover\nA-1,Emma,Ann,5,Good,1,a.PNG\n"
+                       "A-2,Kim,Ann,5,Good,1,b.png\nA-3,It,Ann,5,Good,1,c.png\n")  # fmt: skip
+        parts.writestr("covers/a.png", picture.getvalue())
+        parts.writestr("covers/b.png", b"no picture")
+    out.seek(0)
+    answer = await reader.submit(
+        "/my/books/import", files={"file": FileStorage(out, filename="books.zip")}
+    )
+    path = str(answer.location)
+    await settled(shop, reader, path)
+    await reader.submit(path, f"{path}/confirm")
+    await settled(shop, reader, path)
+    database = catalogue_of(shop).database
+    assert await database.value("SELECT COUNT(*) FROM books") == 3
+    cover = await database.value("SELECT cover FROM books WHERE title = 'Emma'")
+    assert (await reader.get(f"/covers/{cover}")).status == 200
+    assert await database.value("SELECT COUNT(*) FROM books WHERE cover IS NOT NULL") == 1
 
 
 async def test_a_column_may_be_read_as_something_else(shop: Shop, reader: Reader) -> None:
@@ -177,7 +241,7 @@ async def test_a_replica_that_died_is_followed_by_another(
     imports = catalogue.imports
     await catalogue.database.in_transaction(
         lambda queries: imports._write_rows(
-            queries, job, Seller(job.seller_id, job.seller_name), rows
+            queries, job, Seller(job.seller_id, job.seller_name), rows, {}
         )
     )
     await store.update(catalogue.database, job.id, touched_at=0)

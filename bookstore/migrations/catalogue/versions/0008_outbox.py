@@ -1,0 +1,14 @@
+"""the outbox of mails about sellers' files
+
+Revision ID: 0008
+"""
+
+from bookstore.migrations.common import create_outbox, never_reuse_ids
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    create_outbox("catalogue")
+    never_reuse_ids("catalogue_outbox")
