@@ -1,10 +1,15 @@
-"""Run some tests and nothing else: `./run test PATH [PYTEST OPTIONS]`. The rehearsal's swarm is
-left out unless a path or a marker asks for it."""
+"""Run some tests and nothing else: `./run test PATH [--mysql MYSQLD] [PYTEST OPTIONS]`. The
+rehearsal's swarm is left out unless a path or a marker asks for it; with a program of MySQL's
+server, what is tested on MariaDB is tested on that."""
 
+import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from tests.support.mariadb import MYSQLD
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,7 +23,12 @@ def main(options: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    return subprocess.call([sys.executable, "-m", "pytest", *chosen(options)], cwd=ROOT)
+    parser = argparse.ArgumentParser(prog="./run test", add_help=False, allow_abbrev=False)
+    parser.add_argument("--mysql", metavar="MYSQLD")
+    own, others = parser.parse_known_args(options)
+    environment = {**os.environ, **({MYSQLD: own.mysql} if own.mysql else {})}
+    command = [sys.executable, "-m", "pytest", *chosen(others)]
+    return subprocess.call(command, cwd=ROOT, env=environment)
 
 
 def chosen(options: Sequence[str]) -> list[str]:

@@ -1,4 +1,5 @@
-"""A MariaDB server of one's own, on a Unix socket and a loopback port: for tests and benchmarks."""
+"""A MariaDB or MySQL server of one's own, on a Unix socket and a loopback port: for tests and
+benchmarks."""
 
 import contextlib
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
+MYSQLD = "TESTS_MYSQLD"  # the environment variable that names a MySQL server to use instead
 ENGINES = ["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)]
 DRIVERS = ["mariadb", "asyncmy"]  # of MariaDB: the default one, and the one in C
 ENGINES_AND_DRIVERS = [*ENGINES, pytest.param("asyncmy", marks=pytest.mark.mariadb)]
@@ -40,41 +42,61 @@ class MariaDB:
     @classmethod
     @contextlib.contextmanager
     def start(cls, *options: str) -> Iterator["MariaDB"]:
-        """Run a server for the length of the block, with more options of mariadbd; raise
-        NotInstalled where there is none."""
-        if shutil.which("mariadbd") is None:
-            raise NotInstalled("MariaDB is not installed: apt install mariadb-server")
+        """Run a server for the length of the block, with more options of its program: the MySQL
+        that TESTS_MYSQLD names, or MariaDB; raise NotInstalled where there is none."""
+        kind = MySQL if os.environ.get(MYSQLD) else MariaDB
+        if shutil.which(kind.program()) is None:
+            raise NotInstalled(kind.missing())
         folder = Path(tempfile.mkdtemp(prefix="bookstore-mariadb-"))
         (folder / "tmp").mkdir()  # a server that starts deletes others' tables in a shared one
-        server = cls(folder, _free_port(), options)
+        server = kind(folder, _free_port(), options)
         try:
-            subprocess.run(
-                ["mariadb-install-db", f"--datadir={folder}/data", *_user(),
-                 f"--tmpdir={folder}/tmp", "--auth-root-authentication-method=normal",
-                 "--skip-test-db"],
-                check=True, capture_output=True,
-            )  # fmt: skip
+            server.install()
             server.boot()
             yield server
         finally:
             server.stop()
             shutil.rmtree(folder, ignore_errors=True)
 
+    @staticmethod
+    def program() -> str:
+        """Return the server's program."""
+        return "mariadbd"
+
+    @staticmethod
+    def missing() -> str:
+        """Return what to do where there is no such program."""
+        return "MariaDB is not installed: apt install mariadb-server"
+
+    def own_options(self) -> list[str]:
+        """Return the options that only this kind of server knows."""
+        return []
+
+    def install(self) -> None:
+        """Make the files of an empty server."""
+        subprocess.run(
+            ["mariadb-install-db", f"--datadir={self.folder}/data", *_user(),
+             f"--tmpdir={self.folder}/tmp", "--auth-root-authentication-method=normal",
+             "--skip-test-db"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+
     def boot(self) -> None:
         """Start the server process and wait until it answers."""
         self._process = subprocess.Popen(
-            ["mariadbd", "--no-defaults", f"--datadir={self.folder}/data", *_user(),
+            [self.program(), "--no-defaults", f"--datadir={self.folder}/data", *_user(),
              f"--socket={self.socket}", f"--port={self.port}", "--bind-address=127.0.0.1",
              f"--pid-file={self.folder}/pid", f"--log-error={self.folder}/log",
              f"--tmpdir={self.folder}/tmp",
              "--innodb-flush-log-at-trx-commit=2",
              "--innodb-buffer-pool-size=256M", "--character-set-server=utf8mb4",
-             "--skip-name-resolve", "--max-connections=300", "--sync-binlog=0", *self.options],
+             "--skip-name-resolve", "--max-connections=300", "--sync-binlog=0",
+             *self.own_options(), *self.options],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         for _attempt in range(300):
-            ping = ["mariadb-admin", f"--socket={self.socket}", "--user=root", "ping"]
-            if subprocess.run(ping, capture_output=True).returncode == 0:
+            with contextlib.suppress(pymysql.err.OperationalError):
+                self.connect().close()
                 return
             time.sleep(0.1)
         raise TimeoutError((self.folder / "log").read_text()[-2000:])
@@ -96,7 +118,8 @@ class MariaDB:
         """Create a database and a user for it; return its URL."""
         with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute("SET foreign_key_checks = 0")
-            cursor.execute(f"CREATE OR REPLACE DATABASE `{name}` CHARACTER SET utf8mb4")
+            cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
+            cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
             cursor.execute("CREATE USER IF NOT EXISTS 'shop'@'%' IDENTIFIED BY 'shop'")
             cursor.execute(f"GRANT ALL ON `{name}`.* TO 'shop'@'%'")
         return f"mysql://shop:shop@127.0.0.1:{self.port}/{name}"
@@ -123,6 +146,33 @@ class MariaDB:
             cursor.execute("SET foreign_key_checks = 0")
             for table in tables:
                 cursor.execute(f"DELETE FROM `{table}`")
+
+
+class MySQL(MariaDB):
+    """A running server of Oracle's MySQL, of the program that TESTS_MYSQLD names."""
+
+    @staticmethod
+    def program() -> str:
+        """Return the server's program."""
+        return os.environ[MYSQLD]
+
+    @staticmethod
+    def missing() -> str:
+        """Return what to do where there is no such program."""
+        return f"There is no program {os.environ[MYSQLD]}: name a mysqld with --mysql."
+
+    def own_options(self) -> list[str]:
+        """Return the options that only this kind of server knows."""
+        return ["--mysqlx=OFF", "--secure-file-priv=", "--disable-log-bin"]
+
+    def install(self) -> None:
+        """Make the files of an empty server."""
+        subprocess.run(
+            [self.program(), "--no-defaults", "--initialize-insecure", *_user(),
+             f"--datadir={self.folder}/data", f"--tmpdir={self.folder}/tmp",
+             "--secure-file-priv="],
+            check=True, capture_output=True,
+        )  # fmt: skip
 
 
 def _user() -> list[str]:
