@@ -18,3 +18,9 @@ def left(most: float) -> float:
     """Return for how many seconds a statement may go on, at most so many."""
     deadline = _deadline.get()
     return most if deadline is None else min(most, max(deadline - monotonic(), LEAST))
+
+
+def end(most: float) -> float:
+    """Return the moment at which waiting ends, at the latest so many seconds from now."""
+    latest, deadline = monotonic() + most, _deadline.get()
+    return latest if deadline is None else min(latest, deadline)

@@ -8,11 +8,14 @@ claim counts for nothing.
 import asyncio
 import hashlib
 import json
+from collections.abc import AsyncIterator
+from time import monotonic
 from typing import NamedTuple
 
 from quart import Response
 
 from bookstore.clock import DAY, SECOND, now
+from bookstore.data import deadline
 from bookstore.data.database import Database
 from bookstore.data.housekeeping import delete_older
 from bookstore.data.queries import Duplicate, Queries
@@ -23,7 +26,7 @@ from bookstore.web.sessions import TOKEN
 KEEP = 3 * DAY  # longer than a form is good for
 ABANDONED = 20 * SECOND  # an unanswered request this old died with its process
 _HEADERS = ("Location", "Content-Location", "HX-Redirect", "HX-Trigger", "Content-Type")
-_LOOKS, _PAUSE = 100, 0.1
+_PATIENCE, _PAUSE = 7.0, 0.1  # seconds: for a twin's answer at most, and between two looks
 
 
 class OtherContents(Exception):
@@ -62,19 +65,18 @@ class KeptAnswers:
 
     async def find(self) -> Response | None:
         """Return the answer that was given before, if there is one or is about to be."""
-        for _attempt in range(_LOOKS):
+        async for _look in _looks():
             stored = await self._stored()
             if stored is None or self._is_abandoned(stored):
                 return None
             answer = self._answer(stored)
             if answer is not None:
                 return answer
-            await asyncio.sleep(_PAUSE)
         raise under_way()
 
     async def claim(self) -> Response | None:
         """Take the work on and return None, or return the answer that was given before."""
-        for _attempt in range(_LOOKS):
+        async for _look in _looks():
             moment = now()
             try:
                 await self.database.execute(
@@ -93,7 +95,6 @@ class KeptAnswers:
                 return answer
             if self._is_abandoned(stored) and await self._take_over(stored.started_at):
                 return None
-            await asyncio.sleep(_PAUSE)
         raise under_way()
 
     async def keep(self, source: Database | Queries, response: Response) -> bool:
@@ -160,6 +161,15 @@ class KeptAnswers:
         )
         self._claim = moment
         return bool(taken)
+
+
+async def _looks() -> AsyncIterator[None]:
+    """Let a twin look for its answer again and again, until whoever asks is to hear something."""
+    end = deadline.end(_PATIENCE)
+    yield
+    while monotonic() < end:
+        await asyncio.sleep(_PAUSE)
+        yield
 
 
 def fitting(kept: Response, *, htmx: bool, path: str) -> Response:

@@ -69,7 +69,7 @@ async def test_many_rows_come_back_whole_and_in_order(db: Database) -> None:
     async with db.transaction() as queries:
         assert (await queries.execute_many("INSERT INTO words (word) VALUES (:word)", rows)) == 3000
     found = await db.all(
-        Word, "SELECT word FROM words ORDER BY CAST(SUBSTRING_INDEX(word, ' ', 1) AS INT)"
+        Word, "SELECT word FROM words ORDER BY CAST(SUBSTRING_INDEX(word, ' ', 1) AS UNSIGNED)"
     )
     assert [row.word for row in found] == [row["word"] for row in rows]
 

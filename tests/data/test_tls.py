@@ -4,6 +4,7 @@ import datetime
 import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -96,17 +97,18 @@ def encrypted(ours: Path) -> Iterator[MariaDB]:
         yield server
 
 
+class _Status(NamedTuple):
+    Variable_name: str
+    Value: str
+
+
 async def cipher(url: str) -> str:
     """Connect to a database and return what encrypts the connection."""
     database = Database(url, pool_size=1)
     await database.connect()
     try:
-        return str(
-            await database.value(
-                "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS"
-                " WHERE VARIABLE_NAME = 'Ssl_cipher'"
-            )
-        )
+        found = await database.one(_Status, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        return found.Value if found else ""
     finally:
         await database.disconnect()
 

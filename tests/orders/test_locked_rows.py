@@ -11,7 +11,7 @@ import pytest
 
 from bookstore.settings import Settings
 from bookstore.web.shop import Shop
-from tests.orders.support import ADDRESS, add, bought, on_sale
+from tests.orders.support import ADDRESS, add, bought, databases, on_sale, safe
 from tests.support.mariadb import DRIVERS, MariaDB
 from tests.support.reader import PASSWORD, Page, Reader
 
@@ -112,3 +112,44 @@ async def test_while_the_database_takes_no_writes_reading_goes_on(
         finally:
             cursor.execute("SET GLOBAL read_only = 0")
     assert (await buyer.post("/checkout", {**form, **ADDRESS})).status == 303
+
+
+@pytest.mark.nightly
+async def test_a_form_sent_again_late_in_a_long_lock_adds_once(
+    settings: Settings, shop: Shop
+) -> None:
+    """The first is given up with an honest answer; the second, sent at 21 of 24 seconds, gets
+    through when the lock ends."""
+    book = await on_sale(shop, copies=50)
+    buyer = await Reader(shop).register("Ana")
+    await add(buyer, book)
+    form = {**await safe(buyer), "book_id": book, "quantity": 1}
+    basket = await databases(shop)["orders"].value("SELECT id FROM baskets")
+    with locked(settings, "baskets", basket):
+        started = time.monotonic()
+        first, took = await timed(buyer.post("/basket", form))
+        assert (first, took < 10) == (503, True)
+        await asyncio.sleep(21 - (time.monotonic() - started))
+        second = asyncio.ensure_future(timed(buyer.post("/basket", form)))
+        await asyncio.sleep(24 - (time.monotonic() - started))
+        assert not second.done()
+    status, took = await second
+    assert (status, took < 10) == (303, True)
+    assert (await buyer.post("/basket", form)).headers["Idempotent-Replay"] == "true"
+    assert (await buyer.get("/basket/badge")).text == "2"
+
+
+async def test_twins_of_a_form_that_waits_for_a_lock_hear_in_time_too(
+    settings: Settings, shop: Shop
+) -> None:
+    book = await on_sale(shop, copies=50)
+    buyer = await Reader(shop).register("Ana")
+    await add(buyer, book)
+    form = {**await safe(buyer), "book_id": book, "quantity": 1}
+    basket = await databases(shop)["orders"].value("SELECT id FROM baskets")
+    with locked(settings, "baskets", basket):
+        answers = await asyncio.gather(*(timed(buyer.post("/basket", form)) for _each in range(4)))
+    assert {status for status, _ in answers} <= {409, 503}
+    assert max(took for _, took in answers) < 10
+    assert (await buyer.post("/basket", form)).status == 303
+    assert (await buyer.get("/basket/badge")).text == "2"

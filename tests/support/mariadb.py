@@ -95,8 +95,8 @@ class MariaDB:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         for _attempt in range(300):
-            with contextlib.suppress(pymysql.err.OperationalError):
-                self.connect().close()
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as door:
+                door.connect(str(self.socket))
                 return
             time.sleep(0.1)
         raise TimeoutError((self.folder / "log").read_text()[-2000:])
@@ -163,7 +163,10 @@ class MySQL(MariaDB):
 
     def own_options(self) -> list[str]:
         """Return the options that only this kind of server knows."""
-        return ["--mysqlx=OFF", "--secure-file-priv=", "--disable-log-bin"]
+        return [
+            "--mysqlx=OFF", "--secure-file-priv=", "--disable-log-bin",
+            "--max-allowed-packet=16M",
+        ]  # fmt: skip
 
     def install(self) -> None:
         """Make the files of an empty server."""

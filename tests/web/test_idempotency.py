@@ -1,6 +1,9 @@
 """The same request twice takes effect once."""
 
 import asyncio
+import time
+
+import pytest
 
 from bookstore.clock import now
 from bookstore.web.shop import Shop
@@ -85,3 +88,21 @@ async def test_a_request_whose_process_died_can_be_made_again(reader: Reader, sh
     answer = await reader.post("/account", {**form, "name": "Berta"})
     assert answer.status == 303
     assert "Idempotent-Replay" not in answer.headers
+
+
+async def test_a_twin_waits_no_longer_than_any_request_may(
+    reader: Reader, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other was begun a moment ago by a replica that died since."""
+    await reader.register()
+    form = (await reader.get("/account")).form("/account")
+    await reader.post("/account", {**form, "name": "Berta"})
+    database = shop.extensions["bookstore.databases"]["accounts"]
+    await database.execute(
+        "UPDATE accounts_idempotency SET status = NULL, started_at = :now", {"now": now()}
+    )
+    monkeypatch.setattr("bookstore.app._ANSWER_SECONDS", 1.0)
+    asked = time.monotonic()
+    answer = await reader.post("/account", {**form, "name": "Berta"})
+    assert answer.status == 409
+    assert time.monotonic() - asked < 6
