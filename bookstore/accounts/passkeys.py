@@ -126,17 +126,19 @@ class Passkeys:
 
         await self._once(work)
 
-    async def remove(self, person: Person, passkey_id: int) -> None:
-        """Take a passkey of a person away."""
+    async def remove(self, person: Person, passkey_id: int) -> bool:
+        """Take a passkey of a person away; tell whether there was one."""
 
-        async def work(queries: Queries) -> None:
-            if await queries.execute(
+        async def work(queries: Queries) -> bool:
+            removed = await queries.execute(
                 "DELETE FROM passkeys WHERE id = :id AND person_id = :person_id",
                 {"id": passkey_id, "person_id": person.id},
-            ):
+            )
+            if removed:
                 await self._tell(queries, person.id, "passkey_removed")
+            return bool(removed)
 
-        await self._database.in_transaction(work)
+        return await self._database.in_transaction(work)
 
     def options_to_sign_in(self, origin: str) -> str:
         """Return what the browser needs to sign in with a passkey, as JSON."""

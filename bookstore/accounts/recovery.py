@@ -14,7 +14,7 @@ from bookstore.accounts.service import Accounts, EmailTaken
 from bookstore.accounts.throttle import TooManyTries
 from bookstore.contracts import Person
 from bookstore.data.queries import Duplicate, Queries
-from bookstore.web.security import Event, note
+from bookstore.web.security import Event, note, pseudonym
 
 
 class LinkEnded(Exception):
@@ -58,14 +58,20 @@ async def ask_to_reset(accounts: Accounts, email: str, language: str, asker: str
         await accounts.mail(queries, "reset", person_id, token=token, language=language)
 
     await accounts.database.in_transaction(work)
+    account = pseudonym(domain.email_key(email))
+    note(Event.RESET_ASKED, account=account, throttled=not seldom)
 
 
 async def working_link(accounts: Accounts, token: str) -> Link:
     """Return a link that can still be used; raise LinkEnded."""
     link = await links.find(accounts.database, token)
-    if link is None or link.person_id < 0 or not link.works(accounts.clock()):
-        raise LinkEnded
-    if link.purpose == Purpose.SECOND_STEP:
+    if (
+        link is None
+        or link.person_id < 0
+        or link.purpose == Purpose.SECOND_STEP
+        or not link.works(accounts.clock())
+    ):
+        note(Event.LINK_REFUSED, person=link.person_id if link else None)
         raise LinkEnded
     return link
 
@@ -139,6 +145,7 @@ async def ask_to_change(
             )
 
     await accounts.database.in_transaction(work)
+    note(Event.ADDRESS_CHANGE_ASKED, person=person.id)
 
 
 async def agree_to_change(accounts: Accounts, token: str) -> tuple[Person, bool]:

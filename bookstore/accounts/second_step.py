@@ -149,18 +149,21 @@ class SecondStep:
         """Return who has signed in; raise WrongCode or TooManyTries."""
         await self._count_guess(link.person_id)
 
-        async def work(queries: Queries) -> None:
+        async def work(queries: Queries) -> bool:
             right = await self._take_code(queries, link.person_id, code)
             if not right and not await self._take_recovery_code(queries, link.person_id, code):
                 raise WrongCode
             if not await links.take(queries, link, self._clock()):
                 raise WrongCode
+            return right
 
         try:
-            await self._database.in_transaction(work)
+            by_app = await self._database.in_transaction(work)
         except WrongCode:
             note(Event.SECOND_STEP_FAILED, person=link.person_id)
             raise
+        if not by_app:
+            note(Event.RECOVERY_CODE_USED, person=link.person_id)
         await throttle.clear(self._database, _bucket(link.person_id))
         known = await repository.credentials_of(self._database, link.person_id)
         assert known is not None

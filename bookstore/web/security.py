@@ -25,12 +25,17 @@ class Event(StrEnum):
     SIGN_IN_THROTTLED = "sign_in_throttled"
     SECOND_STEP_FAILED = "second_step_failed"
     SECOND_STEP_CHANGED = "second_step_changed"
+    RECOVERY_CODE_USED = "recovery_code_used"
     PASSKEY_REFUSED = "passkey_refused"
     PASSKEYS_CHANGED = "passkeys_changed"
     PASSWORD_CHECK_FAILED = "password_check_failed"  # noqa: S105  # of somebody signed in
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     PASSWORD_RESET = "password_reset"  # noqa: S105
+    RESET_ASKED = "reset_asked"
+    ADDRESS_CHANGE_ASKED = "address_change_asked"
     ADDRESS_CHANGED = "address_changed"
+    LINK_REFUSED = "link_refused"  # of a mail: used, expired or made up
+    DATA_TAKEN = "data_taken"
     SIGNED_OUT = "signed_out"
     SESSIONS_ENDED = "sessions_ended"
     ACCOUNT_DELETED = "account_deleted"
@@ -43,7 +48,8 @@ class Event(StrEnum):
 _EXPECTED = {
     Event.SIGNED_IN, Event.SIGNED_OUT, Event.SESSIONS_ENDED, Event.PASSWORD_CHANGED,
     Event.PASSWORD_RESET, Event.ADDRESS_CHANGED, Event.SECOND_STEP_CHANGED,
-    Event.PASSKEYS_CHANGED, Event.ACCOUNT_DELETED,
+    Event.PASSKEYS_CHANGED, Event.ACCOUNT_DELETED, Event.RESET_ASKED,
+    Event.ADDRESS_CHANGE_ASKED, Event.LINK_REFUSED, Event.DATA_TAKEN, Event.RECOVERY_CODE_USED,
 }  # fmt: skip
 for _event in Event:  # each is there from the start, so that its first rise is seen
     EVENTS.labels(_event.value)

@@ -165,7 +165,7 @@ class MySQL(MariaDB):
         """Return the options that only this kind of server knows."""
         return [
             "--mysqlx=OFF", "--secure-file-priv=", "--disable-log-bin",
-            "--max-allowed-packet=16M",
+            "--max-allowed-packet=16M", "--explain-format=TRADITIONAL",
         ]  # fmt: skip
 
     def install(self) -> None:

@@ -10,6 +10,7 @@ from bookstore.accounts.throttle import TooManyTries
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.responses import see_other
+from bookstore.web.security import Event, note
 from bookstore.web.sessions import forget_cookie, login_required, required_person
 from bookstore.web.templating import page
 
@@ -20,6 +21,7 @@ async def data() -> Response:
     person = await required_person()
     with await leaving.archive(the_accounts(), _links(), person) as archive:
         response = Response(archive.read(), content_type="application/zip")
+    note(Event.DATA_TAKEN, person=person.id)
     response.headers["Content-Disposition"] = 'attachment; filename="bookstore-data.zip"'
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -49,8 +49,8 @@ async def add_passkey() -> Response:
 @login_required
 async def remove_passkey(passkey_id: int) -> Response:
     person = await required_person()
-    await the_passkeys().remove(person, passkey_id)
-    note(Event.PASSKEYS_CHANGED, person=person.id, added=False)
+    if await the_passkeys().remove(person, passkey_id):
+        note(Event.PASSKEYS_CHANGED, person=person.id, added=False)
     return see_other(urls.account_passkeys())
 
 
