@@ -9,7 +9,6 @@ import pytest
 from benchmarks.catalogue_fill import fill
 from bookstore.catalogue import listing
 from bookstore.catalogue.search import PAGE, Cursor, Search
-from bookstore.data import mysql
 from bookstore.data.database import Database
 from bookstore.data.queries import Engine, Queries
 from bookstore.migrations import migrate
@@ -77,7 +76,7 @@ class Recorder(Queries):
     async def all[T: tuple[Any, ...]](
         self, row: type[T], sql: str, values: Mapping[str, Any] = {}
     ) -> list[T]:
-        plan = await mysql.run(self._raw, f"EXPLAIN {sql}", values)
+        plan = await self._run(f"EXPLAIN {sql}", values)
         lines = [dict(zip(plan.columns, line, strict=True)) for line in plan.rows]
         steps = [Step(**{name: line[name] for name in Step._fields}) for line in lines]
         before = await self._counters()
