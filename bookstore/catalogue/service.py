@@ -33,6 +33,8 @@ from bookstore.settings import Settings
 
 _OTHER_COPIES = 6
 _SUGGESTED = 8
+_FEW = 2  # books, with which a reader is asked whether he meant something else
+_TIMES_MORE = 5
 _SHELF = 10  # books on a shelf of the front page
 
 
@@ -53,6 +55,7 @@ class Listing(NamedTuple):
     seller_name: str | None
     languages: tuple[str, ...]
     meant: str | None = None  # what was looked up, where the words as they stand find nothing
+    instead: str | None = None  # what may have been meant, where they find little
 
 
 class Shelves(NamedTuple):
@@ -101,13 +104,25 @@ class Catalogue:
 
     async def search(self, wish: Search) -> Listing:
         """Return a page of books, with one query; the languages are asked for once a minute."""
-        found, meant = await listing.page(self.database, wish), None
-        if wish.text and not (found.cards or wish.exact or wish.after):
-            found, meant = await self._meant(wish, found)
+        found, meant, instead = await listing.page(self.database, wish), None, None
+        if wish.text and not (wish.exact or wish.after):
+            if not found.cards:
+                found, meant = await self._meant(wish, found)
+            elif len(found.cards) <= _FEW and await spelling.rare(self.database, wish.text):
+                instead = await self._instead(wish, len(found.cards))
         if wish.after is None and self.clock() >= self._languages_until:
             self._languages = await listing.languages(self.database)
             self._languages_until = self.clock() + MINUTE
-        return Listing(*found, self._languages, meant)
+        return Listing(*found, self._languages, meant, instead)
+
+    async def _instead(self, wish: Search, found: int) -> str | None:
+        """Return a text that finds many times as much, if what was typed may be that mistyped."""
+
+        async def finds(text: str) -> bool:
+            page = await listing.page(self.database, wish._replace(text=text))
+            return (page.matches or 0) >= _TIMES_MORE * found
+
+        return await spelling.meant(self.database, wish.text, finds, tried=5)
 
     async def shelves(self, language: str) -> Shelves:
         """Return what the front page shows: the newest books, and more of them in a language."""

@@ -12,6 +12,7 @@ from bookstore.catalogue.repository import Source
 
 _TRIED = 10  # readings that are looked up
 _PER_WORD = 6
+_RARE = 2  # books that may have a word which is a slip of their sellers
 _MOST = 6  # words; longer texts are no slips of the finger
 
 
@@ -20,8 +21,20 @@ class _Reading(NamedTuple):
     words: tuple[str, ...]
 
 
-async def meant(source: Source, text: str, finds: Callable[[str], Awaitable[bool]]) -> str | None:
-    """Return what the text may have meant; `finds` tells whether a text finds a book."""
+async def rare(source: Source, text: str) -> bool:
+    """Tell whether a text has a word that few books have, and that may be another one mistyped."""
+    typed = [word for word in words.split(text) if allowed(word) and not words.is_pair(word)]
+    if not typed:
+        return False
+    known = await vocabulary.known(source, typed)
+    return any(known.get(word, 0) <= _RARE for word in typed)
+
+
+async def meant(
+    source: Source, text: str, finds: Callable[[str], Awaitable[bool]], *, tried: int = _TRIED
+) -> str | None:
+    """Return what the text may have meant; `finds` tells whether a text finds enough, of so many
+    readings at most."""
     typed = words.split(text)
     if not 1 <= len(typed) <= _MOST or any(words.is_pair(word) for word in typed):
         return None
@@ -32,7 +45,7 @@ async def meant(source: Source, text: str, finds: Callable[[str], Awaitable[bool
         for chosen in _cheapest(options)
     ]
     readings += _joined(typed, known, options)
-    for reading in heapq.nsmallest(_TRIED, readings):
+    for reading in heapq.nsmallest(tried, readings):
         candidate = " ".join(reading.words)
         if reading.words != tuple(typed) and await finds(candidate):
             return candidate

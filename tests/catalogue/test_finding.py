@@ -145,6 +145,21 @@ async def test_the_page_says_what_it_shows(shop: Shop, reader: Reader) -> None:
     assert page.soup.select(".meant") == []
 
 
+async def test_little_that_is_found_asks_whether_more_was_meant(shop: Shop, reader: Reader) -> None:
+    database = (await shelf(shop)).database
+    for number in range(2, 8):
+        await add_book(database, title=f"Harry Potter {number}", author="J.K. Rowling")
+    await add_book(database, title="Hary Poter's cookery", author="Ann")
+    await catalogue_of(shop)
+    page = await reader.get("/?q=hary+poter")
+    link = page.soup.select_one(".meant a")
+    assert link is not None
+    assert (link.text, link["href"]) == ("harry potter", "/?q=harry+potter")
+    assert "cookery" in page.text
+    for text in ("/?q=misery", "/?q=mockingbird", "/?q=hary+poter&exact=1"):
+        assert (await reader.get(text)).soup.select(".meant") == []
+
+
 async def test_suggestions_are_names_and_titles(shop: Shop, reader: Reader) -> None:
     await shelf(shop)
 

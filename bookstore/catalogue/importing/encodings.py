@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
+from bookstore.catalogue.importing import alphabets
 from bookstore.catalogue.importing.errors import ImportRefused
 
 _CHUNK = 1 << 16
@@ -146,7 +147,7 @@ def _most_plausible(sample: bytes) -> str:
             if name != "cp1252":
                 continue
             text, handicap = sample.decode(name, "replace"), 5.0
-        marks = strangeness(text) + handicap
+        marks = strangeness(text) + alphabets.mixed(text) + handicap
         if marks < fewest:
             best, fewest = name, marks
     return best
@@ -180,6 +181,8 @@ def _strange(word: str) -> float:
             beside = [near for near in (before, after) if near.isalpha()]
             marks += 2 if len(beside) == 2 else 0
             marks += 1 if kind[0] in "SN" and any(not near.isascii() for near in beside) else 0
+        elif kind == "Mn" and _script(char) == "ARABIC" and (before + after).strip().isascii():
+            marks += 2
         elif (kind == "Mn" and char in _POINTS) or (char in _FINALS and after in _HEBREW):
             marks += 1.5
         elif char in _ICELANDIC:

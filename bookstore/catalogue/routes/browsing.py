@@ -71,6 +71,7 @@ async def books() -> Response:
         "alone": wants_fragment(),
         "search": typed,
         "meant": found.meant,
+        "did_you_mean": found.instead,
         "instead": urls.books(**wish._replace(text=typed, exact=True).address()),
         "wish": wish,
         "asked": asked,

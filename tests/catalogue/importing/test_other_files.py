@@ -340,6 +340,15 @@ SPREADSHEETS = (
          "Το Τρίτο Στεφάνι;Κώστας Ταχτσής;5;Good\n".encode("cp1253"),
          ("Ο Καπετάν Μιχάλης|Νίκος Καζαντζάκης|500|good|1|-|-",
           "Το Τρίτο Στεφάνι|Κώστας Ταχτσής|500|good|1|-|-")),
+    Case("czech excel", "Title;Author;Price;Condition\nBabička;Božena Němcová;5;Good\n"
+         "Příběhy;Jiří Růžička;5;Good\n".encode("cp1250"),
+         ("Babička|Božena Němcová|500|good|1|-|-", "Příběhy|Jiří Růžička|500|good|1|-|-")),
+    Case("lithuanian excel", "Title;Author;Price;Condition\nMetų laikai;Kristijonas Donelaitis;5;"
+         "Good\nAltorių šešėly;Vincas Mykolaitis-Putinas;5;Good\n".encode("cp1257"),
+         ("Metų laikai|Kristijonas Donelaitis|500|good|1|-|-",
+          "Altorių šešėly|Vincas Mykolaitis-Putinas|500|good|1|-|-")),
+    Case("hebrew excel", "Title;Author;Price;Condition\nסיפור על אהבה;עמוס עוז;5;Good\n"
+         .encode("cp1255"), ("סיפור על אהבה|עמוס עוז|500|good|1|-|-",)),
     Case("japanese excel", "Title,Author,Price,Condition\n"
          "雪国,川端康成,5,Good\nこころ,夏目漱石,5,Good\n".encode("cp932"),
          ("雪国|川端康成|500|good|1|-|-", "こころ|夏目漱石|500|good|1|-|-")),
