@@ -4,8 +4,9 @@ from typing import Any
 
 from babel import Locale
 
+from bookstore.carriers import CARRIERS
 from bookstore.catalogue.domain import CATEGORIES, GRADES
-from bookstore.orders.domain import CARRIERS, COUNTRIES
+from bookstore.orders.domain import COUNTRIES
 from bookstore.orders.payments import TEST_CARDS
 
 

@@ -5,11 +5,11 @@ facets, and only then the rows of the page are read: the cost does not grow with
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from bookstore.catalogue import search, words
+from bookstore.catalogue import search, titles, words
 from bookstore.catalogue.repository import Source, words_id
 from bookstore.catalogue.search import PAGE, Cursor, Search
 
-COUNTED = 1_000  # more are not counted: "1,000+"
+COUNTED = 1_000  # more are not counted: "more than 1,000"
 _TITLES = 2_000  # titles that a beginning of one or two letters is looked for in
 
 
@@ -23,6 +23,10 @@ class Card(NamedTuple):
     price: int
     currency: str
     cover: str | None
+    seller_name: str
+    series: str
+    series_number: str
+    others_from: int | None  # the price of the cheapest other offer of the same ISBN
 
 
 class _Row(NamedTuple):
@@ -33,7 +37,11 @@ class _Row(NamedTuple):
     price: int
     currency: str
     cover: str | None
-    seller_name: str | None
+    seller_name: str
+    series: str | None
+    series_number: str | None
+    others_from: int | None
+    isbn13: str | None
     rank_: int | str | None
     matches: int | None
 
@@ -49,10 +57,12 @@ class Found(NamedTuple):
     seller_name: str | None = None
 
 
-def _columns(wish: Search) -> str:
-    seller = "b.seller_name" if wish.seller else "NULL"
-    card = "b.id, b.title, b.author, b.`condition`, b.price, b.currency, b.cover"
-    return f"{card}, {seller} AS seller_name"
+_COLUMNS = (
+    "b.id, b.title, b.author, b.`condition`, b.price, b.currency, b.cover, b.seller_name,"
+    " d.series, d.series_number, (SELECT o.price FROM books o WHERE o.isbn13 = b.isbn13"
+    " AND o.on_sale = 1 AND o.id <> b.id ORDER BY o.price LIMIT 1) AS others_from, b.isbn13"
+)
+_DETAILS = "LEFT JOIN book_details d ON d.book_id = b.id"
 
 
 # sort -> (columns, descending); the id makes every order total.
@@ -74,15 +84,16 @@ async def _browse_page(source: Source, wish: Search) -> Found:
     where, values = _facets(wish, "books")
     keyset, more = _keyset(wish)
     inner = (
-        f"SELECT id FROM books {_ignore_primary(source)} WHERE {where}{keyset}"
+        f"SELECT id FROM books {_index(source, wish)} WHERE {where}{keyset}"
         f" ORDER BY {_order(wish)} LIMIT {PAGE + 1}"
     )
     key = "b.title_key" if wish.sort == "title" else "NULL"
     matches = "NULL" if wish.after else f"({_count(source, wish)})"
     rows = await source.all(
         _Row,
-        f"SELECT {_columns(wish)}, {key} AS rank_, {matches} AS matches"
-        f" FROM ({inner}) hits JOIN books b ON b.id = hits.id ORDER BY {_order(wish, 'b')}",
+        f"SELECT {_COLUMNS}, {key} AS rank_, {matches} AS matches"
+        f" FROM ({inner}) hits JOIN books b ON b.id = hits.id {_DETAILS}"
+        f" ORDER BY {_order(wish, 'b')}",
         {**values, **more},
     )
     return _found(wish, rows)
@@ -92,7 +103,7 @@ def _count(source: Source, wish: Search) -> str:
     """Return the statement that counts what a wish without text matches, up to COUNTED + 1."""
     where, _values = _facets(wish, "counted")
     return (
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM books counted {_ignore_primary(source)}"
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM books counted {_index(source, wish)}"
         f" WHERE {where} LIMIT {COUNTED + 1}) some"
     )
 
@@ -101,11 +112,11 @@ async def cards(source: Source, book_ids: Sequence[int]) -> dict[int, Card]:
     """Return the cards of those of the books that are on sale."""
     rows = await source.all(
         _Row,
-        f"SELECT {_columns(Search())}, NULL AS rank_, NULL AS matches FROM books b"
+        f"SELECT {_COLUMNS}, NULL AS rank_, NULL AS matches FROM books b {_DETAILS}"
         " WHERE b.id IN :ids AND b.on_sale = 1",
         {"ids": list(book_ids)},
     )
-    return {row.id: Card._make(row[:-3]) for row in rows}
+    return {row.id: _card(row) for row in rows}
 
 
 async def languages(source: Source) -> tuple[str, ...]:
@@ -144,10 +155,10 @@ async def _text_page(source: Source, wish: Search) -> Found:
     key = "b.title_key" if wish.sort == "title" else "hits.rank_"
     rows = await source.all(
         _Row,
-        f"SELECT {_columns(wish)}, {key} AS rank_, hits.matches"
+        f"SELECT {_COLUMNS}, {key} AS rank_, hits.matches"
         f" FROM (SELECT * FROM ({inner}) ranked WHERE 1 = 1{keyset}"
         f" ORDER BY {_order(wish)} LIMIT {PAGE + 1}) hits"
-        f" JOIN books b ON b.id = hits.id ORDER BY {_order(wish, 'hits')}",
+        f" JOIN books b ON b.id = hits.id {_DETAILS} ORDER BY {_order(wish, 'hits')}",
         {
             **values,
             **facets,
@@ -231,6 +242,9 @@ def _facets(wish: Search, table: str) -> tuple[str, dict[str, Any]]:
     if wish.price_max is not None:
         parts.append(f"{table}.price <= :price_max")
         values["price_max"] = wish.price_max
+    if wish.author:
+        parts.append(f"{table}.author = :author")
+        values["author"] = wish.author
     if wish.seller is not None:
         parts.append(f"{table}.seller_id = :seller")
         values["seller"] = wish.seller
@@ -265,7 +279,7 @@ def _keyset(wish: Search) -> tuple[str, dict[str, Any]]:
 
 
 def _found(wish: Search, rows: list[_Row]) -> Found:
-    cards = [Card._make(row[:-3]) for row in rows[:PAGE]]
+    cards = _grouped(wish, rows[:PAGE])
     matches = None
     if wish.after is None:
         matches = min(rows[0].matches or 0, COUNTED + 1) if rows else 0
@@ -274,9 +288,37 @@ def _found(wish: Search, rows: list[_Row]) -> Found:
         last = rows[PAGE - 1]
         column, _descending = _ORDERS[wish.sort]
         after = Cursor(last.price if column == "price" else last.rank_ or 0, last.id)
-    return Found(cards, matches, after, rows[0].seller_name if rows else None)
+    seller = rows[0].seller_name if rows and wish.seller is not None else None
+    return Found(cards, matches, after, seller)
 
 
-def _ignore_primary(source: Source) -> str:
+def _grouped(wish: Search, rows: list[_Row]) -> list[Card]:
+    """Return the cards of a page, one for all the offers of an ISBN; of a seller, each."""
+    shown: set[str] = set()
+    cards = []
+    for row in rows:
+        if row.isbn13 is not None and wish.seller is None:
+            if row.isbn13 in shown:
+                continue
+            shown.add(row.isbn13)
+        cards.append(_card(row))
+    return cards
+
+
+def _card(row: _Row) -> Card:
+    title, series, number = titles.parted(row.title, row.series, row.series_number)
+    return Card._make(row[: len(Card._fields)])._replace(
+        title=title, series=series, series_number=number
+    )
+
+
+def same_title(title: str, author: str) -> tuple[str, str]:
+    """Return what two editions of a book have in common."""
+    return words.title_key(title), author.casefold()
+
+
+def _index(source: Source, wish: Search) -> str:
     """Keep MySQL from reading whole rows in the order of their ids where an index has it all."""
+    if source.dialect == "mysql" and wish.author:
+        return "FORCE INDEX (books_author)"
     return "IGNORE INDEX (PRIMARY)" if source.dialect == "mysql" else ""

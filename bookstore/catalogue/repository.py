@@ -58,16 +58,6 @@ class Book(NamedTuple):
     updated_at: int
 
 
-class Copy(NamedTuple):
-    """Another offer of the same book."""
-
-    id: int
-    condition: str
-    price: int
-    currency: str
-    seller_name: str
-
-
 class Known(NamedTuple):
     """What the catalogue knows of an ISBN."""
 
@@ -166,30 +156,10 @@ async def add_book(source: Queries, values: dict[str, Any], terms: Terms) -> int
 
 
 _BOOK = ", ".join(f"`{name}`" for name in Book._fields)
-_BOOK_AND_COPY = ", ".join(
-    [*(f"b.`{name}`" for name in Book._fields), *(f"c.`{name}`" for name in Copy._fields)]
-)
 
 
 async def book(source: Source, book_id: int) -> Book | None:
     return await source.one(Book, f"SELECT {_BOOK} FROM books WHERE id = :id", {"id": book_id})
-
-
-async def book_and_copies(
-    source: Source, book_id: int, limit: int
-) -> tuple[Book, list[Copy]] | None:
-    """Return a book and other offers of the same ISBN, the cheapest first, in one round trip."""
-    rows = await source.all(
-        tuple[Any, ...],
-        f"SELECT {_BOOK_AND_COPY} FROM books b LEFT JOIN books c"
-        " ON c.isbn13 = b.isbn13 AND c.on_sale = 1 AND c.id <> b.id"
-        " WHERE b.id = :id ORDER BY c.price, c.id LIMIT :limit",
-        {"id": book_id, "limit": limit},
-    )
-    if not rows:
-        return None
-    end = len(Book._fields)
-    return Book._make(rows[0][:end]), [Copy._make(r[end:]) for r in rows if r[end] is not None]
 
 
 async def known(source: Source, isbn13: str) -> Known | None:

@@ -13,6 +13,7 @@ from bookstore.catalogue.domain import (
     CATEGORIES,
     GRADE_BY_CODE,
     LANGUAGES,
+    MAX_AUTHOR,
 )
 
 PAGE = 24
@@ -50,6 +51,7 @@ class Search(NamedTuple):
     price_min: int | None = None
     price_max: int | None = None
     seller: int | None = None
+    author: str = ""
     sort: str = "newest"
     after: Cursor | None = None
     exact: bool = False  # the words as they stand, typing errors or not
@@ -67,6 +69,7 @@ class Search(NamedTuple):
             "min": _amount(wish.price_min, wish.currency),
             "max": _amount(wish.price_max, wish.currency),
             "seller": wish.seller,
+            "author": wish.author,
             "sort": wish.sort if wish.sort != usual else None,
             "after": wish.after.address() if wish.after else None,
             "exact": "1" if wish.exact else None,
@@ -107,6 +110,7 @@ def parse(
         price_min=low,
         price_max=high,
         seller=int(seller) if re.fullmatch(r"[0-9]{1,18}", seller) else None,
+        author=" ".join(arguments.get("author", "").split())[:MAX_AUTHOR],
         sort=sort,
         after=_cursor(arguments.get("after", ""), sort),
         exact=bool(text) and arguments.get("exact") == "1",

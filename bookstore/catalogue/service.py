@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from bookstore import money
 from bookstore.catalogue import (
+    book_page,
     listing,
     own_books,
     repository,
@@ -13,6 +14,7 @@ from bookstore.catalogue import (
     spelling,
     vocabulary,
 )
+from bookstore.catalogue.book_page import Offers
 from bookstore.catalogue.changes import POLL_SECONDS, Changes
 from bookstore.catalogue.domain import Seller, Terms, possible_ids
 from bookstore.catalogue.holds import SWEEP_SECONDS, Holds
@@ -22,7 +24,7 @@ from bookstore.catalogue.importing.jobs import Imports
 from bookstore.catalogue.listing import Card, Found
 from bookstore.catalogue.own_books import Wish
 from bookstore.catalogue.personal import CataloguePersonal
-from bookstore.catalogue.repository import Book, Copy, Known
+from bookstore.catalogue.repository import Book, Known
 from bookstore.catalogue.search import Cursor, Search
 from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import Person, Quote
@@ -159,11 +161,16 @@ class Catalogue:
         found = dict.fromkeys([*(one.name for one in names), *(card.title for card in cards)])
         return list(found)[:_SUGGESTED]
 
-    async def book(self, book_id: int) -> tuple[Book, list[Copy]] | None:
+    async def similar(self, book_id: int) -> list[Card]:
+        """Return books that a reader of this one may like as well."""
+        book = await repository.book(self.database, book_id)
+        return await book_page.similar(self.database, book) if book and book.listed else []
+
+    async def book(self, book_id: int) -> Offers | None:
         """Return a book that is on sale or sold out, and the cheapest other offers of it. A
         withdrawn one is nobody's business."""
-        found = await repository.book_and_copies(self.database, book_id, _OTHER_COPIES)
-        return found if found is not None and found[0].listed else None
+        found = await book_page.offers(self.database, book_id, _OTHER_COPIES)
+        return found if found is not None and found.book.listed else None
 
     async def changed_at(self, book_ids: Sequence[int]) -> dict[int, int]:
         """Return when each of the books last changed."""

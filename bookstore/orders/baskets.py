@@ -65,6 +65,27 @@ class Baskets:
         """Have so many copies of a book in; raise NotForSale or domain.BasketFull."""
         await self._change(owner, book_id, quantity, add=False)
 
+    async def put_back(self, owner: Owner, wanted: Mapping[int, int]) -> int:
+        """Have as many copies of books in as are wanted and on sale; return how many of the books
+        are not, or no longer as many. Done twice, it is done once."""
+        quotes = await self.catalogue.quotes(list(wanted))
+
+        async def work(queries: Queries) -> int:
+            basket = await merge(queries, owner, self.clock())
+            items, missing = basket.items, 0
+            for book_id, quantity in wanted.items():
+                quote = quotes.get(book_id)
+                left = min(quantity, quote.stock) if quote is not None and quote.listed else 0
+                missing += left < quantity
+                goal = max(left, items.get(book_id, 0))
+                if not domain.problem_of(goal, quote, owner.person_id, self.currency):
+                    with suppress(domain.BasketFull):
+                        items = domain.with_quantity(items, book_id, goal, add=False)
+            await repository.save_items(queries, basket, items, self.clock())
+            return missing
+
+        return await with_basket(self.database, work)
+
     async def remove(self, owner: Owner, book_id: int) -> None:
         """Take a book out, whatever became of it."""
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bookstore.carriers import CARRIERS
 from bookstore.clock import MINUTE, Clock
 from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused
 from bookstore.data.database import Database
@@ -14,7 +15,6 @@ from bookstore.orders import payment_repository as money
 from bookstore.orders.basket_repository import Owner
 from bookstore.orders.baskets import Baskets, merge, with_basket
 from bookstore.orders.domain import (
-    CARRIERS,
     Address,
     Order,
     OrderLine,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from bookstore.carriers import Carrier
 from bookstore.contracts import Quote
 
 MAX_QUANTITY = 20  # copies of one book in a basket
@@ -13,29 +14,6 @@ MAX_TITLES = 50  # different books in a basket
 MAX_ID = 2**63 - 1
 
 
-class Carrier(NamedTuple):
-    """Who brings a parcel: the price of its first copy and of each further one, in minor units,
-    and the days that the quickest and the slowest delivery take."""
-
-    code: str
-    name: str
-    first: int
-    further: int
-    days: tuple[int, int]
-
-    def price(self, copies: int) -> int:
-        """Return what a parcel with so many copies costs."""
-        return self.first + self.further * (copies - 1)
-
-
-CARRIERS = {
-    carrier.code: carrier
-    for carrier in (
-        Carrier("post", "Snail Post", 290, 60, (4, 6)),
-        Carrier("parcel", "Heron Parcel", 450, 80, (2, 3)),
-        Carrier("express", "Swift Express", 890, 150, (1, 1)),
-    )
-}
 # Where the carriers deliver (ISO 3166-1).
 COUNTRIES = (
     "AD", "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR",

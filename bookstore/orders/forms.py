@@ -18,7 +18,8 @@ from wtforms.validators import (
     ValidationError,
 )
 
-from bookstore.orders.domain import CARRIERS, COUNTRIES, MAX_ID, MAX_QUANTITY
+from bookstore.carriers import CARRIERS
+from bookstore.orders.domain import COUNTRIES, MAX_ID, MAX_QUANTITY
 from bookstore.orders.payments import Card, card_of
 from bookstore.web import i18n
 from bookstore.web.forms import IntegerField, ShopForm, plain_text, select_list, tidy
@@ -61,7 +62,14 @@ def _countries(language: str) -> list[SelectChoice]:
     """Return the countries that can be chosen, by their names in a language."""
     names = Locale.parse(language).territories
     choices = (SelectChoice(code, names[code]) for code in COUNTRIES)
-    return sorted(choices, key=lambda choice: str(choice.label))
+    by_name = sorted(choices, key=lambda choice: _letters(str(choice.label)))
+    return [SelectChoice("", _("Choose a country")), *by_name]
+
+
+def _letters(name: str) -> str:
+    """Return a name as it is sorted: without accents, which are no letters of their own."""
+    plain = unicodedata.normalize("NFD", name)
+    return "".join(c for c in plain if not unicodedata.combining(c)).casefold()
 
 
 class CheckoutForm(ShopForm):
@@ -82,7 +90,7 @@ class CheckoutForm(ShopForm):
     country = SelectField(
         lazy_gettext("Country"),
         [InputRequired()],
-        default="ES",
+        default="",
         widget=select_list,
         render_kw={"autocomplete": "shipping country"},
     )

@@ -6,6 +6,7 @@ read when it is sent. Buyer and sellers have a thread each.
 
 from typing import Any, NamedTuple
 
+from bookstore.carriers import CARRIERS
 from bookstore.clock import DAY
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
@@ -13,7 +14,6 @@ from bookstore.mail.outbox import Letter, Outbox
 from bookstore.orders import payment_repository as money
 from bookstore.orders import repository
 from bookstore.orders.domain import (
-    CARRIERS,
     Order,
     OrderLine,
     ParcelRefund,

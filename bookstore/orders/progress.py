@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from bookstore.carriers import CARRIERS
 from bookstore.orders import shipping
 from bookstore.orders.domain import (
-    CARRIERS,
     Order,
     OrderLine,
     OrderState,
     ParcelRefund,
+    Reason,
     Refund,
     Shipment,
     may_cancel,
@@ -122,6 +123,20 @@ class OrderView(NamedTuple):
     @property
     def payable(self) -> bool:
         return PaymentView(self.order, self.intent, self.now).payable
+
+    @property
+    def expired(self) -> bool:
+        """Tell whether the time to pay went by, with no payment under way."""
+        if self.intent.state == IntentState.PROCESSING:
+            return False
+        if self.order.state == OrderState.CANCELLED:
+            return self.order.reason == Reason.EXPIRED
+        return self.order.state == OrderState.PLACED and not may_pay(self.order, self.now)
+
+    @property
+    def charged(self) -> bool:
+        """Tell whether money moved, even if it goes back."""
+        return self.intent.state == IntentState.SUCCEEDED or bool(self.refunds)
 
     @property
     def cancellable(self) -> bool:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from bookstore.carriers import CARRIERS
 from bookstore.clock import DAY, Clock
 from bookstore.contracts import CatalogueLink
 from bookstore.data.database import Database
@@ -14,7 +15,6 @@ from bookstore.orders import repository, saga, shipping
 from bookstore.orders.baskets import Baskets
 from bookstore.orders.checkout import Checkout
 from bookstore.orders.domain import (
-    CARRIERS,
     MAX_ID,
     Address,
     Order,

@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from bookstore.carriers import CARRIERS
 from bookstore.contracts import Quote
-from bookstore.orders.domain import CARRIERS, Review
+from bookstore.orders.domain import Review
 
 # What is seen of a book, in the order in which changes are told. A description is too long to be
 # sent along and back; its digest tells that it changed.

@@ -223,3 +223,26 @@ document.addEventListener("click", (event) => {
   localStorage.removeItem(SEEN);
   document.getElementById("recently-seen").hidden = true;
 });
+
+// How long the books are set aside: counted down on the pay page, which then tells what happened.
+function countDown(element) {
+  const end = performance.now() + Number(element.dataset.seconds) * 1000;
+  const show = () => {
+    const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
+    element.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    if (left) setTimeout(show, 250);
+    else location.assign(element.dataset.then);
+  };
+  show();
+  element.closest("[hidden]").hidden = false;
+}
+window.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-seconds]").forEach(countDown));
+
+// Nobody buys a book of their own: a cookie tells who sells it, and the button gives way to a link.
+window.addEventListener("pageshow", () => {
+  const form = document.querySelector("form.add[data-seller]");
+  const own = form && new RegExp(`(^|; )(__Host-)?person=${form.dataset.seller}(;|$)`).test(document.cookie);
+  if (!form) return;
+  form.hidden = own;
+  document.querySelector(".own-book").hidden = !own;
+});

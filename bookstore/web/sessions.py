@@ -25,6 +25,7 @@ IDLE = 7 * DAY
 ABSOLUTE = 30 * DAY
 BASKET_COOKIE = "basket"
 HINT_COOKIE = "has_basket"
+PERSON_COOKIE = "person"
 TOKEN = re.compile(r"[vs][A-Za-z0-9_-]{43}")
 
 
@@ -113,6 +114,18 @@ def set_basket_hint(response: Response, *, there: bool) -> None:
         name,
         "1" if there else "",
         max_age=ABSOLUTE // SECOND if there else 0,
+        path="/",
+        secure=_settings().https,
+        samesite="Lax",
+    )
+
+
+def set_person_hint(response: Response, person_id: int) -> None:
+    """Tell the page's script which books are the reader's own. It proves nothing to the server."""
+    response.set_cookie(
+        cookie_name(_settings(), PERSON_COOKIE),
+        str(person_id),
+        max_age=ABSOLUTE // SECOND,
         path="/",
         secure=_settings().https,
         samesite="Lax",

@@ -1,10 +1,11 @@
 """The paths of the shop. No other module builds a path for a page; routes declare theirs, and
 segments.toml says which service they belong to."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 # In a route: numbers that no database can hold are no ids of anything, so they are 404.
 ID = f"int(max={2**63 - 1})"
@@ -12,6 +13,8 @@ ID = f"int(max={2**63 - 1})"
 SEGMENTS: dict[str, list[str]] = tomllib.loads(
     Path(__file__).with_name("segments.toml").read_text()
 )
+# Names that can be a part of a path: short, and nothing that browsers would resolve.
+_AUTHOR = re.compile(r"[^./\\%?#][^/\\%?#]{0,59}")
 PRIVATE = ("internal", "metrics", "healthz", "readyz")  # between services and for operators
 
 
@@ -21,7 +24,17 @@ def home() -> str:
 
 def books(**query: object) -> str:
     """Return the listing's address with search, facets, sort and cursor as its query."""
-    return _with_query("/", query) if any(map(_is_said, query.values())) else "/books"
+    said = {name: value for name, value in query.items() if _is_said(value)}
+    match said:
+        case {"category": str(code) | [str(code)]} if len(said) == 1:
+            return f"/categories/{code}"
+        case {"author": str(name)} if len(said) == 1 and _AUTHOR.fullmatch(name):
+            return f"/authors/{quote(name, safe='')}"
+    return _with_query("/", said) if said else "/books"
+
+
+def similar_books(book_id: int) -> str:
+    return f"/books/{book_id}/similar"
 
 
 def seen_books() -> str:
@@ -193,8 +206,8 @@ def person(person_id: int) -> str:
     return f"/people/{person_id}"
 
 
-def basket() -> str:
-    return "/basket"
+def basket(**query: object) -> str:
+    return _with_query("/basket", query)
 
 
 def basket_item(book_id: int) -> str:
@@ -223,6 +236,10 @@ def order_timeline(order_id: int) -> str:
 
 def pay(order_id: int) -> str:
     return f"/orders/{order_id}/pay"
+
+
+def order_again(order_id: int) -> str:
+    return f"/orders/{order_id}/again"
 
 
 def cancel_order(order_id: int) -> str:

@@ -59,7 +59,7 @@ def test_every_wish_has_an_address_that_asks_the_same(query: dict[str, str]) -> 
         for item in (value if isinstance(value, list) else [value])
     ]
     assert search.parse(MultiDict(pairs)) == wish
-    assert urls.home(**address).startswith("/")
+    assert urls.books(**address).startswith("/")
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ def place_order(page: Page) -> None:
         register(page)
     page.get_by_label("Name").fill("Nora Reader")
     page.get_by_label("Address").fill("Calle Mayor 1\n28013 Madrid")
+    page.get_by_label("Country").select_option("ES")
     page.get_by_role("button", name="Place order").click()
     expect(page).to_have_url(re.compile(r"/orders/\d+/pay"))
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from bookstore.carriers import CARRIERS
 from bookstore.contracts import Quote
 from bookstore.orders import domain, terms
 from bookstore.orders.domain import (
-    CARRIERS,
     MAX_QUANTITY,
     MAX_TITLES,
     BasketFull,

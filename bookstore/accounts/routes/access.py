@@ -16,7 +16,12 @@ from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import request_key
 from bookstore.web.page_error import not_found
 from bookstore.web.responses import own_origin, see_other
-from bookstore.web.sessions import current_person, forget_cookie, session_token
+from bookstore.web.sessions import (
+    PERSON_COOKIE,
+    current_person,
+    forget_cookie,
+    session_token,
+)
 from bookstore.web.stale import done_anyway
 from bookstore.web.templating import page
 
@@ -108,6 +113,7 @@ async def logout() -> Response:
         await the_accounts().sign_out(token)
     response = see_other(urls.home())
     forget_cookie(response, "session")
+    forget_cookie(response, PERSON_COOKIE)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 

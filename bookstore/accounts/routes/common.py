@@ -21,6 +21,7 @@ from bookstore.web.sessions import (
     cookie_name,
     session_token,
     set_basket_hint,
+    set_person_hint,
     set_private_cookie,
     set_session_cookie,
     visitor_token,
@@ -86,6 +87,7 @@ async def start_session(person: Person, wanted: str | None) -> Response:
     visitor = visitor_token()
     if visitor is not None:  # the basket from before is still theirs
         set_private_cookie(response, BASKET_COOKIE, visitor)
+    set_person_hint(response, person.id)
     set_basket_hint(response, there=True)  # there may be one from another day; the badge looks
     known = device() or Device(secrets.token_hex(12), ())
     people = [person.id, *(one for one in known.person_ids if one != person.id)]

@@ -11,7 +11,12 @@ from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.responses import see_other
 from bookstore.web.security import Event, note
-from bookstore.web.sessions import forget_cookie, login_required, required_person
+from bookstore.web.sessions import (
+    PERSON_COOKIE,
+    forget_cookie,
+    login_required,
+    required_person,
+)
 from bookstore.web.templating import page
 
 
@@ -52,6 +57,7 @@ async def delete() -> Response:
         return page("accounts/delete.html", form=form, unsettled=found, status=409)
     response = see_other(urls.home())
     forget_cookie(response, "session")
+    forget_cookie(response, PERSON_COOKIE)
     return response
 
 

@@ -6,10 +6,13 @@ from typing import Any
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from quart import Response, request
+from werkzeug.datastructures import MultiDict
 
 from bookstore import money
-from bookstore.catalogue import covers, search
+from bookstore.carriers import CHEAPEST
+from bookstore.catalogue import covers, search, titles
 from bookstore.catalogue.changes import LISTINGS, book_tag, isbn_tag
+from bookstore.catalogue.domain import CATEGORIES
 from bookstore.catalogue.listing import COUNTED
 from bookstore.catalogue.repository import Book
 from bookstore.catalogue.routes.common import (
@@ -24,7 +27,7 @@ from bookstore.catalogue.routes.common import (
 )
 from bookstore.web import i18n, urls
 from bookstore.web.i18n import gettext as _
-from bookstore.web.page_error import PageError
+from bookstore.web.page_error import PageError, not_found
 from bookstore.web.placeholders import cacheable
 from bookstore.web.responses import own_origin, wants_fragment
 from bookstore.web.templating import page, render_fragment
@@ -58,9 +61,23 @@ async def seen() -> Response:
 
 @blueprint.get(urls.books())
 async def books() -> Response:
-    wish = search.parse(
-        request.args, the_settings().currency, mark=money.decimal_mark(i18n.locale())
-    )
+    return await _listing(request.args)
+
+
+@blueprint.get("/categories/<code>")
+async def category(code: str) -> Response:
+    if code not in CATEGORIES:
+        raise not_found()
+    return await _listing(MultiDict([*request.args.items(multi=True), ("category", code)]))
+
+
+@blueprint.get("/authors/<name>")
+async def author(name: str) -> Response:
+    return await _listing(MultiDict([("author", name), *request.args.items(multi=True)]))
+
+
+async def _listing(arguments: MultiDict[str, str]) -> Response:
+    wish = search.parse(arguments, the_settings().currency, mark=money.decimal_mark(i18n.locale()))
     found = await the_catalogue().search(wish)
     typed = wish.text
     if found.meant is not None:
@@ -75,8 +92,9 @@ async def books() -> Response:
         "instead": urls.books(**wish._replace(text=typed, exact=True).address()),
         "wish": wish,
         "asked": asked,
-        "typed_min": _typed(wish.price_min, wish.currency),
-        "typed_max": _typed(wish.price_max, wish.currency),
+        "typed_min": _typed(wish.price_min, wish.currency) or arguments.get("min", "")[:20],
+        "typed_max": _typed(wish.price_max, wish.currency) or arguments.get("max", "")[:20],
+        "price_problem": _price_problem(wish, arguments),
         "cards": found.cards,
         "matches": found.matches,
         "counted": COUNTED,
@@ -117,11 +135,17 @@ async def book(book_id: int) -> Response:
         raise PageError(
             404, _("This book is no longer on sale: it was withdrawn, or it was never here.")
         )
-    found, others = offers
+    found, details, others = offers
+    title, series, number = titles.parted(found.title, details.series, details.series_number)
+    found = found._replace(title=title)
     response = public(
         page(
             "catalogue/book.html",
             book=found,
+            details=details,
+            series=series,
+            series_number=number,
+            delivery=CHEAPEST,
             large_cover=covers.large(found.cover) if found.cover else None,
             linked_data=_linked_data(found),
             year=i18n.year(found.year),
@@ -133,6 +157,14 @@ async def book(book_id: int) -> Response:
     )
     same = [isbn_tag(found.isbn13)] if found.isbn13 else []
     return cacheable(response, book_tag(found.id), *same)
+
+
+@blueprint.get(f"/books/<{urls.ID}:book_id>/similar")
+async def similar(book_id: int) -> Response:
+    """Return the shelf of similar books, which a book's page asks for when a reader gets there."""
+    cards = await the_catalogue().similar(book_id)
+    response = public(page("catalogue/_seen.html", cards=cards, parts=listing_parts()))
+    return cacheable(response, LISTINGS)
 
 
 def _linked_data(book: Book) -> Markup:
@@ -163,6 +195,18 @@ def _linked_data(book: Book) -> Markup:
     if book.cover:
         about["image"] = own_origin() + urls.cover(covers.large(book.cover))
     return htmlsafe_json_dumps(about)
+
+
+def _price_problem(wish: search.Search, arguments: MultiDict[str, str]) -> str:
+    """Return what is wrong with the prices that were typed, or nothing."""
+    low, high = wish.price_min, wish.price_max
+    for name, amount in (("min", low), ("max", high)):
+        if amount is None and arguments.get(name, "").strip():
+            example = money.example(wish.currency, i18n.locale())
+            return _("Write prices as numbers, such as %(example)s.", example=example)
+    if low is not None and high is not None and low > high:
+        return _("The lowest price is above the highest.")
+    return ""
 
 
 def _typed(amount: int | None, currency: str) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 from quart import Blueprint, Response, current_app
 
+from bookstore.carriers import CHEAPEST
 from bookstore.catalogue.domain import CATEGORIES, GRADES
 from bookstore.catalogue.listing import Card
 from bookstore.catalogue.service import Catalogue
@@ -56,7 +57,11 @@ def listing_parts() -> ListingParts:
 @cache
 def _listing_parts(_language: str) -> ListingParts:
     template = "catalogue/_listing.html"
-    context = {"grades": grade_names(), "categories": category_names()}
+    context = {
+        "grades": grade_names(),
+        "categories": category_names(),
+        "delivery": CHEAPEST,
+    }
     card = lru_cache(maxsize=2048)(macro(template, "card", **context))
     return ListingParts(
         cards=lambda cards: Markup("".join(map(card, cards))),  # noqa: S704 - each is escaped

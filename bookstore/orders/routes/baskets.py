@@ -113,6 +113,8 @@ async def _basket_page(*, problem: str | None = None, status: int = 200) -> Resp
 
 def _sent_before() -> str | None:
     """Tell whoever sent a form once more, by going back to it, that it was not taken twice."""
+    if request.args.get("gone", "").isdecimal():
+        return _("What is still on sale of that order is in your basket; the rest was sold.")
     if request.args.get("sent") != "before":
         return None
     return _(

@@ -7,10 +7,11 @@ from itsdangerous import BadData, URLSafeSerializer
 from quart import Response, current_app, request
 from wtforms.fields.choices import SelectChoice
 
+from bookstore.carriers import CARRIERS
 from bookstore.data.queries import Queries
 from bookstore.orders import terms
 from bookstore.orders.checkout import KeyReused, NotOrderable, TermsChanged
-from bookstore.orders.domain import CARRIERS, MAX_QUANTITY, Address, Order, Review
+from bookstore.orders.domain import MAX_QUANTITY, Address, Order, Review
 from bookstore.orders.forms import CheckoutForm
 from bookstore.orders.routes import texts
 from bookstore.orders.routes.baskets import sentences

@@ -4,11 +4,18 @@ from typing import Any
 
 from quart import Response
 
-from bookstore.orders.domain import CARRIERS, Reason
+from bookstore.carriers import CARRIERS
+from bookstore.orders.domain import Reason
 from bookstore.orders.parcels import TooLate
 from bookstore.orders.progress import OrderView, Status
 from bookstore.orders.routes import texts
-from bookstore.orders.routes.common import before, blueprint, the_orders
+from bookstore.orders.routes.common import (
+    basket_owner,
+    before,
+    blueprint,
+    the_orders,
+    with_basket_cookies,
+)
 from bookstore.orders.settlement import UnknownOrder
 from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
@@ -57,6 +64,20 @@ async def cancel(order_id: int) -> Response:
             ),
         ) from None
     return see_other(urls.order(order_id))
+
+
+@blueprint.post(f"/orders/<{urls.ID}:order_id>/again")
+@login_required
+@idempotent
+async def again(order_id: int) -> Response:
+    """Put the books of an order whose time to pay went by into the basket, as far as they are
+    still on sale."""
+    view = (await _context(order_id))["view"]
+    owner = await basket_owner()
+    wanted = [(line.book_id, line.quantity) for parcel in view.parcels for line in parcel.lines]
+    missing = await the_orders().baskets.put_back(owner, dict(wanted)) if view.expired else 0
+    answer = see_other(urls.basket(gone=missing or None))
+    return with_basket_cookies(answer, owner, filled=True)
 
 
 @blueprint.post(f"/orders/<{urls.ID}:order_id>/parcels/<{urls.ID}:shipment_id>/cancel")

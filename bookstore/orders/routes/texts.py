@@ -5,8 +5,9 @@ from typing import Any
 
 from babel import Locale
 
+from bookstore.carriers import CARRIERS, Carrier
 from bookstore.contracts import Quote
-from bookstore.orders.domain import CARRIERS, Carrier, OrderLine, Review
+from bookstore.orders.domain import OrderLine, Review
 from bookstore.orders.payments import Card, Intent, IntentState
 from bookstore.orders.progress import Status
 from bookstore.orders.shipping import Tracker

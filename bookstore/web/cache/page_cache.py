@@ -35,6 +35,7 @@ type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST = 512 * 1024  # bytes of one page or file
 _PAGES = ("/", "/books")
+_LISTS = ("/books/", "/categories/", "/authors/")
 _FILES = ("/static/", "/covers/")
 _LONGEST = 1000  # bytes of a query or a path
 # Said anew with each answer, or not at all: Expires is a moment, and Cache-Control says it better.
@@ -84,7 +85,7 @@ class PageCache:
     def _key(self, asked: Inbound) -> Key | None:
         """Return under what the answer to a request may be kept, or None."""
         path = asked.path
-        if path in _PAGES or path.startswith("/books/"):
+        if path in _PAGES or path.startswith(_LISTS):
             if asked.wish is not None or len(asked.query) > _LONGEST or len(path) > _LONGEST:
                 return None
             session = token_in(asked.cookies, self._settings)
@@ -270,6 +271,11 @@ def _part(asked: Inbound, body: bytes) -> tuple[int, bytes, bytes] | None:
 def _route(path: str) -> str:
     if path in _PAGES:
         return path
-    return {"books": "/books/<int:book_id>", "covers": "/covers/<name>"}.get(
-        path.split("/")[1], "/static/<path:filename>"
-    )
+    if path.endswith("/similar"):
+        return "/books/<int:book_id>/similar"
+    return {
+        "books": "/books/<int:book_id>",
+        "categories": "/categories/<code>",
+        "authors": "/authors/<name>",
+        "covers": "/covers/<name>",
+    }.get(path.split("/")[1], "/static/<path:filename>")

@@ -78,15 +78,17 @@ def check_out(person: Person) -> tuple[str, int]:
             person.stumble("neither a checkout nor a basket on /checkout")
         return "", 0
     carriers = form.choices.get("carrier") or ["post"]
+    countries = [code for code in form.choices.get("country", ()) if code] or ["ES"]
     details = {
         "name": person.name,
         "address": f"Calle Mayor {person.random.randint(1, 99)}\n28013 Madrid",
         "carrier": form.fields.get("carrier", carriers[0]),
+        "country": form.fields.get("country") or person.random.choice(countries),
     }
     lines = None if person.basket is None else sorted([b, n] for b, n in person.basket.items())
     operation = Operation(
         "order", person.email, key=form.fields.get("idempotency_key", ""), total=page.total(),
-        lines=lines, country=form.fields.get("country", ""),
+        lines=lines,
         prices={str(b): p for b, p in person.prices.items() if b in (person.basket or ())},
         **details,
     )  # fmt: skip
