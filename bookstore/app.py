@@ -67,7 +67,6 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
     app.extensions.update(
         {
             "bookstore.settings": settings,
-            "bookstore.replica": settings.shown_replica,
             "bookstore.databases": databases,
             "bookstore.csrf_key": derived_key(secret, "csrf"),
             "bookstore.templates": templating.make_environments(),

@@ -205,7 +205,6 @@ def _response(html: str, status: int) -> Response:
 
 def _with_defaults(context: dict[str, Any]) -> dict[str, Any]:
     return {
-        "replica": current_app.extensions["bookstore.replica"],
         "public_origin": own_origin(),
         "path": request.path,
         "search": "",

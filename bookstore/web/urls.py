@@ -190,6 +190,10 @@ def opensearch() -> str:
     return "/opensearch.xml"
 
 
+def speculation_rules() -> str:
+    return "/speculation-rules.json"
+
+
 def manifest() -> str:
     return "/site.webmanifest"
 
@@ -236,6 +240,10 @@ def order_timeline(order_id: int) -> str:
 
 def pay(order_id: int) -> str:
     return f"/orders/{order_id}/pay"
+
+
+def receipt(order_id: int) -> str:
+    return f"/orders/{order_id}/receipt"
 
 
 def order_again(order_id: int) -> str:

@@ -86,6 +86,15 @@ async def test_a_book_says_what_it_is_in_json(reader: Reader, shop: Shop, title:
     assert about["offers"]["availability"].endswith("/InStock")
 
 
+async def test_likely_pages_may_be_fetched_beforehand(reader: Reader) -> None:
+    page = await reader.get("/books")
+    rules = await reader.get(page.headers["Speculation-Rules"].strip('"'))
+    assert rules.headers["Content-Type"].startswith("application/speculationrules+json")
+    (rule,) = json.loads(rules.text)["prefetch"]
+    assert "/books/*" in rule["where"]["href_matches"]
+    assert "Speculation-Rules" not in (await reader.get("/basket")).headers
+
+
 async def test_browsers_find_search_icons_and_manifest(reader: Reader) -> None:
     page = await reader.get("/login")
     for rel in ("search", "manifest", "apple-touch-icon"):

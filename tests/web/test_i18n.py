@@ -80,11 +80,11 @@ def _variables(text: str) -> set[str]:
 
 def test_a_translated_text_escapes_its_variables_wherever_it_stands() -> None:
     source = """
-        {{- _("Served by %(replica)s", replica=name) }}|
-        {%- set kept = _("Served by %(replica)s", replica=name) %}{{ kept }}|
+        {{- _("Books of %(name)s", name=name) }}|
+        {%- set kept = _("Books of %(name)s", name=name) %}{{ kept }}|
         {%- if name %}{{ _("100 %% of %(a)s and %(a)s", a=name) }}{% endif %}"""
     written = Templates("es").from_string(source).render(name="<b>")
-    assert written == "|".join(2 * ["Servido por &lt;b&gt;"] + ["100 % of &lt;b&gt; and &lt;b&gt;"])
+    assert written == "|".join(2 * ["Libros de &lt;b&gt;"] + ["100 % of &lt;b&gt; and &lt;b&gt;"])
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from bookstore.catalogue.listing import Card
 from bookstore.catalogue.service import Catalogue
 from bookstore.contracts import ContactLink
 from bookstore.settings import Settings
-from bookstore.web import i18n
+from bookstore.web import i18n, urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.sessions import required_person
 from bookstore.web.templating import macro
@@ -96,4 +96,5 @@ def _names(_language: str) -> tuple[dict[str, str], dict[str, str], dict[str, st
 def public(response: Response) -> Response:
     """Let browsers keep a page that looks the same to everybody, asking each time if it changed."""
     response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Speculation-Rules"] = f'"{urls.speculation_rules()}"'
     return response

@@ -107,6 +107,15 @@ async def manifest() -> Response:
     return _answer(json.dumps(about), "application/manifest+json")
 
 
+@blueprint.get(urls.speculation_rules())
+async def speculation_rules() -> Response:
+    """Return which pages a browser may fetch when the pointer rests on their links: those that are
+    the same for everybody."""
+    likely = ["/books", "/books/*", "/categories/*", "/authors/*"]
+    rules = {"prefetch": [{"where": {"href_matches": likely}, "eagerness": "moderate"}]}
+    return _answer(json.dumps(rules), "application/speculationrules+json")
+
+
 @blueprint.get("/favicon.ico")
 async def favicon() -> Any:
     return await current_app.send_static_file("favicon.ico")

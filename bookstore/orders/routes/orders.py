@@ -40,6 +40,16 @@ async def order(order_id: int) -> Response:
     return page("orders/order.html", **await _context(order_id))
 
 
+@blueprint.get(f"/orders/<{urls.ID}:order_id>/receipt")
+@login_required
+async def receipt(order_id: int) -> Response:
+    """Show what was paid for, on a page that is printed on one sheet."""
+    context = await _context(order_id)
+    if context["view"].order.paid_at is None:
+        return see_other(urls.order(order_id))
+    return page("orders/receipt.html", **context)
+
+
 @blueprint.get(f"/orders/<{urls.ID}:order_id>/timeline")
 @login_required
 async def timeline(order_id: int) -> Response:
