@@ -45,6 +45,8 @@ from bookstore.web.shop import Shop
 from bookstore.web.signing import Signer
 
 if TYPE_CHECKING:
+    import httpx
+
     from bookstore.siblings import Sibling
 
 log = structlog.get_logger()
@@ -54,8 +56,15 @@ _ANSWER_SECONDS = 7.0  # for which one request waits for databases: readers hear
 type Chore = tuple[float, Callable[[], Awaitable[None]]]
 
 
-def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
-    """Build the shop; it connects to its databases when it starts serving."""
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock = now,
+    open_database: Callable[..., Database] = Database,
+    transport: "httpx.AsyncBaseTransport | None" = None,
+) -> Shop:
+    """Build the shop; it connects to its databases when it starts serving. What it knows of the
+    world comes from `clock`, from databases and by calls of its siblings over `transport`."""
     secret = settings.required_secret_key()
     app = Shop("bookstore", static_folder=str(templating.STATIC_DIR), static_url_path="/static")
     app.config.update(
@@ -63,7 +72,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
         BODY_TIMEOUT=3 * settings.client_timeout,
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
-    databases = _databases(settings)
+    databases = _databases(settings, open_database)
     app.extensions.update(
         {
             "bookstore.settings": settings,
@@ -86,7 +95,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Shop:
     errors.install(app)
 
     signer = Signer(derived_key(secret, "internal calls"))
-    siblings = _siblings(settings, signer)
+    siblings = _siblings(settings, signer, transport)
     chores: list[Chore] = []
     outboxes = {
         name: Outbox(name, clock, is_open=settings.smtp_url is not None)
@@ -172,13 +181,13 @@ def derived_key(secret: str, purpose: str) -> bytes:
     return hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).digest()
 
 
-def _databases(settings: Settings) -> dict[str, Database]:
+def _databases(settings: Settings, open_database: Callable[..., Database]) -> dict[str, Database]:
     """Return the database of each context; contexts with the same URL share one pool."""
     by_url: dict[str, Database] = {}
     for context in settings.contexts:
         url = settings.database_url_of(context)
         if url not in by_url:
-            by_url[url] = Database(
+            by_url[url] = open_database(
                 url,
                 pool_size=settings.database_pool_size,
                 pool_timeout=settings.database_pool_timeout,
@@ -186,7 +195,9 @@ def _databases(settings: Settings) -> dict[str, Database]:
     return {context: by_url[settings.database_url_of(context)] for context in settings.contexts}
 
 
-def _siblings(settings: Settings, signer: Signer) -> dict[str, "Sibling"]:
+def _siblings(
+    settings: Settings, signer: Signer, transport: "httpx.AsyncBaseTransport | None"
+) -> dict[str, "Sibling"]:
     """Return the contexts that other services hold."""
     origins = {
         name: origin
@@ -197,7 +208,9 @@ def _siblings(settings: Settings, signer: Signer) -> dict[str, "Sibling"]:
         return {}
     from bookstore.siblings import Sibling
 
-    return {name: Sibling(name, origin, signer) for name, origin in origins.items()}
+    return {
+        name: Sibling(name, origin, signer, transport=transport) for name, origin in origins.items()
+    }
 
 
 def _forgetting(database: Database, context: str) -> Callable[[], Awaitable[None]]:

@@ -42,7 +42,14 @@ class Sibling:
     """A sibling service at an origin. Every call to it may be repeated without doing more, so a
     call that failed is tried again within the two seconds that it has altogether."""
 
-    def __init__(self, name: str, origin: str, signer: Signer) -> None:
+    def __init__(
+        self,
+        name: str,
+        origin: str,
+        signer: Signer,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._name = name
         self._signer = signer
         self._turn = asyncio.Semaphore(AT_ONCE)
@@ -55,6 +62,7 @@ class Sibling:
         self._guarded_send = breaker.decorate(self._send)
         self._client = httpx.AsyncClient(
             base_url=origin,
+            transport=transport,
             timeout=httpx.Timeout(WHOLE_TIMEOUT, connect=CONNECT_TIMEOUT),
             limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE),
         )

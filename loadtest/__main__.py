@@ -18,6 +18,7 @@ from loadtest.evidence.result import Result
 from loadtest.evidence.run import RunFacts, commit
 from loadtest.locust_process import Load, run
 from loadtest.scenarios.catalogue import SCENARIOS
+from loadtest.simulation import command as simulation
 from provisioning.pipes import reader_may_leave
 
 
@@ -25,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a scenario; 0 when nothing failed and nothing differs, 1 otherwise, 2 misused."""
     given = list(sys.argv[1:] if argv is None else argv)
     try:
+        if given[:1] == ["simulate"]:
+            return simulation.main(given[1:])
         if given[:1] == ["check"]:
             return _check(_check_parser().parse_args(given[1:]))
         more = given[given.index("--") + 1 :] if "--" in given else []
@@ -93,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="./run load",
         description="Put simulated readers, buyers and sellers on a shop, and report. "
-        "./run load check FOLDER judges a kept run again.",
+        "./run load check FOLDER judges a kept run again; ./run load simulate needs no shop.",
         epilog="docs/testers-guide.md explains scenarios, open load and reports. What follows -- "
         "goes to Locust, such as -- --csv run --html run.html. With Locust's own page: "
         ".venv/bin/locust -f loadtest/scenarios/shopping.py --host URL",

@@ -30,11 +30,18 @@ _CONTENDED = 5.0  # seconds for which work counts as contended after it waited f
 class Database:
     """One database and its bounded pool of connections."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, pool_timeout: float = 5.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        pool_timeout: float = 5.0,
+        engine: Engine | None = None,
+    ) -> None:
         """`url` is sqlite:///FILE, mysql://USER:PASSWORD@HOST/NAME or mysql+asyncmy://…
         (?ssl=true, ?ssl_ca=FILE, ?unix_socket=FILE); `pool_timeout` is how many seconds a statement
-        waits for a connection."""
-        self._engine = _engine(url, pool_size)
+        waits for a connection; the engine is the one that the URL names, unless it is given."""
+        self._engine = engine or _engine(url, pool_size)
         self.dialect = self._engine.dialect
         self._timeout = pool_timeout
         # What writes leaves a quarter of the pool to what only reads, and what waited for a lock in

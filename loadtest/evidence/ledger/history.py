@@ -91,16 +91,18 @@ def _counters(done: Sequence[Operation], state: State, made: Audit) -> None:
         for op in done
         if op.kind == "cancel" and op.outcome != "refused"
     }
+    called_off = _called_off(state)
     changes: dict[int, list[tuple[float, int]]] = defaultdict(list)
     for op in done:
         if op.kind != "order" or op.outcome != "told":
             continue
         order = orders.get(op.about["order"])
-        until = min(
+        whole = min(
             given_back.get(op.about["order"], float("inf")),
             order.released_at / 1000 - APART if order and order.released_at else float("inf"),
         )
         for book, copies in op.about.get("lines") or ():
+            until = min(whole, called_off.get((op.about["order"], book), float("inf")))
             if until > op.end:
                 changes[book] += [(op.end, copies), (until, -copies)]
     totals = {book.id: book for book in state.books}
@@ -116,6 +118,20 @@ def _counters(done: Sequence[Operation], state: State, made: Audit) -> None:
                     f"of {book.total}.",
                 )
                 break
+
+
+def _called_off(state: State) -> dict[tuple[int, int], float]:
+    """Return from when a book of an order may be sold again, since its parcel was called off."""
+    parcels = {
+        (parcel.order_id, parcel.seller_id): parcel.cancelled_at / 1000 - APART
+        for parcel in state.shipments
+        if parcel.cancelled_at
+    }
+    return {
+        (line.order_id, line.book_id): parcels[line.order_id, line.seller_id]
+        for line in state.lines
+        if (line.order_id, line.seller_id) in parcels
+    }
 
 
 def _refusals(done: Sequence[Operation], state: State, made: Audit) -> None:
