@@ -112,6 +112,7 @@ def test_an_import_into_a_fresh_clone_makes_its_database(tmp_path: Path) -> None
         (("demo", "--port", "99999"), "'99999' is no port"),
         (("demo", "--port", "http"), "'http' is no port"),
         (("serve",), "There is no database var/bookstore.db yet."),
+        (("people", "reset", "a@example.org"), "There is no database var/bookstore.db yet."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -121,6 +122,13 @@ def test_what_cannot_be_done_is_a_sentence(
     (tmp_path / "books.csv").write_text(BOOKS)
     assert said in refused_or_misused(bookstore(tmp_path, *options, secret_key=KEY))
     assert (tmp_path / "books.csv").read_text() == BOOKS
+
+
+def test_a_database_without_tables_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "bookstore.db").touch()
+    said = refused(bookstore(tmp_path, "people", "reset", "a@example.org"))
+    assert "`bookstore migrate` makes them" in said
 
 
 def refused_or_misused(done: subprocess.CompletedProcess[str]) -> str:

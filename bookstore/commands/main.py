@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from bookstore.pipes import reader_may_leave
 from bookstore.settings import Settings, SettingsError, load_settings
 
 DATA = "BOOKSTORE_DATA"
+_NO_TABLE = re.compile(r"^no such table: |^\(1146, ")  # as SQLite and MySQL say it
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     migrate.set_defaults(command=_migrate)
     importing.add_command(commands)
     commands.choices["import"].set_defaults(command=_import)
-    people.add_command(commands)
+    people.add_command(commands, _people)
     health = commands.add_parser("health", help="ask this machine's shop whether it is alive")
     health.set_defaults(command=_health)
     demo = commands.add_parser("demo", help="serve a shop with a demo catalogue on this machine")
@@ -76,6 +78,8 @@ def _sentence(error: Exception) -> str | None:
             f"{error.filename} cannot be used ({error.strerror}). "
             "Give another one, or another folder with --data FOLDER."
         )
+    if _NO_TABLE.search(str(error)):
+        return "the database has no tables of the shop yet. `bookstore migrate` makes them."
     sql = sys.modules.get("sqlalchemy.exc")  # not loaded where no database was asked
     if sql is not None and isinstance(error, sql.DBAPIError):
         reason = error.orig.args[-1] if error.orig and error.orig.args else error
@@ -101,6 +105,12 @@ def serve(settings: Settings) -> int:
 def _serve(_options: argparse.Namespace) -> int:
     settings = load_settings()
     settings.required_secret_key()
+    require_databases(settings)
+    return serve(settings)
+
+
+def require_databases(settings: Settings) -> None:
+    """Raise SettingsError where a file of SQLite is not there yet."""
     for context in settings.contexts:
         url = settings.database_url_of(context)
         if url.startswith("sqlite") and not Path(url.removeprefix("sqlite:///")).exists():
@@ -108,7 +118,6 @@ def _serve(_options: argparse.Namespace) -> int:
                 f"There is no database {url.removeprefix('sqlite:///')} yet. "
                 "`bookstore migrate` makes it."
             )
-    return serve(settings)
 
 
 def _migrate(_options: argparse.Namespace) -> int:
@@ -117,6 +126,11 @@ def _migrate(_options: argparse.Namespace) -> int:
     for line in migrate(load_settings()) or ["nothing to migrate"]:
         print(line)
     return 0
+
+
+def _people(options: argparse.Namespace) -> int:
+    require_databases(load_settings())
+    return people.run(options)
 
 
 def _import(options: argparse.Namespace) -> int:

@@ -3,13 +3,16 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bookstore.settings import Settings
 
 
-def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
+def add_command(
+    commands: "argparse._SubParsersAction[Any]", command: Callable[[argparse.Namespace], int]
+) -> None:
     """Add the command to the parser of the command line."""
     parser = commands.add_parser("people", help="help somebody back into their account")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
@@ -17,7 +20,7 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
         "reset", help="print a link with which somebody sets a new password, once, for 30 minutes"
     )
     reset.add_argument("email", metavar="EMAIL", help="the address of their account")
-    reset.set_defaults(command=run)
+    reset.set_defaults(command=command)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,8 +4,16 @@ import asyncio
 from typing import Any
 
 from quart import Quart
+from werkzeug.routing import IntegerConverter
 
 from bookstore.web.csrf import SAFE_METHODS
+
+
+class _Number(IntegerConverter):
+    """A number in an address as the shop writes it, so that each page has one address: no zeros
+    before it, and no digits of other scripts."""
+
+    regex = r"0|[1-9][0-9]*"
 
 
 class Shop(Quart):
@@ -14,6 +22,7 @@ class Shop(Quart):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.url_map.converters = {**self.url_map.converters, "int": _Number}
         self.unfinished: set[asyncio.Task[None]] = set()
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:

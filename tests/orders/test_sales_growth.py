@@ -62,6 +62,7 @@ async def plan(database: Database, statement: str) -> str:
     return str(rows)
 
 
+@pytest.mark.filterwarnings("ignore:/. select#1")  # a note of MySQL's about what it explains
 async def test_a_sellers_page_reads_what_it_shows(database: Database) -> None:
     await fill(database, PARCELS)
     lists = await plan(
