@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 import json
 import secrets
+import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -40,7 +41,8 @@ SWEEP_SECONDS = 1.0
 MAX_BYTES = 10 * 1024 * 1024
 UNDO_FOR = DAY
 _KEEP = 30 * DAY
-_AT_ONCE = 500
+_AT_ONCE = 50  # rows; more would keep readers of the same replica waiting
+_LONGEST_PAUSE = 1.0
 _PATIENCE = 30 * SECOND  # whoever worked on a file and is silent for so long died
 _SAMPLES = 3
 ASKED = ("price", "condition")  # what may be given row by row
@@ -180,6 +182,7 @@ class Imports:
             seller = Seller(job.seller_id, job.seller_name)
             offers = file.offers()
             count = 0
+            began = time.monotonic()
             while chunk := await asyncio.to_thread(lambda: list(islice(offers, _AT_ONCE))):
                 count += len(chunk)
                 await self._database.in_transaction(
@@ -188,6 +191,7 @@ class Imports:
                 await store.update(
                     self._database, job.id, read_rows=count, touched_at=self._clock()
                 )
+                began = await _pause(began)
             if given.get("withdraw_missing"):
                 await self._add_missing(job, file)
         await self._add_refused(job, file)
@@ -280,7 +284,7 @@ class Imports:
 
     async def _work(self, job: Job) -> None:
         seller = Seller(job.seller_id, job.seller_name)
-        done = job.done_rows
+        done, began = job.done_rows, time.monotonic()
         pictures = await asyncio.to_thread(self._pictures, job)
         while True:
             rows = await store.rows_to_do(self._database, job.id, 0, _AT_ONCE)
@@ -295,7 +299,8 @@ class Imports:
             )
             done += len(rows)
             await store.update(self._database, job.id, done_rows=done, touched_at=self._clock())
-            self._tell()
+            began = await _pause(began)
+        self._tell()  # others, and this replica meanwhile, hear of it by and by
         await self._database.in_transaction(lambda queries: self._end(queries, job))
 
     def _pictures(self, job: Job) -> Pictures | None:
@@ -349,7 +354,7 @@ class Imports:
         await store.finish_rows(queries, job.id, finished, 1)
 
     async def _put_back(self, job: Job) -> None:
-        done = job.done_rows
+        done, began = job.done_rows, time.monotonic()
         while True:
             rows = await store.rows_to_do(self._database, job.id, 1, _AT_ONCE)
             if not rows:
@@ -359,7 +364,8 @@ class Imports:
             )
             done += len(rows)
             await store.update(self._database, job.id, done_rows=done, touched_at=self._clock())
-            self._tell()
+            began = await _pause(began)
+        self._tell()  # others, and this replica meanwhile, hear of it by and by
         await store.move(self._database, job.id, store.UNDOING, store.UNDONE)
 
     async def _undo_rows(self, queries: Queries, job: Job, rows: Sequence[JobRow]) -> None:
@@ -400,6 +406,13 @@ def _withdrawal(line: int, last: writing.Said, book: Book) -> JobRow:
 
 
 _CHANGING = {writing.ADDED, writing.CHANGED, writing.WITHDRAWN}
+
+
+async def _pause(began: float) -> float:
+    """Leave as much time to readers as the last batch took, more when everything is slow; return
+    when the next one begins."""
+    await asyncio.sleep(min(_LONGEST_PAUSE, time.monotonic() - began))
+    return time.monotonic()
 
 
 def header_digest(header: Sequence[str]) -> str:
