@@ -11,7 +11,7 @@ from pathlib import Path
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
-from provisioning.ssh.transport import HostError
+from provisioning.ssh.transport import Connection, HostError
 
 # The engine stands still while its files are copied: what the copy holds is what a power loss at
 # that moment would have left, which raft is made to recover from. Containers run on.
@@ -27,6 +27,22 @@ def backup(cluster: Cluster, file: Path, say: Callable[[str], None]) -> None:
     if file.exists():
         raise OperatorError(f"{file} exists. Name another file, or move that one away.")
     connection = cluster.manager()
+    content = copy_state(connection)
+    part = file.with_name(f".{file.name}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(file)
+    say(
+        f"Saved the swarm's state of {connection.name} to {file} "
+        f"({len(content) / 1024:.0f} KiB). It holds every secret: keep it safe."
+    )
+
+
+def copy_state(connection: Connection) -> bytes:
+    """Return a manager's copy of the swarm's state, a tar archive."""
     result = connection.run(
         f'copy=$(mktemp -d) && ( {COPY} ) && tar -czf - -C "$copy" swarm; ok=$?; '
         'rm -rf "$copy"; exit $ok',
@@ -35,17 +51,7 @@ def backup(cluster: Cluster, file: Path, say: Callable[[str], None]) -> None:
         shown="copy the swarm's state",
     )
     check(result.raw, connection.name)
-    part = file.with_name(f".{file.name}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(result.raw)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(file)
-    say(
-        f"Saved the swarm's state of {connection.name} to {file} "
-        f"({len(result.raw) / 1024:.0f} KiB). It holds every secret: keep it safe."
-    )
+    return result.raw
 
 
 def check(content: bytes, where: str) -> None:

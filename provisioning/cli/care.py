@@ -7,10 +7,8 @@ import re
 import shlex
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
-from provisioning import lock
-from provisioning.care import backup, drain, maintenance, rebalance, recover, replace
+from provisioning.care import drain, maintenance, rebalance, recover, replace, upgrade
 from provisioning.cli.commands import Add, Say, change
 from provisioning.cli.show import show_plan
 from provisioning.cluster import Cluster
@@ -21,7 +19,7 @@ FOR_A_DAY = 86400.0
 
 
 def add_commands(add: Add, add_change: Add) -> None:
-    """Add drain, activate, replace, restart, recover, rebalance, renew, logs, backup, restore."""
+    """Add drain, activate, replace, restart, upgrade, recover and the rest."""
     for name, run, help_ in (
         ("drain", _drain, "move all tasks off a host, without an error for readers"),
         ("activate", _activate, "let a drained host take tasks again"),
@@ -29,6 +27,7 @@ def add_commands(add: Add, add_change: Add) -> None:
         ("restart", _restart, "restart a host's engine, for instance when its overlay is dead"),
     ):
         add_change(name, run, help_).add_argument("host", metavar="HOST")
+    add_change("upgrade", _upgrade, "upgrade the hosts' engines, one at a time, drained")
     again = add_change("recover", _recover, "give a swarm that lost its quorum a manager again")
     again.add_argument(
         "host", metavar="HOST", nargs="?", help="the manager to do it on (default: one that is up)"
@@ -42,11 +41,6 @@ def add_commands(add: Add, add_change: Add) -> None:
         "--since", type=moment, default="", help='only newer ones: 10m, 2h, "2026-11-25 16:00"'
     )
     logs.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
-    save = add("backup", _backup, "save the swarm's state, secrets included, to a file here")
-    save.add_argument("file", type=Path)
-    back = add_change("restore", _restore, "start a lost swarm anew from a backup")
-    back.add_argument("file", type=Path)
-    back.add_argument("host", metavar="HOST", help="the manager to start it on")
 
 
 def _drain(cluster: Cluster, args: argparse.Namespace) -> None:
@@ -77,6 +71,17 @@ def _restart(cluster: Cluster, args: argparse.Namespace) -> None:
     host = cluster.inventory.named(args.host)
     change(
         cluster, args, f"restart {host.name}", lambda say: maintenance.restart(cluster, host, say)
+    )
+
+
+def _upgrade(cluster: Cluster, args: argparse.Namespace) -> None:
+    upgrades = upgrade.plan(cluster)
+    if not upgrades:
+        print("Nothing to do: every engine is the newest that its host knows.")
+        return
+    print("\n".join(one.words for one in upgrades))
+    change(
+        cluster, args, "upgrade the engines", lambda say: upgrade.upgrade(cluster, upgrades, say)
     )
 
 
@@ -141,20 +146,3 @@ def moment(text: str) -> str:
             f'"{text}" is neither an age such as 10m or 2h30m nor a time such as "2026-11-25 16:00"'
         ) from None
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _backup(cluster: Cluster, args: argparse.Namespace) -> None:
-    with lock.exclusive(cluster, "backup"), lock.recorded(cluster, "backup"):
-        backup.backup(cluster, args.file, print)
-
-
-def _restore(cluster: Cluster, args: argparse.Namespace) -> None:
-    host = cluster.inventory.named(args.host)
-    if host.role != "manager":
-        raise OperatorError(f"{host.name} is a worker: restore on a manager of the inventory.")
-    change(
-        cluster,
-        args,
-        f"restore on {host.name}",
-        lambda say: backup.restore(cluster, host, args.file, say),
-    )

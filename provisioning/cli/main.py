@@ -11,7 +11,7 @@ import traceback
 
 from provisioning import lock
 from provisioning.care.status import status
-from provisioning.cli import autoscaler, care, hosts, release, setup
+from provisioning.cli import autoscaler, backups, care, hosts, release, setup
 from provisioning.cli.commands import adder, change_adder
 from provisioning.cloud import cli as cloud
 from provisioning.cluster import Cluster
@@ -82,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     screen = add("status", status, "show hosts, services, tasks, release and certificate")
     screen.add_argument("--json", action="store_true", help="print it as JSON")
     care.add_commands(add, add_change)
+    backups.add_commands(add, add_change)
     hosts.add_options(
         add("scale-hosts", hosts.scale_hosts, "let workers come and go with the load")
     )

@@ -24,9 +24,10 @@ from provisioning.doctor.eyes import (
     spots,
 )
 from provisioning.errors import OperatorError
+from provisioning.inventory import Host
 from provisioning.release.rendering import hide_secrets
 
-PAUSE = 2.0  # seconds between two looks
+PAUSE = 1.0  # seconds between two looks
 TRIES = 3  # looks after a repair until the next, rougher one
 
 Say = Callable[[str], None]
@@ -90,46 +91,57 @@ class Healer:
         return left
 
     def _endpoints(self, lasting: list[Fault], places: list[Spot]) -> bool:
-        """Put a task's forwarding and neighbour entries right where it is not reached."""
-        worked = False
-        for fault in lasting:
-            if fault.kind != "way":
-                continue
-            spot = next(s for s in places if s.address == fault.address)
-            target = self._cluster.inventory.named(spot.host)
-            network = network_of(self._cluster)
-            mac = (
-                self._cluster.to(target)
-                .run(
-                    "docker inspect --format "
-                    f"'{{{{(index .NetworkSettings.Networks \"{network}\").MacAddress}}}}' "
-                    f"{spot.task.container}",
-                    sudo=True,
-                    shown="read the task's hardware address",
-                )
-                .stdout.strip()
-            )
-            source = self._cluster.to(self._cluster.inventory.named(fault.source))
-            entry = f"{spot.address} lladdr {mac} dev vxlan0 nud permanent"
-            source.run(
-                f"id=$(docker network inspect --format '{{{{.Id}}}}' {shlex.quote(network)}) && "
-                "space=/var/run/docker/netns/1-$(echo $id | cut -c1-10) && "
-                f"nsenter --net=$space ip neigh replace {entry} && "
-                f"nsenter --net=$space bridge fdb replace {mac} dev vxlan0 "
-                f"dst {target.swarm_address} self permanent; done=$?; "
-                # What its containers remember of that neighbour may be wrong as well.
-                "for pid in $(docker ps -q | xargs -r docker inspect -f '{{.State.Pid}}'); do "
-                f"nsenter --target $pid --net ip neigh flush to {spot.address} 2>/dev/null; done; "
-                "exit $done",
+        """Put right the forwarding and neighbour entries of tasks that are not reached.
+
+        At both ends: an answer that does not find its way back looks like a question unanswered.
+        """
+        ways = {
+            (source, spot.address): spot
+            for fault in lasting
+            if fault.kind == "way"
+            for source, there in ((fault.source, fault.host), (fault.host, fault.source))
+            for spot in places
+            if spot.host == there and (there == fault.source or spot.address == fault.address)
+        }
+        for (source, _), spot in ways.items():
+            self._lead(self._cluster.inventory.named(source), spot)
+        return bool(ways)
+
+    def _lead(self, source: Host, spot: Spot) -> None:
+        """Write anew on one host where a task is."""
+        target = self._cluster.inventory.named(spot.host)
+        network = network_of(self._cluster)
+        mac = (
+            self._cluster.to(target)
+            .run(
+                "docker inspect --format "
+                f"'{{{{(index .NetworkSettings.Networks \"{network}\").MacAddress}}}}' "
+                f"{spot.task.container}",
                 sudo=True,
-                shown=f"lead {fault.source} to {fault.service} again",
+                shown="read the task's hardware address",
             )
-            self._say(
-                f"  {fault.source}: forwarding and neighbour entries of {fault.service} on "
-                f"{fault.host} written anew"
-            )
-            worked = True
-        return worked
+            .stdout.strip()
+        )
+        entry = f"{spot.address} lladdr {mac} dev vxlan0 nud permanent"
+        self._cluster.to(source).run(
+            f"id=$(docker network inspect --format '{{{{.Id}}}}' {shlex.quote(network)}) && "
+            "space=/var/run/docker/netns/1-$(echo $id | cut -c1-10) && "
+            f"nsenter --net=$space ip neigh replace {entry} && "
+            f"nsenter --net=$space bridge fdb replace {mac} dev vxlan0 "
+            f"dst {target.swarm_address} self permanent; done=$?; "
+            # What its containers remember of that neighbour may be wrong as well.
+            "for pid in $(docker ps -q | xargs -r docker inspect -f '{{.State.Pid}}'); do "
+            f"nsenter --target $pid --net ip neigh show to {spot.address} | "
+            "while read -r address _ device _; do "
+            "nsenter --target $pid --net ip neigh del $address dev $device; done; done; "
+            "exit $done",
+            sudo=True,
+            shown=f"lead {source.name} to {spot.service} again",
+        )
+        self._say(
+            f"  {source.name}: forwarding and neighbour entries of {spot.service} on "
+            f"{spot.host} written anew"
+        )
 
     def _tasks(self, lasting: list[Fault], places: list[Spot]) -> bool:
         """Replace tasks that others do not reach; with a replacement first where that can be."""

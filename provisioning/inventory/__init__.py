@@ -4,6 +4,7 @@ from provisioning.inventory.reading import check_files, check_secrets, load
 from provisioning.inventory.tables import (
     LETS_ENCRYPT,
     STORAGE_MOUNT,
+    Backup,
     ClusterTable,
     Endpoint,
     Host,
@@ -16,6 +17,7 @@ from provisioning.inventory.tables import (
 __all__ = [
     "LETS_ENCRYPT",
     "STORAGE_MOUNT",
+    "Backup",
     "ClusterTable",
     "Endpoint",
     "Host",

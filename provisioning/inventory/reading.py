@@ -58,7 +58,7 @@ def check_files(inventory: Inventory) -> None:
     """Refuse an inventory whose key files are missing, or whose secrets are readable by others."""
     problems = [
         f"Everybody may read the secret file {path}: run chmod 600 {path}."
-        for path in inventory.secret_files().values()
+        for path in inventory.private_files()
         if path.is_file() and path.stat().st_mode & 0o007
     ]
     problems += [
@@ -100,9 +100,14 @@ def _absolute(inventory: Inventory, folder: Path) -> Inventory:
     def fix(path: Path) -> Path:
         return folder / path.expanduser()
 
-    cluster = inventory.cluster
+    cluster, backup = inventory.cluster, inventory.backup
+    if backup:
+        files = {k: getattr(backup, k) for k in ("identity_file", "database_url_file")}
+        to = backup.to if backup.to.startswith("s3://") else str(fix(Path(backup.to)))
+        backup = backup.model_copy(update={k: v and fix(v) for k, v in files.items()} | {"to": to})
     return inventory.model_copy(
         update={
+            "backup": backup,
             "cluster": cluster.model_copy(
                 update={
                     "database_url_file": fix(cluster.database_url_file),

@@ -134,12 +134,23 @@ class NodeGroup(Table):
         return self
 
 
+class Backup(Table):
+    """Where backups go, for whom they are sealed, and how many are kept."""
+
+    to: Annotated[str, AfterValidator(values.store)]
+    recipients: Annotated[tuple[str, ...], AfterValidator(values.recipients)]
+    identity_file: Path | None = None  # opens them again: needed to restore
+    database_url_file: Path | None = None  # of a user who may dump; the shop's own where empty
+    keep: Annotated[int, Field(ge=1, le=1000)] = 14
+
+
 class Inventory(Table):
     """The whole file, checked; paths in it are absolute."""
 
     cluster: ClusterTable
     ssh: Ssh = Ssh()
     node_group: NodeGroup | None = None
+    backup: Backup | None = None
     settings: Annotated[dict[str, str | int | float | bool], AfterValidator(check_settings)] = {}
     secrets: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Path] = {}
     jump: tuple[Jump, ...] = ()
@@ -181,6 +192,12 @@ class Inventory(Table):
     def secret_files(self) -> dict[str, Path]:
         """Give every secret's name and file, the database URL among them."""
         return {"database_url": self.cluster.database_url_file, **self.secrets}
+
+    def private_files(self) -> list[Path]:
+        """Give every file that nobody else may read."""
+        backup = self.backup
+        more = (backup.identity_file, backup.database_url_file) if backup else ()
+        return [*self.secret_files().values(), *(path for path in more if path)]
 
     @model_validator(mode="after")
     def _check_whole(self) -> Inventory:

@@ -80,6 +80,23 @@ def image(value: str) -> str:
     return value
 
 
+def store(value: str) -> str:
+    """Accept where backups go: a folder here, or s3://BUCKET/PREFIX."""
+    if value.startswith("s3:") and not re.fullmatch(r"s3://[a-z0-9.-]{3,63}(/[\w./-]*)?", value):
+        raise ValueError(f'"{value}" is no place in S3: write it as s3://BUCKET/PREFIX')
+    return value.rstrip("/") or "/"
+
+
+def recipients(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept public keys of age; one at least, for what nobody could read is no backup."""
+    if not value or not all(re.fullmatch(r"age1[a-z0-9]{50,}", key) for key in value):
+        raise ValueError(
+            "name at least one public key of age (age1…): age-keygen makes a pair; keep the other "
+            "half apart from the hosts"
+        )
+    return value
+
+
 def registry(value: str) -> str:
     """Accept where a registry is: HOST, HOST:PORT or HOST:PORT/PATH; "" for none."""
     if value and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?(/[a-z0-9._/-]+)?", value):

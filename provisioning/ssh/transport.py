@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import re
 import secrets
 import shlex
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 import paramiko
 
@@ -93,17 +95,19 @@ class Connection:
         command: str,
         *,
         sudo: bool = False,
-        stdin: bytes = b"",
+        stdin: bytes | BinaryIO = b"",
         timeout: float = 60,
         check: bool = True,
         shown: str = "",
         echo: Callable[[str], None] | None = None,
+        sink: Callable[[bytes], object] | None = None,
         fenced: bool = True,
     ) -> Result:
         """Run a shell command and wait for it, at most `timeout` seconds.
 
         A command that runs out of time is ended on the host, not just given up on. `shown` stands
-        for the command in messages. `echo` gets standard output while it arrives. Raises
+        for the command in messages. `echo` gets standard output while it arrives; `sink`
+        takes it away, where it is too large to be kept, as `stdin` may be a file. Raises
         CommandFailed for a status other than zero unless `check` is off, HostError when the host is
         lost or the time is up, LockLost when a lock was taken and is lost.
         """
@@ -123,7 +127,7 @@ class Connection:
             channel = self._transport().open_session(timeout=CONNECT_TIMEOUT)
             with channel:
                 channel.exec_command(f"sudo -n -- {limited}" if sudo else limited)
-                result = self._exchange(channel, stdin, deadline, echo, f"{mark}\n".encode())
+                result = self._exchange(channel, stdin, deadline, echo, sink, f"{mark}\n".encode())
         except BrokenPipeError:
             raise
         except (OSError, EOFError, paramiko.SSHException) as error:
@@ -241,13 +245,14 @@ class Connection:
     def _exchange(
         self,
         channel: paramiko.Channel,
-        stdin: bytes,
+        stdin: bytes | BinaryIO,
         deadline: float,
         echo: Callable[[str], None] | None,
+        sink: Callable[[bytes], object] | None,
         mark: bytes,
     ) -> Result:
         """Feed standard input and drain both streams at once (one after the other deadlocks)."""
-        out, err = _After(mark), _After(mark)
+        out, err = _After(mark, keep=sink is None), _After(mark)
         lost: list[Exception] = []
         unheard: list[Exception] = []
 
@@ -255,6 +260,8 @@ class Connection:
             try:
                 while chunk := receive(CHUNK):
                     fresh = into.add(chunk)
+                    if sink and into is out and fresh:
+                        sink(fresh)
                     if echo and into is out and fresh and not unheard:
                         try:
                             echo(self.redact(fresh.decode("utf-8", "replace")))
@@ -272,7 +279,9 @@ class Connection:
         for reader in readers:
             reader.start()
         try:
-            channel.sendall(stdin)
+            source = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
+            while chunk := source.read(CHUNK):
+                channel.sendall(chunk)
         except OSError:
             # The command ended without reading its input; its status says more than we could.
             if not channel.closed and not channel.eof_received:
@@ -304,20 +313,22 @@ class Connection:
 class _After:
     """What a stream says after a mark; all of it where the mark never comes."""
 
-    def __init__(self, mark: bytes) -> None:
+    def __init__(self, mark: bytes, *, keep: bool = True) -> None:
         self._mark = mark
+        self._keep = keep
         self._chunks: list[bytes] = []
         self._found = False
 
     def add(self, chunk: bytes) -> bytes:
         """Take what came; return what of it is after the mark."""
-        self._chunks.append(chunk)
+        if self._keep or not self._found:
+            self._chunks.append(chunk)
         if self._found:
             return chunk
         _, mark, after = b"".join(self._chunks).partition(self._mark)
         if not mark:
             return b""
-        self._found, self._chunks = True, [after]
+        self._found, self._chunks = True, [after] if self._keep else []
         return after
 
     def content(self) -> bytes:

@@ -1,0 +1,1 @@
+"""Backups of database, covers and swarm: taken, sealed, kept, proven and restored."""
