@@ -77,14 +77,18 @@ def parse(host: str, text: str) -> tuple[Package, ...]:
 
 def plan(cluster: Cluster) -> list[Upgrade]:
     """Say what is to be upgraded: workers first, then managers, the leader last."""
-    said = cluster.fleet.all(
-        cluster.hosts,
-        lambda c: (
-            c.run(
-                LOOK, sudo=True, timeout=500, shown="look for newer versions of the engine"
-            ).stdout
-        ),
-    )
+    # Host after host, and patient: reading the lists of packages keeps a small host busy.
+    said = {
+        host.name: cluster.to(host)
+        .run(
+            f"renice -n 10 $$ >/dev/null; {LOOK}",
+            sudo=True,
+            timeout=500,
+            shown="look for newer versions of the engine",
+        )
+        .stdout
+        for host in cluster.hosts
+    }
     nodes = cluster.nodes()
 
     def rank(host: Host) -> int:
@@ -119,13 +123,20 @@ def upgrade(cluster: Cluster, upgrades: list[Upgrade], say: Say) -> None:
 def _keep(connection: Connection, one: Upgrade) -> None:
     """Fetch the packages as they are, while they can be had: without them there is no way back."""
     names = shlex.join(f"{p.name}={p.installed}" for p in one.packages)
-    connection.run(
+    fetched = connection.run(
         f"rm -rf {KEPT} && install -d -m 755 {KEPT} && cd {KEPT} && "
         f"apt-get -q -o APT::Sandbox::User=root download {names}",
         sudo=True,
         timeout=300,
+        check=False,
         shown="fetch the present packages, for the way back",
     )
+    if fetched.status:
+        raise OperatorError(
+            f"{one.host.name}: the packages that it has cannot be had any more, so there would be "
+            "no way back. It is left as it is. Add a package source that has them, or upgrade it "
+            f"by hand, drained: ./run ops drain {one.host.name}"
+        )
 
 
 def _install(connection: Connection, one: Upgrade, which: str) -> None:
