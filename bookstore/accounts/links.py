@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 from bookstore.clock import DAY, MINUTE
 from bookstore.data.database import Database
+from bookstore.data.housekeeping import delete_older
 from bookstore.data.queries import Queries
 from bookstore.web.sessions import token_hash
 
 type Source = Database | Queries
-
-_BATCH = 1_000
 
 
 class Purpose(StrEnum):
@@ -128,17 +127,9 @@ async def other_end_agreed(source: Source, link: Link) -> bool:
     )
 
 
-async def forget_old(source: Source, before: int) -> None:
-    """Delete links that expired before a moment, a batch at a time."""
-    rows = await source.all(
-        _Id,
-        "SELECT id FROM one_time_links WHERE expires_at < :before ORDER BY expires_at LIMIT :limit",
-        {"before": before, "limit": _BATCH},
-    )
-    if rows:
-        await source.execute(
-            "DELETE FROM one_time_links WHERE id IN :ids", {"ids": [row.id for row in rows]}
-        )
+async def forget_old(database: Database, before: int) -> None:
+    """Delete links that expired before a moment."""
+    await delete_older(database, "one_time_links", "expires_at", before)
 
 
 class _Id(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from bookstore.clock import DAY, HOUR, MINUTE, Clock
 from bookstore.data.database import Database
+from bookstore.data.housekeeping import delete_older
 from bookstore.data.queries import Duplicate, Queries
 
 CLAIM = 2 * MINUTE  # how long a mail belongs to the replica that is sending it
@@ -18,7 +19,6 @@ FIRST_PAUSE = MINUTE
 LONGEST_PAUSE = 6 * HOUR
 GIVE_UP_AFTER = 2 * DAY
 KEEP = 30 * DAY
-_BATCH = 1_000
 
 
 class Letter(NamedTuple):
@@ -142,17 +142,8 @@ class Outbox:
         return True
 
     async def forget_old(self, database: Database) -> None:
-        """Delete mails that were sent or given up long ago, a batch at a time."""
-        old = await database.all(
-            _Id,
-            f"SELECT id FROM {self._table} WHERE closed_at < :before ORDER BY closed_at"
-            " LIMIT :limit",
-            {"before": self._clock() - KEEP, "limit": _BATCH},
-        )
-        if old:
-            await database.execute(
-                f"DELETE FROM {self._table} WHERE id IN :ids", {"ids": [row.id for row in old]}
-            )
+        """Delete mails that were sent or given up long ago."""
+        await delete_older(database, self._table, "closed_at", self._clock() - KEEP)
 
     async def _close(self, database: Database, letter: Letter, reason: str) -> None:
         await database.execute(
@@ -160,10 +151,6 @@ class Outbox:
             " data = '{}' WHERE id = :id",
             {"id": letter.id, "now": self._clock(), "reason": reason},
         )
-
-
-class _Id(NamedTuple):
-    id: int
 
 
 _COLUMNS = ["mail_key AS `key`" if name == "key" else name for name in Letter._fields]

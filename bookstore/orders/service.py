@@ -10,8 +10,8 @@ from bookstore.contracts import CatalogueLink
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
 from bookstore.mail.outbox import Outbox
+from bookstore.orders import never_paid, repository, saga, shipping
 from bookstore.orders import payment_repository as money
-from bookstore.orders import repository, saga, shipping
 from bookstore.orders.baskets import Baskets
 from bookstore.orders.checkout import Checkout
 from bookstore.orders.domain import (
@@ -93,6 +93,7 @@ class Orders:
             (300, self.show_what_was_sold),
             (3600, self.baskets.forget_old),
             (3600, self.payments.forget_old_events),
+            (3600, self.forget_never_paid),
         ]
 
     async def show_what_was_sold(self) -> None:
@@ -102,6 +103,10 @@ class Orders:
             await self.database.in_transaction(
                 lambda queries: repository.show_to_sellers(queries, ids)
             )
+
+    async def forget_never_paid(self) -> None:
+        """Delete the orders that ended unpaid long ago."""
+        await never_paid.forget(self.database, self.clock())
 
     async def last_address(self, buyer_id: int) -> Address | None:
         """Return where a buyer's latest order went."""

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from bookstore.catalogue.domain import Terms
 from bookstore.catalogue.importing.offers import Details, Offer
 from bookstore.catalogue.repository import Source
+from bookstore.data.database import Database
+from bookstore.data.housekeeping import alone, delete_older
 from bookstore.data.queries import Queries
 
 CHECKING, COLUMNS, READY, REFUSED = "checking", "columns", "ready", "refused"
@@ -235,12 +237,22 @@ async def keep_options(queries: Queries, seller_id: int, header: str, options: s
     )
 
 
-async def forget(source: Source, before: int) -> list[str]:
+async def forget(database: Database, before: int) -> list[str]:
     """Delete files that are long done or were never confirmed; return what they are kept as."""
-    old = await source.all(
-        Job, f"SELECT {_JOB} FROM imports WHERE created_at < :before LIMIT 20", {"before": before}
-    )
-    for one in old:
-        await drop_rows(source, one.id)
-        await source.execute("DELETE FROM imports WHERE id = :id", {"id": one.id})
-    return [one.file for one in old]
+    forgotten: list[str] = []
+    async with alone(database, "forget imports") as queries:
+        while queries is not None:
+            old = await queries.all(
+                Job,
+                f"SELECT {_JOB} FROM imports WHERE created_at < :before"
+                " ORDER BY created_at LIMIT 20",
+                {"before": before},
+            )
+            for one in old:
+                own = f"import_id = {one.id}"
+                await delete_older(database, "import_rows", "line", 2**31 - 1, where=own)
+                await database.execute("DELETE FROM imports WHERE id = :id", {"id": one.id})
+                forgotten.append(one.file)
+            if len(old) < 20:
+                break
+    return forgotten
