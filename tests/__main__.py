@@ -26,6 +26,11 @@ PACKAGES = {
     "sudo": "sudo",
 }
 
+# Tests that share nothing but the processor run two at a time, each process with a database server
+# of its own. Those that start programs, listen, or wait for real time run alone, afterwards.
+SIDE_BY_SIDE = [f"tests/{name}" for name in ("accounts", "catalogue", "mail", "orders")]
+PROCESSES = ["-n", "2", "--dist", "loadfile"]
+
 CHECKS = {
     "style": ["ruff", "check", "."],
     "format": ["ruff", "format", "--check", "."],
@@ -63,7 +68,7 @@ def main() -> int:
     failed = [] if options.no_checks else [name for name in CHECKS if not _check(name)]
 
     rehearsal = _rehearsal(options.no_rehearsal, failed)
-    for name in suites(rehearsal=rehearsal, nightly=options.nightly):
+    for name in suites(pytest_options, rehearsal=rehearsal, nightly=options.nightly):
         print(f"\n== {name}", flush=True)
         status = subprocess.call(
             [sys.executable, "-m", "pytest", *arguments(name, pytest_options)], cwd=ROOT
@@ -108,12 +113,13 @@ def _check(name: str) -> bool:
     return done.returncode == 0
 
 
-def suites(*, rehearsal: bool, nightly: bool = False) -> list[str]:
+def suites(given: Sequence[str], *, rehearsal: bool, nightly: bool = False) -> list[str]:
     """Return the suites to run, one after the other: a browser's event loop and a swarm each need
-    a process of their own."""
+    a process of their own. Whoever chooses tests or options gets them in one process."""
     if nightly:
         return ["nightly"]
-    return ["tests", "journeys", *(["rehearsal"] if rehearsal else [])]
+    side_by_side = [] if given else ["side by side"]
+    return [*side_by_side, "tests", "journeys", *(["rehearsal"] if rehearsal else [])]
 
 
 def arguments(suite: str, given: Sequence[str]) -> list[str]:
@@ -122,13 +128,17 @@ def arguments(suite: str, given: Sequence[str]) -> list[str]:
     Each suite but the first remembers its failures by itself, so that --lf runs those of each;
     a suite without any runs nothing then. Coverage is asked of whole runs alone.
     """
+    most = "not rehearsal and not browser and not nightly"
     marker, folder = {
-        "tests": ("not rehearsal and not browser and not nightly", "tests"),
+        "side by side": (most, ""),
+        "tests": (most, "tests"),
         "journeys": ("browser and not nightly", "tests/journeys"),
         "rehearsal": ("rehearsal and not nightly", "tests/rehearsal"),
         "nightly": ("nightly", "tests"),
     }[suite]
     options = ["-m", marker, *given]
+    if suite == "side by side":
+        return [*options, *PROCESSES, *SIDE_BY_SIDE, "--cov", "--cov-report="]
     if not any(_names_tests(option) for option in given):
         options.append(folder)
     if suite != "tests":
@@ -136,7 +146,9 @@ def arguments(suite: str, given: Sequence[str]) -> list[str]:
     if {"--lf", "--last-failed"} & set(given):
         options += ["--last-failed-no-failures=none"]
     if not given and suite == "tests":
-        options += ["--cov", "--cov-report=term:skip-covered", "--cov-fail-under=90"]
+        options += [f"--ignore={folder}" for folder in SIDE_BY_SIDE]
+        options += ["--cov", "--cov-append", "--cov-report=term:skip-covered"]
+        options += ["--cov-fail-under=90"]
     return options
 
 

@@ -15,7 +15,11 @@ from tests.support import packages
 @pytest.mark.parametrize(
     ("suite", "given", "expected", "absent"),
     [
-        ("tests", [], ["--cov", "tests"], ["--last-failed-no-failures=none"]),
+        ("side by side", [], ["--cov", "-n", "tests/orders"], ["tests", "--cov-fail-under=90"]),
+        (
+            *("tests", [], ["--cov-append", "--cov-fail-under=90", "tests"]),
+            ["-n", "tests/orders", "--last-failed-no-failures=none"],
+        ),
         ("journeys", [], ["tests/journeys", "browser and not nightly"], ["--cov"]),
         ("tests", ["-x"], ["-x", "tests"], ["--cov"]),
         ("tests", ["-k", "refund"], ["-k", "refund", "tests"], ["--cov"]),
@@ -32,6 +36,21 @@ def test_what_pytest_gets_for_a_suite(
     arguments = everything.arguments(suite, given)
     assert [option for option in expected if option not in arguments] == []
     assert [option for option in absent if option in arguments] == []
+
+
+def test_a_whole_run_leaves_no_folder_out_and_takes_none_twice() -> None:
+    assert everything.suites([], rehearsal=True) == [
+        "side by side", "tests", "journeys", "rehearsal",
+    ]  # fmt: skip
+    assert everything.suites(["-x"], rehearsal=False) == ["tests", "journeys"]
+    beside = [option for option in everything.arguments("side by side", []) if "/" in option]
+    ignored = [
+        option.removeprefix("--ignore=")
+        for option in everything.arguments("tests", [])
+        if option.startswith("--ignore=")
+    ]
+    assert beside == ignored
+    assert all((everything.ROOT / folder).is_dir() for folder in beside)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ TABLES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
                        {"person_id": "n", "seen_at": f"{AGO}"}),
     "accounts_outbox": ({"mail_key": "n", "closed_at": f"{SOON}"},
                         {"mail_key": "n", "closed_at": f"{AGO}"}),
+    "catalogue_outbox": ({"mail_key": "n", "closed_at": f"{SOON}"},
+                         {"mail_key": "n", "closed_at": f"{AGO}"}),
     "orders_outbox": ({"mail_key": "n", "closed_at": f"{SOON}"},
                       {"mail_key": "n", "closed_at": f"{AGO}"}),
     **{f"{context}_idempotency": ({"`key`": "n", "started_at": f"{SOON}"},

@@ -17,6 +17,10 @@ from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
+import pytest
+
+from loadtest.evidence import recorder
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -154,6 +158,22 @@ def lying_proxy(shop: Shop, lie: Lie) -> Iterator[Shop]:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield Shop(f"http://127.0.0.1:{server.server_address[1]}", shop.file)
         server.shutdown()
+
+
+def run_until_somebody_orders(
+    run: Callable[[str, Path], int], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> tuple[Path, str]:
+    """Run a load for 12 seconds, or longer where nobody gets as far as paying an order in that
+    time; return the run's folder and what was shown."""
+    for seconds in (12, 36, 108):
+        made = folder / f"{seconds} seconds"
+        status = run(f"{seconds}", made)
+        shown = capsys.readouterr().out
+        assert status in (0, 1), shown
+        ledger = recorder.read(made, "ledger")
+        if any(entry["what"] == "told" and entry.get("kind") == "payment" for entry in ledger):
+            return made, shown
+    raise AssertionError(f"nobody paid for an order:\n{shown}")
 
 
 def assert_fine_but_for_time(shown: str) -> None:

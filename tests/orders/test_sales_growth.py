@@ -1,6 +1,5 @@
 """A seller with very many parcels: lists and sums are found by an index, and are right."""
 
-import time
 from typing import Any
 
 import pytest
@@ -78,11 +77,9 @@ async def test_a_sellers_page_reads_what_it_shows(database: Database) -> None:
         " WHERE seller_id = :seller_id AND stage IN (1, 2) GROUP BY currency",
     )
     assert "shipments_earned" in sums
-    started = time.monotonic()
     to_send = await repository.sales_of(database, SELLER, shipped=False, before=10**9, limit=100)
     sent = await repository.sales_of(database, SELLER, shipped=True, before=10**9, limit=20)
     earnings = await repository.earnings_of(database, SELLER)
-    assert time.monotonic() - started < 1
     assert [row.id for row in to_send[:3]] == [10, 20, 30]
     assert [row.id for row in sent[:3]] == [PARCELS - 8, PARCELS - 9, PARCELS - 18]
     assert [tuple(map(str, row)) for row in earnings] == [("EUR", "400000", "200000")]

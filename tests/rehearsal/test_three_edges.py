@@ -229,7 +229,7 @@ def all_edges_serve() -> bool:
 
 
 def test_the_lost_edge_comes_back() -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240  # a host boots, joins, and starts what the swarm gives it
     while not all_edges_serve():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, on("manager1", "docker node ls; docker service ls")
         time.sleep(1)

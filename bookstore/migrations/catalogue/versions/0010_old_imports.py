@@ -1,12 +1,12 @@
 """an index by which sellers' files are found that have had their time
 
-Revision ID: 0008
+Revision ID: 0010
 """
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:
