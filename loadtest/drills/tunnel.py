@@ -16,15 +16,14 @@ from provisioning.ssh.transport import Connection
 @contextmanager
 def forwarded(connection: Connection, host: str, port: int) -> Iterator[int]:
     """Forward a port of this machine to an address that the other end can reach; give the port."""
-    transport = connection._client.get_transport()  # the shared connection; nothing else is needed
-    assert transport is not None
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def accept() -> None:
             with suppress(OSError):  # the server is closed: the end
                 while True:
-                    local, peer = server.accept()
-                    channel = transport.open_channel("direct-tcpip", (host, port), peer, timeout=10)
+                    local, _peer = server.accept()
+                    channel = connection.channel_to(host, port, timeout=10)
+                    channel.settimeout(None)  # who waits for an answer waits at the other end
                     threading.Thread(target=_copy, args=(local, channel), daemon=True).start()
 
         threading.Thread(target=accept, daemon=True).start()

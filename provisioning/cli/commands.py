@@ -14,10 +14,10 @@ from provisioning.cluster import Cluster
 from provisioning.inventory import check_files, load
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
 from provisioning.ssh.fleet import Fleet
+from provisioning.subparsers import Subparsers
 
 Command = Callable[[Cluster, argparse.Namespace], int | None]
 Say = Callable[[str], None]
-type Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 class Add(Protocol):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from provisioning.cloud import costs
 from provisioning.cloud.settings import Settings, load
 from provisioning.errors import OperatorError
+from provisioning.subparsers import Subparsers
 
 if TYPE_CHECKING:
     from provisioning.cloud.events import Event
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # What talks to AWS is imported where it is used: boto3 takes a while, and --help needs none.
 
 
-def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_commands(subparsers: Subparsers) -> None:
     """Add the cloud's commands; each sets `handler`, from arguments to exit status."""
 
     def add(

@@ -16,9 +16,10 @@ from provisioning.rehearsal.layout import (
     Host,
 )
 from provisioning.rehearsal.system import require_machine
+from provisioning.subparsers import Subparsers
 
 
-def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_commands(subparsers: Subparsers) -> None:
     """Add the rehearsal's commands; each sets `handler`, from arguments to exit status."""
     up = subparsers.add_parser("up", help="make the hosts and the cloud around them")
     up.add_argument("--managers", type=int, choices=(1, 3), default=1)
