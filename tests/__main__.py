@@ -27,7 +27,7 @@ PACKAGES = {
 }
 
 # Tests that share nothing but the processor run two at a time, each process with a database server
-# of its own. Those that start programs, listen, or wait for real time run alone, afterwards.
+# of its own. Those that measure, load a shop, or kill its processes run alone, afterwards.
 SIDE_BY_SIDE = [
     f"tests/{name}" for name in ("accounts", "catalogue", "mail", "orders", "provisioning")
 ]

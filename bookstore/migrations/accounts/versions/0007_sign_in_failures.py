@@ -1,5 +1,4 @@
-"""the table of failed sign-ins goes: tries are counted in throttles, and no replica of the version
-before reads it any more
+"""the table of failed sign-ins goes: tries are counted in throttles
 
 Revision ID: 0007
 """
