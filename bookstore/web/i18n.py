@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
+from urllib.parse import quote
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
@@ -149,9 +150,13 @@ def locale() -> str:
     return {"en": "en_GB", "es": "es_ES"}[language()]
 
 
+_IN_A_PATH = "/:@!$&'()*+,;="  # beside letters and digits
+
+
 def requested_address() -> str:
     """Return path and query of the request at hand, or / outside of one. Slashes at its start are
     one: two would name another host."""
     if not has_request_context():
         return "/"
-    return "/" + request.full_path.rstrip("?").lstrip("/")
+    query = request.full_path[len(request.path) :].rstrip("?")
+    return "/" + quote(request.path.lstrip("/"), safe=_IN_A_PATH) + query

@@ -50,6 +50,10 @@ async def test_an_author_is_a_page(reader: Reader, shop: Shop, name: str) -> Non
     page = await reader.get(str(link["href"]))
     assert titles(page) == ["Mine"]
     assert page.see("h1") == f"Books by {name}"
+    other = page.soup.select_one("#language-link-es")
+    assert other is not None
+    assert " " not in str(other["href"])
+    assert (await reader.get(str(other["href"]))).see("h1") == f"Libros de {name}"
     assert canonical(page) == str(link["href"]) == urls.books(author=name)
 
 

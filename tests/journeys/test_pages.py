@@ -15,7 +15,8 @@ from tests.journeys.test_journeys import add_to_basket, find, place_order, sign_
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 TOOLS = Path(__file__).parents[1] / "browser" / "node_modules"
 PUBLIC = ["/", "/books", "/?q=tolkien", "/?q=nothing+like+it", "/?category=poetry&sort=price-up",
-          "/books/1", "/categories/poetry", "/authors/Jane%20Austen", "/?min=x", "/login", "/register", "/people/1", "/basket", "/not-there"]  # fmt: skip
+          "/books/1", "/categories/poetry", "/authors/Jane%20Austen", "/?min=x",
+          "/login", "/register", "/people/1", "/basket", "/not-there"]  # fmt: skip
 PRIVATE = [
     "/account",
     "/account/second-step",
