@@ -1,5 +1,7 @@
 """Accounts as their users meet them."""
 
+import hashlib
+
 import pytest
 
 from bookstore.clock import DAY, MINUTE, now
@@ -98,3 +100,13 @@ async def test_signing_in_never_leads_elsewhere(reader: Reader, wanted: str) -> 
     await reader.submit("/account", "/logout")
     answer = await reader.submit("/login", email="ana@example.org", password=PASSWORD, next=wanted)
     assert (answer.status, answer.location) == (303, "/")
+
+
+async def test_passwords_and_tokens_are_kept_as_hashes(reader: Reader, shop: Shop) -> None:
+    await reader.register()
+    database = shop.extensions["bookstore.databases"]["accounts"]
+    kept = await database.value("SELECT password_hash FROM people")
+    assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    given = next(cookie.value for cookie in reader._client.cookie_jar if cookie.name == "session")
+    session = await database.value("SELECT token_hash FROM sessions")
+    assert session == hashlib.sha256(str(given).encode()).hexdigest()
