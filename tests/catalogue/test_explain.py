@@ -17,7 +17,7 @@ from tests.support.mariadb import MariaDB
 
 pytestmark = [
     pytest.mark.mariadb,
-    pytest.mark.filterwarnings("ignore:/. select#1", "ignore:Cannot convert string"),  # by MySQL
+    pytest.mark.filterwarnings("ignore::pymysql.err.Warning"),  # MySQL comments on what it explains
 ]
 BOOKS = 100_000
 # A page reads its entries of the index, sorts that handful and reads its books. Everything that is
@@ -82,7 +82,10 @@ class Recorder(Queries):
     ) -> list[T]:
         plan = await self._run(f"EXPLAIN {sql}", values)
         lines = [dict(zip(plan.columns, line, strict=True)) for line in plan.rows]
-        steps = [Step(**{name: line[name] for name in Step._fields}) for line in lines]
+        steps = [
+            Step(**{**{name: line[name] for name in Step._fields}, "Extra": line["Extra"] or ""})
+            for line in lines
+        ]
         before = await self._counters()
         found = await super().all(row, sql, values)
         after = await self._counters()
