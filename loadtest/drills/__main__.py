@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest.drills import table
+from loadtest.drills import randomly, schedule, table
 from loadtest.drills.catalogue import DRILLS
 from loadtest.drills.cluster import Cluster
 from loadtest.drills.run import NotHereError, Verdict, run_drill
@@ -38,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, drill in DRILLS.items():
             print(f"{name:<20} {drill.about}")
         return 0
+    if args.drill != "random" and (args.seed is not None or args.schedule):
+        print("--seed and --schedule are for ./run drill random.", file=sys.stderr)
+        return 2
     names = list(DRILLS) if args.drill == "all" else [args.drill]
     folder = args.folder or Path("var/drills") / time.strftime("%Y%m%d-%H%M%S")
     try:
@@ -52,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         cluster = Cluster(
             provisioned.Cluster(inventory, fleet), path.resolve() == REHEARSED.resolve()
         )
+        if args.drill == "random":
+            return _random(args, cluster, folder)
         for name in names:
             done: list[Verdict] = []
             try:
@@ -75,6 +82,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n" + table.text(rows))
     print(f"\nReports: {folder}")
     return status(rows, strict=args.strict or len(names) == 1)
+
+
+def _random(args: argparse.Namespace, cluster: Cluster, folder: Path) -> int:
+    """Carry the schedules of consecutive seeds out; shrink the first that fails, and keep it."""
+    first = secrets.randbelow(10**6) if args.seed is None else args.seed
+    try:
+        for seed in range(first, first + (1 if args.schedule else args.repeat)):
+            if args.schedule:
+                faults, minutes = schedule.read(args.schedule.read_text())
+                name = args.schedule.stem
+            else:
+                minutes, name = args.minutes, str(seed)
+                faults = randomly.of_seed(cluster, seed, minutes)
+            once = randomly.carry_out(cluster, minutes, _say)
+            _say(f"Schedule {name}:\n{schedule.written(faults, minutes)}")
+            verdict = once(faults, folder / name)
+            print(show(verdict), flush=True)
+            made = randomly.line(name, minutes, faults, verdict, f"{os.getloadavg()[0]:.0f}")
+            print(made, flush=True)
+            if args.publish:
+                randomly.PAGE.write_text(randomly.published(randomly.PAGE.read_text(), made))
+            if not randomly.holds(verdict):
+                fewest = randomly.fewest(faults, once, folder / name)
+                kept = randomly.keep(fewest, minutes, f"seed-{name}")
+                _say(f"{len(fewest)} of {len(faults)} faults are enough to fail: {kept}")
+                return 1
+    except (OperatorError, LedgerError, OSError, ValueError, subprocess.SubprocessError) as error:
+        print(f"random: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def status(rows: Sequence[Row], *, strict: bool) -> int:
@@ -114,6 +151,17 @@ def times(text: str) -> int:
     return int(text)
 
 
+def minutes(text: str) -> float:
+    """Return how long a schedule is."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.5 <= number <= 600:
+        raise argparse.ArgumentTypeError(f"{text} is no number of minutes from 0.5 to 600")
+    return number
+
+
 def _say(text: str) -> None:
     print(text, flush=True)
 
@@ -125,7 +173,17 @@ def _parser() -> argparse.ArgumentParser:
         epilog="docs/testers-guide.md explains the drills, and how to add one.",
     )
     parser.add_argument(
-        "drill", choices=[*DRILLS, "all", "list"], metavar="NAME", help="a drill, `all` or `list`"
+        "drill",
+        choices=[*DRILLS, "all", "random", "list"],
+        metavar="NAME",
+        help="a drill, `all`, `random` or `list`",
+    )
+    parser.add_argument("--seed", type=int, help="random: of the first schedule (default: any)")
+    parser.add_argument(
+        "--minutes", type=minutes, default=1.0, help="random: how long a schedule is (default: 1)"
+    )
+    parser.add_argument(
+        "--schedule", type=Path, metavar="FILE", help="random: carry out a schedule that was kept"
     )
     parser.add_argument(
         "-i", "--inventory", type=Path, help="the cluster (default: the running rehearsal)"

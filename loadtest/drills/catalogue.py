@@ -50,6 +50,7 @@ class Drill:
     outage: float | None = None  # seconds after which the shop answers although all replicas died
     answers: float | None = None  # seconds in which the shop answers once the fault is over
     felt: str = "host"  # how a fault shows: host, rollout, readers, replicas; "": not from outside
+    begun: int = 30  # requests that must begin within 30 s of each event; 0: no matter how many
     p99: float | None = 2.0  # seconds from the intended start, at most
     # A request that went to a dead replica waits for the edge's 5 s (responseHeaderTimeout), and is
     # dialled and answered elsewhere in 1.5 s.

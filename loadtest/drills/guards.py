@@ -10,7 +10,6 @@ from loadtest.evidence.result import Event, Expectation, Sample, summarize
 from loadtest.summary import people
 
 Entry = Mapping[str, Any]
-ENOUGH_REQUESTS = 30  # that must have begun after each event, within WINDOW
 ENOUGH_ORDERS = 5  # that must have been confirmed to buyers
 WINDOW = 30.0  # seconds after an event, or until the next one
 TAIL = 10.0  # seconds before its planned end in which load must still have come
@@ -29,7 +28,7 @@ def guards(
     orders = sum(e["what"] == "told" and e.get("kind") == "order" for e in ledger)
     return [
         lasted(drill, requests),
-        *(busy(requests, event, until) for event, until in _windows(events)),
+        *(busy(requests, event, until, drill.begun) for event, until in _windows(events)),
         Expectation(
             "orders confirmed to buyers", f"{ENOUGH_ORDERS} or more", str(orders),
             orders >= ENOUGH_ORDERS,
@@ -50,11 +49,13 @@ def lasted(drill: Drill, requests: Sequence[Entry]) -> Expectation:
     )
 
 
-def busy(requests: Sequence[Entry], event: Event, until: float) -> Expectation:
+def busy(
+    requests: Sequence[Entry], event: Event, until: float, least: int = Drill.begun
+) -> Expectation:
     """Judge whether requests began after an event: somebody was there to notice it."""
     count = sum(event.at <= float(r["at"]) < until for r in requests)
     what = f"requests begun after: {event.text}"
-    return Expectation(what, f"{ENOUGH_REQUESTS} or more", str(count), count >= ENOUGH_REQUESTS)
+    return Expectation(what, f"{least} or more", str(count), count >= least)
 
 
 def felt(

@@ -7,11 +7,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from itsdangerous import URLSafeSerializer
+
 from bookstore.orders.payments import TEST_CARDS
 from loadtest.simulation.network import Answer, Unheard
 from loadtest.simulation.reader import Reader
+from loadtest.simulation.replica import SECRET
 
 _SEEN = re.compile(rb'name="seen" value="([^"]+)"')
+_SHOWN = URLSafeSerializer(SECRET, salt="checkout")
 _ROW = re.compile(rb'action="/basket/(\d+)"')
 _BADGE = re.compile(rb'class="badge badge-(\w+)"')
 _GOOD = "4242424242424242"
@@ -49,7 +53,7 @@ class Buyer:
     async def _order(self, basket: dict[int, int]) -> int:
         """Order a basket; return the order's number, 0 when the shop refused."""
         for _attempt in range(2):
-            seen = await self._seen(basket)
+            seen, basket = await self._seen(basket)
             if not seen:
                 return 0
             key = self.reader.key()
@@ -76,22 +80,24 @@ class Buyer:
             self._write("refused", status=answer.status, **about)
             if answer.status != 422:
                 return 0
-            self._pages.pop(self._content(basket), None)
+            self._pages.pop(frozenset(basket.items()), None)
         return 0
 
-    async def _seen(self, basket: dict[int, int]) -> str:
-        """Return what the page of the checkout shows for a basket; it says the same to all."""
-        content = self._content(basket)
-        if content not in self._pages:
-            page = await self.reader.get("/checkout")
-            found = _SEEN.search(page.body)
-            if found is None:
-                return ""
-            self._pages[content] = found[1].decode()
-        return self._pages[content]
-
-    def _content(self, basket: dict[int, int]) -> Any:
-        return frozenset(basket.items())
+    async def _seen(self, basket: dict[int, int]) -> tuple[str, dict[int, int]]:
+        """Return what the page of the checkout shows for a basket, to all who have the same, and
+        which books those are: a form that was given up may have arrived late."""
+        content = frozenset(basket.items())
+        if content in self._pages:
+            return self._pages[content], basket
+        page = await self.reader.get("/checkout")
+        found = _SEEN.search(page.body)
+        if found is None:
+            return "", {}
+        seen = found[1].decode()
+        books = _SHOWN.loads(seen)["books"]
+        shown = {int(book): terms[0] for book, terms in books.items()}
+        self._pages[frozenset(shown.items())] = seen
+        return seen, shown
 
     async def _empty(self) -> None:
         page = await self.reader.get("/basket")
