@@ -100,7 +100,7 @@ async def read_otherwise(job_id: int) -> Response:
         column["name"]: ours
         for place, column in enumerate(job.said.get("columns", []))
         if (ours := form.get(f"column_{place}", "")) in {*FIELDS, "ignore"}
-        and column["ours"] != "handle"  # which rows belong to one product is not for asking
+        and column["ours"] not in {"handle", "status"}  # these are not for asking
     }
     settings = {
         name: text

@@ -203,10 +203,13 @@ async def test_covers_in_a_zip_are_kept(shop: Shop, reader: Reader) -> None:
 
 async def test_a_column_may_be_read_as_something_else(shop: Shop, reader: Reader) -> None:
     await reader.register()
-    path = await send(reader, "Title,Vendor,Price,Condition\nEmma,Jane Austen,5,Good\n")
+    path = await send(reader, "Title,Vendor,Price,Condition,Status\nEmma,Jane Austen,5,Good,\n"
+                      "Kim,Kipling,5,Good,Sold\n")  # fmt: skip
     assert "Missing: author." in (await settled(shop, reader, path)).text
     await reader.submit(path, f"{path}/columns", column_1="author")
-    assert "Jane Austen" in (await settled(shop, reader, path)).see(".import-rows")
+    page = await settled(shop, reader, path)
+    assert "Jane Austen" in page.see(".import-rows")
+    assert "Without copies 1" in page.see(".import-kinds")  # the status stays what it was read as
 
 
 @pytest.mark.parametrize(
