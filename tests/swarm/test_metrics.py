@@ -179,7 +179,9 @@ def test_a_real_traefik_shows_its_requests_in_flight(traefik: tuple[str, str]) -
     assert traffic is not None
     assert traffic.in_flight == pytest.approx(sum(seen) / span, rel=0.3)
     assert traffic.requests == pytest.approx(len(seen) / span, rel=0.3)
-    assert seen[0] / 2 < quantile(0.95, traffic.buckets) < seen[-1] * 2
+    # It is told by the bounds of buckets: the answers lie somewhere between two of them.
+    longest = min((bound for bound in traffic.buckets if bound >= seen[-1]), default=seen[-1] * 2)
+    assert 0 < quantile(0.95, traffic.buckets) <= longest
 
 
 def _free_port() -> int:
