@@ -126,4 +126,5 @@ def test_the_header_leaves_room_on_a_phone(browser: Browser, site: str, path: st
     assert height["height"] < 125
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.get_by_role("button", name="Menú").click()
-    expect(page.get_by_role("link", name="Vender un libro")).to_be_visible()
+    menu = page.get_by_role("navigation", name="Principal")
+    expect(menu.get_by_role("link", name="Vender un libro")).to_be_visible()
