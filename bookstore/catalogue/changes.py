@@ -45,7 +45,7 @@ LISTINGS = "catalogue"  # the tag of what lists books
 async def record(queries: Queries, book_ids: Sequence[int], now: int, *, listed: str) -> None:
     """Write down that books changed. `listed` is an SQL expression over the changed row: whether
     listings look different now."""
-    await queries.execute(
+    await queries.queue(
         "INSERT INTO book_changes (book_id, isbn13, listed, changed_at)"
         f" SELECT id, isbn13, {listed}, :now FROM books WHERE id IN :ids",
         {"ids": list(book_ids), "now": now},

@@ -42,11 +42,12 @@ async def take(
     values = {"reference": reference}
     if await queries.value("SELECT 1 FROM holds WHERE reference = :reference", values):
         return Taken(known=True, released=False, book_ids=set())
-    await queries.execute_many(
-        "INSERT INTO holds (reference, book_id, quantity, state, expires_at)"
-        " VALUES (:reference, :book_id, :quantity, :state, :expires_at)",
-        [{**values, **line._asdict(), "state": "held", "expires_at": expires_at} for line in lines],
-    )
+    for line in lines:
+        await queries.queue(
+            "INSERT INTO holds (reference, book_id, quantity, state, expires_at)"
+            " VALUES (:reference, :book_id, :quantity, 'held', :expires_at)",
+            {**values, **line._asdict(), "expires_at": expires_at},
+        )
     # Whether it was released is asked behind the rows: `release` writes that down first and looks
     # for rows then, so that one of the two sees the other.
     if await queries.value(

@@ -122,11 +122,16 @@ class Connections:
         with suppress(Exception):  # a broken connection has nothing left to give back
             await connection.release()
 
-    async def run(self, raw: Any, sql: str, values: Mapping[str, Any]) -> Answer:
-        """Run one statement with its values."""
-        text, names = template(sql)
+    async def run(self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]) -> Answer:
+        """Run statements with their values, in one round trip; return what became of the last."""
         cursor = await raw.cursor()
-        await cursor.execute(text, {name: values[name] for name in names})
+        filled = []
+        for sql, values in statements:
+            text, names = template(sql)
+            filled.append(cursor.mogrify(text, {name: values[name] for name in names}))
+        await cursor.execute("; ".join(filled))
+        for _further in filled[1:]:
+            await cursor.nextset()
         if cursor.description is None:
             return Answer((), (), cursor.rowcount, cursor.lastrowid or 0)
         rows = await cursor.fetchall()

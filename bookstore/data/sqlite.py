@@ -95,8 +95,11 @@ class Connections:
         with suppress(Exception):  # a broken connection has nothing left to give back
             await asyncio.shield(asyncio.ensure_future(connection.release()))
 
-    async def run(self, raw: Any, sql: str, values: Mapping[str, Any]) -> Answer:
-        """Run one statement with its values."""
+    async def run(self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]) -> Answer:
+        """Run statements with their values, one by one; return what became of the last."""
+        *before, (sql, values) = statements
+        for earlier, given in before:
+            await (await raw.execute(earlier, given)).close()
         cursor = await raw.execute(sql, values)
         try:
             if cursor.description is None:

@@ -85,7 +85,7 @@ async def locked_basket(queries: Queries, owner: Owner, now: int) -> Basket:
         )
         return Basket(basket_id, {})
     if owner.person_id is None:  # baskets of browsers are forgotten some time after a change
-        await queries.execute(
+        await queries.queue(
             "UPDATE baskets SET changed_at = :now WHERE id = :id", {"now": now, "id": found.id}
         )
     return found
@@ -123,26 +123,20 @@ async def save_items(queries: Queries, basket: Basket, after: Mapping[int, int],
     gone = sorted(before.keys() - after.keys())
     if gone:
         await take_out(queries, basket.id, gone)
-    await queries.execute_many(
-        "INSERT INTO basket_items (basket_id, book_id, quantity, added_at)"
-        " VALUES (:id, :book, :quantity, :now)",
-        [
-            {"id": basket.id, "book": book_id, "quantity": quantity, "now": now}
-            for book_id, quantity in after.items()
-            if book_id not in before
-        ],
-    )
     for book_id, quantity in after.items():
-        if before.get(book_id, quantity) != quantity:
-            await queries.execute(
-                "UPDATE basket_items SET quantity = :quantity"
-                " WHERE basket_id = :id AND book_id = :book",
-                {"id": basket.id, "book": book_id, "quantity": quantity},
-            )
+        if before.get(book_id) == quantity:
+            continue
+        await queries.queue(
+            "UPDATE basket_items SET quantity = :quantity WHERE basket_id = :id AND book_id = :book"
+            if book_id in before
+            else "INSERT INTO basket_items (basket_id, book_id, quantity, added_at)"
+            " VALUES (:id, :book, :quantity, :now)",
+            {"id": basket.id, "book": book_id, "quantity": quantity, "now": now},
+        )
 
 
 async def take_out(queries: Queries, basket_id: int, book_ids: Sequence[int]) -> None:
-    await queries.execute(
+    await queries.queue(
         "DELETE FROM basket_items WHERE basket_id = :id AND book_id IN :books",
         {"id": basket_id, "books": sorted(book_ids)},
     )

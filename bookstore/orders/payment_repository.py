@@ -19,7 +19,7 @@ _BOTH = ", ".join(
 
 
 async def add_intent(queries: Queries, intent: Intent) -> None:
-    await queries.execute(
+    await queries.queue(
         f"INSERT INTO payment_intents ({_INTENT})"
         f" VALUES ({', '.join(':' + field for field in Intent._fields)})",
         intent._asdict(),
@@ -77,7 +77,7 @@ async def intents(source: Source, order_ids: Sequence[int]) -> list[Intent]:
 
 async def save_intent(queries: Queries, intent: Intent) -> None:
     """Write what may change of an intent; its order and amount never do."""
-    await queries.execute(
+    await queries.queue(
         "UPDATE payment_intents SET state = :state, attempt = :attempt, error_code = :error_code,"
         " decline_code = :decline_code, brand = :brand, last4 = :last4, settles_at = :settles_at"
         " WHERE id = :id",

@@ -31,20 +31,22 @@ async def add_order(queries: Queries, order: Order, *, key: str) -> int:
 
 
 async def add_lines(queries: Queries, lines: Sequence[OrderLine]) -> None:
-    await queries.execute_many(
-        f"INSERT INTO order_lines ({_LINE})"
-        f" VALUES ({', '.join(':' + field for field in OrderLine._fields)})",
-        [line._asdict() for line in lines],
-    )
+    for line in lines:
+        await queries.queue(
+            f"INSERT INTO order_lines ({_LINE})"
+            f" VALUES ({', '.join(':' + field for field in OrderLine._fields)})",
+            line._asdict(),
+        )
 
 
 async def add_shipments(queries: Queries, shipments: Sequence[Shipment]) -> None:
     fields = Shipment._fields[1:]
-    await queries.execute_many(
-        f"INSERT INTO shipments ({', '.join(fields)})"
-        f" VALUES ({', '.join(':' + field for field in fields)})",
-        [shipment._asdict() for shipment in shipments],
-    )
+    for shipment in shipments:
+        await queries.queue(
+            f"INSERT INTO shipments ({', '.join(fields)})"
+            f" VALUES ({', '.join(':' + field for field in fields)})",
+            shipment._asdict(),
+        )
 
 
 async def delete_order(queries: Queries, order_id: int) -> None:
@@ -83,20 +85,19 @@ async def order_of_checkout(source: Source, buyer_id: int, key: str) -> Order | 
 
 async def save_order(queries: Queries, order: Order) -> None:
     """Write what may change of an order: its state and the moments."""
-    await queries.execute(
+    await queries.queue(
         "UPDATE orders SET state = :state, reason = :reason, expires_at = :expires_at,"
         " paid_at = :paid_at, confirmed_at = :confirmed_at, cancelled_at = :cancelled_at,"
         " released_at = :released_at WHERE id = :id",
         order._asdict(),
     )
     if order.state == OrderState.CANCELLED:
-        await queries.execute("UPDATE shipments SET stage = 0 WHERE order_id = :id",
-                              {"id": order.id})  # fmt: skip
+        await queries.queue("UPDATE shipments SET stage = 0 WHERE order_id = :id", {"id": order.id})
 
 
 async def note_placed(queries: Queries, order_id: int) -> None:
     """Let an order wait for its payment. Its row is locked by the caller."""
-    await queries.execute("UPDATE orders SET state = 'placed' WHERE id = :id", {"id": order_id})
+    await queries.queue("UPDATE orders SET state = 'placed' WHERE id = :id", {"id": order_id})
 
 
 async def note_confirmed(queries: Queries, order_id: int, now: int) -> bool:
@@ -113,7 +114,7 @@ async def note_confirmed(queries: Queries, order_id: int, now: int) -> bool:
 
 async def show_to_sellers(queries: Queries, order_ids: Sequence[int]) -> None:
     """Show the parcels of orders that are sold on their sellers' pages, as to send or sent."""
-    await queries.execute(
+    await queries.queue(
         "UPDATE shipments SET stage = CASE WHEN shipped_at IS NULL THEN 1 ELSE 2 END,"
         " currency = (SELECT o.currency FROM orders o WHERE o.id = shipments.order_id)"
         " WHERE order_id IN :ids AND cancelled_at IS NULL",
