@@ -44,14 +44,14 @@ def kinds(data: Data) -> list[Kind]:
         return f"/?min={low / 100:.2f}&max={high / 100:.2f}"
 
     return [
-        Kind("warm", "List, kept page", 600, lambda number: "/books"),
-        Kind("loaded", "As a browser loads it", 300, lambda number: "/books", whole=True),
+        Kind("warm", "List, kept page", 400, lambda number: "/books"),
+        Kind("loaded", "As a browser loads it", 200, lambda number: "/books", whole=True),
         Kind("signed-in", "List, signed in", 200, lambda number: "/books", signed_in=True),
         Kind("cold", "List, no repeats", 200, narrowed),
         Kind("search", "Search", 200, lambda n: f"/?q={data.words[n % len(data.words)]}"),
         Kind("book", "Book, first visit", 200,
              lambda number: f"/books/{200 + (number * 7919) % (data.books - 200)}"),
-        Kind("book-warm", "Book, popular", 300,
+        Kind("book-warm", "Book, popular", 200,
              lambda number: f"/books/{1 + number % WARM_BOOKS}"),
         Kind("checkout", "Checkout, five requests", 40, None, signed_in=True),
         Kind("static", "Static file", 200, lambda number: "/static/app.css"),
