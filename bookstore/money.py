@@ -14,7 +14,6 @@ from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from babel.numbers import (
     format_currency,
-    format_decimal,
     get_currency_name,
     get_currency_precision,
     get_currency_symbol,
@@ -36,6 +35,7 @@ def currencies() -> frozenset[str]:
     )
 
 
+@cache
 @cache
 def digits(currency: str) -> int:
     """Return how many digits a currency has behind its decimal mark: EUR 2, JPY 0, KWD 3."""
@@ -93,9 +93,7 @@ def _way_of_writing(currency: str, locale: str) -> _WayOfWriting:
 
 def typed(amount: int, currency: str, locale: str) -> str:
     """Write an amount as people of a locale type it: 123450, EUR, es_ES -> 1234,50."""
-    behind = digits(currency)
-    pattern = "0." + "0" * behind if behind else "0"
-    return str(format_decimal(_decimal(amount, currency), pattern, locale=locale))
+    return plain(amount, currency).replace(".", decimal_mark(locale))
 
 
 def plain(amount: int, currency: str) -> str:

@@ -89,7 +89,7 @@ async def _listing(arguments: MultiDict[str, str]) -> Response:
         "search": typed,
         "meant": found.meant,
         "did_you_mean": found.instead,
-        "instead": urls.books(**wish._replace(text=typed, exact=True).address()),
+        "instead": "" if found.meant is None else _instead(wish._replace(text=typed)),
         "wish": wish,
         "asked": asked,
         "typed_min": _typed(wish.price_min, wish.currency) or arguments.get("min", "")[:20],
@@ -207,6 +207,11 @@ def _price_problem(wish: search.Search, arguments: MultiDict[str, str]) -> str:
     if low is not None and high is not None and low > high:
         return _("The lowest price is above the highest.")
     return ""
+
+
+def _instead(wish: search.Search) -> str:
+    """Return the address of what was typed, without guessing what was meant."""
+    return urls.books(**wish._replace(exact=True).address())
 
 
 def _typed(amount: int | None, currency: str) -> str:
