@@ -191,8 +191,9 @@ async def test_a_page_for_a_stranger_takes_two_queries_at_most(
     reader: Reader, books: Database, query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = 0
-    for number in range(PAGE + 1):
-        first = await add_book(books, title=f"Common {number}", isbn13="9780439023481")
+    for number in range(PAGE + 1):  # the last two are offers of one edition
+        isbn = "9780439023481" if number >= PAGE - 1 else None
+        first = await add_book(books, title=f"Common {number}", isbn13=isbn)
     for address in (f"/books?{query}", f"/?{query}", f"/books/{first}"):
         with counted_queries(monkeypatch) as statements:
             assert (await reader.get(address)).status == 200
