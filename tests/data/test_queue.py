@@ -61,10 +61,12 @@ async def test_what_goes_wrong_with_it_undoes_the_transaction(empty: Database, t
 
 
 async def test_a_transaction_that_fails_forgets_what_is_queued(empty: Database) -> None:
+    async def work(queries: Queries) -> None:
+        await queries.queue(ADD, {"id": 1, "name": "a"})
+        raise ZeroDivisionError
+
     with pytest.raises(ZeroDivisionError):
-        async with empty.transaction() as queries:
-            await queries.queue(ADD, {"id": 1, "name": "a"})
-            raise ZeroDivisionError
+        await empty.in_transaction(work)
     assert await things(empty) == []
 
 
