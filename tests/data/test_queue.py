@@ -16,8 +16,8 @@ class Thing(NamedTuple):
     name: str
 
 
-async def things(database: Database) -> list[tuple[int, str]]:
-    return [tuple(row) for row in await database.all(Thing, "SELECT id, name FROM things")]
+async def things(database: Database) -> list[Thing]:
+    return await database.all(Thing, "SELECT id, name FROM things ORDER BY id")
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ async def test_what_is_queued_is_done_before_what_follows(empty: Database) -> No
         await queries.queue("UPDATE things SET id = :new WHERE id IN :old", {"new": 2, "old": [1]})
         assert await queries.value("SELECT id FROM things WHERE name LIKE '%%;%'") == 2
         assert await queries.execute("UPDATE things SET name = :name", {"name": "b"}) == 1
-    assert await things(empty) == [(2, "b")]
+    assert await things(empty) == [Thing(2, "b")]
 
 
 async def test_the_commit_takes_what_is_queued_along(empty: Database) -> None:
     async with empty.transaction() as queries:
         await queries.queue(ADD, {"id": 1, "name": "a"})
-    assert await things(empty) == [(1, "a")]
+    assert await things(empty) == [Thing(1, "a")]
 
 
 @pytest.mark.parametrize("then", ["execute", "commit"])
@@ -57,7 +57,7 @@ async def test_what_goes_wrong_with_it_undoes_the_transaction(empty: Database, t
 
     with pytest.raises(Duplicate):
         await empty.in_transaction(work)
-    assert await things(empty) == [(2, "before")]
+    assert await things(empty) == [Thing(2, "before")]
 
 
 async def test_a_transaction_that_fails_forgets_what_is_queued(empty: Database) -> None:
@@ -76,10 +76,10 @@ async def test_many_rows_come_after_what_is_queued(empty: Database) -> None:
         await queries.queue(ADD, {"id": 1, "name": "first"})
         await queries.queue("UPDATE things SET name = 'changed'")
         assert await queries.execute_many(ADD, rows) == 2
-    assert await things(empty) == [(1, "changed"), (2, "many"), (3, "many")]
+    assert await things(empty) == [Thing(1, "changed"), Thing(2, "many"), Thing(3, "many")]
 
 
 async def test_outside_of_a_transaction_nothing_waits(empty: Database) -> None:
     async with empty.connection() as queries:
         await queries.queue(ADD, {"id": 1, "name": "a"})
-    assert await things(empty) == [(1, "a")]
+    assert await things(empty) == [Thing(1, "a")]
