@@ -293,11 +293,13 @@ def _found(wish: Search, rows: list[_Row]) -> Found:
 
 
 def _grouped(wish: Search, rows: list[_Row]) -> list[Card]:
-    """Return the cards of a page, one for all the offers of an ISBN; of a seller, each."""
+    """Return the cards of a page, one for all the offers of an ISBN. Who asks for a seller's books,
+    or for the ISBN itself, sees each."""
+    each = wish.seller is not None or search.terms(wish.text).kind == "isbn"
     shown: set[str] = set()
     cards = []
     for row in rows:
-        if row.isbn13 is not None and wish.seller is None:
+        if row.isbn13 is not None and not each:
             if row.isbn13 in shown:
                 continue
             shown.add(row.isbn13)

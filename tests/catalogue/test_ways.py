@@ -116,6 +116,7 @@ async def test_offers_of_one_title_are_one_card(reader: Reader, shop: Shop) -> N
     assert link["href"] == f"/books/{newest}#copies"
     assert (await reader.get(f"/books/{newest}")).soup.select_one("#copies") is not None
     assert titles(await reader.get("/?q=emma")) == ["Emma"]
+    assert titles(await reader.get("/?q=978-0-14-143958-7")) == ["Emma", "Emma"]
     assert titles(await reader.get("/?seller=5")) == ["Emma"]
 
 
