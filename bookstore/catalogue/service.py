@@ -110,8 +110,8 @@ class Catalogue:
         if wish.text and not (wish.exact or wish.after):
             if not found.cards:
                 found, meant = await self._meant(wish, found)
-            elif len(found.cards) <= _FEW and await spelling.rare(self.database, wish.text):
-                instead = await self._instead(wish, len(found.cards))
+            elif 0 < (found.matches or 0) <= _FEW and await spelling.rare(self.database, wish.text):
+                instead = await self._instead(wish, found.matches or 1)
         if wish.after is None and self.clock() >= self._languages_until:
             self._languages = await listing.languages(self.database)
             self._languages_until = self.clock() + MINUTE

@@ -347,8 +347,10 @@ SPREADSHEETS = (
          "Good\nAltorių šešėly;Vincas Mykolaitis-Putinas;5;Good\n".encode("cp1257"),
          ("Metų laikai|Kristijonas Donelaitis|500|good|1|-|-",
           "Altorių šešėly|Vincas Mykolaitis-Putinas|500|good|1|-|-")),
-    Case("hebrew excel", "Title;Author;Price;Condition\nסיפור על אהבה;עמוס עוז;5;Good\n"
-         .encode("cp1255"), ("סיפור על אהבה|עמוס עוז|500|good|1|-|-",)),
+    Case("hebrew excel", "Title;Author;Price;Condition\nסיפור על אהבה וחושך;עמוס עוז;5;Good\n"
+         "מישהו לרוץ איתו;דויד גרוסמן;5;Good\n".encode("cp1255"),
+         ("סיפור על אהבה וחושך|עמוס עוז|500|good|1|-|-",
+          "מישהו לרוץ איתו|דויד גרוסמן|500|good|1|-|-")),
     Case("japanese excel", "Title,Author,Price,Condition\n"
          "雪国,川端康成,5,Good\nこころ,夏目漱石,5,Good\n".encode("cp932"),
          ("雪国|川端康成|500|good|1|-|-", "こころ|夏目漱石|500|good|1|-|-")),
