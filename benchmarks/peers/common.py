@@ -37,7 +37,11 @@ _KEY = b"the key of a peer in a benchmark"
 _REPLICA = socket.gethostname()
 
 CARD = (
-    "SELECT id, title, author, `condition`, price, cover FROM books WHERE on_sale = 1{}{}"
+    "SELECT id, title, author, `condition`, price, cover,"
+    " (SELECT p.name FROM people p WHERE p.id = seller_id) AS seller_name,"
+    " (SELECT o.price FROM books o WHERE o.isbn13 = books.isbn13 AND o.on_sale = 1"
+    " AND o.id <> books.id ORDER BY o.price LIMIT 1) AS others_from"
+    " FROM books WHERE on_sale = 1{}{}"
     " ORDER BY id DESC LIMIT 25"
 )
 COUNT = "SELECT COUNT(*) FROM books WHERE on_sale = 1{}"
@@ -87,7 +91,8 @@ def amount(cents: int) -> str:
 def card(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as its card shows it."""
     return {
-        **row, "amount": amount(row["price"]), "tint": row["id"] % 8,
+        **row, "amount": amount(row["price"]), "tint": row["id"] % 8, "delivery": amount(290),
+        "from": amount(row["others_from"]) if row.get("others_from") is not None else "",
         "grade": GRADES[row["condition"]][0],
         "short_title": row["title"][:60], "short_author": row["author"][:40],
     }  # fmt: skip

@@ -111,7 +111,15 @@ def index(request: HttpRequest) -> Any:
         if value := getattr(wanted, column):
             found = found.filter(**{column: value})
     shown = found.filter(id__lt=wanted.after) if wanted.after else found
-    books = list(shown.order_by("-id").values(*CARD_FIELDS)[: common.PAGE + 1])
+    others = (
+        Book.objects.filter(isbn13=OuterRef("isbn13"), on_sale=True).exclude(id=OuterRef("id"))
+        .order_by("price").values("price")[:1]
+    )  # fmt: skip
+    books = list(
+        shown.order_by("-id").values(
+            *CARD_FIELDS, seller_name=F("seller__name"), others_from=Subquery(others)
+        )[: common.PAGE + 1]
+    )
     cards = [common.card(book) for book in books]
     last = cards[: common.PAGE][-1]["id"] if cards else 0
     return page(request, "catalogue", who, **common.catalogue(wanted, cards, last, found.count()))
