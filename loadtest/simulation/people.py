@@ -77,7 +77,10 @@ class Buyer:
                 self._dirty = False
                 self._write("told", order=int(found[1]), **about)
                 return int(found[1])
-            self._write("refused", status=answer.status, **about)
+            # A refusal is about what the basket holds: a form that was given up may have come late.
+            held = {int(book) for book in _ROW.findall(answer.body)}
+            lines = about["lines"] if held == set(basket) else None
+            self._write("refused", status=answer.status, **about | {"lines": lines})
             if answer.status != 422:
                 return 0
             self._pages.pop(frozenset(basket.items()), None)
