@@ -98,7 +98,7 @@ def _random(args: argparse.Namespace, cluster: Cluster, folder: Path) -> int:
             once = randomly.carry_out(cluster, minutes, _say)
             _say(f"Schedule {name}:\n{schedule.written(faults, minutes)}")
             verdict = once(faults, folder / name)
-            print(show(verdict), flush=True)
+            print(show(verdict, held=randomly.holds(verdict)), flush=True)
             made = randomly.line(name, minutes, faults, verdict, f"{os.getloadavg()[0]:.0f}")
             print(made, flush=True)
             if args.publish:
@@ -131,8 +131,8 @@ def _publish(report: Path, row: Row, inventory: Inventory) -> None:
     page.write_text(table.published(page.read_text(), [row], when, list(DRILLS)))
 
 
-def show(verdict: Verdict) -> str:
-    """Say in the terminal how a drill ended."""
+def show(verdict: Verdict, *, held: bool | None = None) -> str:
+    """Say in the terminal how a drill ended; a random one held, or did not, by rules of its own."""
     lines = []
     for e in verdict.result.expectations:
         sign = " " if e.met is None else "✓" if e.met else "✗"
@@ -141,6 +141,8 @@ def show(verdict: Verdict) -> str:
     if verdict.result.audit:
         lines += [f"      {f.kind}: {f.what}" for f in verdict.result.audit.findings[:10]]
     how = "passed" if verdict.result.passed else "FAILED"
+    if held is not None:
+        how = "held" if held else "FAILED"
     return "\n".join([*lines, f"  {verdict.name} {how}: {verdict.path}"])
 
 
