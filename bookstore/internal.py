@@ -87,6 +87,7 @@ async def malformed(error: ValidationError) -> Response:
 
 @blueprint.post("/accounts/person_of")
 async def person_of() -> Response:
+    """Answer whose a session is, nobody's for an unknown or ended one."""
     call = await _call(_TokenCall)
     person = await accounts_api.person_of(_service("accounts"), call.token)
     return _answer(person)
@@ -94,6 +95,7 @@ async def person_of() -> Response:
 
 @blueprint.post("/accounts/contacts")
 async def contacts() -> Response:
+    """Answer how to reach people."""
     call = await _call(_PeopleCall)
     found = await accounts_api.contacts(_service("accounts"), call.person_ids)
     return _answer(list(found.values()))
@@ -101,6 +103,7 @@ async def contacts() -> Response:
 
 @blueprint.post("/accounts/undeliverable")
 async def undeliverable() -> Response:
+    """Take a note that mail to an address came back."""
     call = await _call(_UndeliverableCall)
     await accounts_api.undeliverable(_service("accounts"), call.person_id, call.email)
     return _answer(None)
@@ -108,6 +111,7 @@ async def undeliverable() -> Response:
 
 @blueprint.post("/<any(catalogue, orders):context>/personal/page")
 async def personal_page(context: str) -> Response:
+    """Answer a page of a person's rows in one table."""
     call = await _call(_PageCall)
     try:
         return _answer(await _personal(context).page(call.table, call.person_id, call.offset))
@@ -117,12 +121,14 @@ async def personal_page(context: str) -> Response:
 
 @blueprint.post("/<any(catalogue, orders):context>/personal/unsettled")
 async def personal_unsettled(context: str) -> Response:
+    """Answer what keeps a person from leaving."""
     call = await _call(_PersonCall)
     return _answer(await _personal(context).unsettled(call.person_id))
 
 
 @blueprint.post("/<any(catalogue, orders):context>/personal/forget")
 async def personal_forget(context: str) -> Response:
+    """Take a person's name off what stays here."""
     call = await _call(_PersonCall)
     await _personal(context).forget(call.person_id)
     return _answer(None)
@@ -130,6 +136,7 @@ async def personal_forget(context: str) -> Response:
 
 @blueprint.post("/catalogue/quotes")
 async def quotes() -> Response:
+    """Answer today's terms of books."""
     call = await _call(_BooksCall)
     found = await catalogue_api.quotes(_service("catalogue"), call.book_ids)
     return _answer(list(found.values()))
@@ -137,6 +144,7 @@ async def quotes() -> Response:
 
 @blueprint.post("/catalogue/hold")
 async def hold() -> Response:
+    """Hold copies for an order, all or none; `left` says what there is instead."""
     call = await _call(_HoldCall)
     lines = [HoldLine(*line) for line in call.lines]
     try:
@@ -150,12 +158,14 @@ async def hold() -> Response:
 
 @blueprint.post("/catalogue/confirm")
 async def confirm() -> Response:
+    """Answer whether held copies are sold now."""
     call = await _call(_ReferenceCall)
     return _answer(await catalogue_api.confirm(_service("catalogue"), call.reference))
 
 
 @blueprint.post("/catalogue/release")
 async def release() -> Response:
+    """Put the copies that an order holds back on sale."""
     call = await _call(_ReferenceCall)
     await catalogue_api.release(_service("catalogue"), call.reference)
     return _answer(None)
@@ -163,6 +173,7 @@ async def release() -> Response:
 
 @blueprint.post("/catalogue/release_books")
 async def release_books() -> Response:
+    """Put some of the copies that an order holds back on sale."""
     call = await _call(_ReleaseBooksCall)
     await catalogue_api.release_books(_service("catalogue"), call.reference, call.book_ids)
     return _answer(None)

@@ -30,6 +30,7 @@ class DirectSessions:
         self._accounts = accounts
 
     async def person_of(self, token: str, *, fresh: bool) -> Person | None:
+        """Return whose a session is; it is looked up each time, fresh or not."""
         return await accounts_api.person_of(self._accounts, token)
 
 
@@ -40,9 +41,11 @@ class DirectContacts:
         self._accounts = accounts
 
     async def contacts(self, person_ids: Sequence[int]) -> dict[int, Contact]:
+        """Return how to reach these people by id; unknown ones are left out."""
         return await accounts_api.contacts(self._accounts, person_ids)
 
     async def undeliverable(self, person_id: int, email: str) -> None:
+        """Note that mail to a person's address came back."""
         await accounts_api.undeliverable(self._accounts, person_id, email)
 
 
@@ -53,6 +56,7 @@ class DirectCatalogue:
         self._catalogue = catalogue
 
     async def quotes(self, book_ids: Sequence[int]) -> dict[int, Quote]:
+        """Return today's terms by book; unknown books are left out."""
         return await catalogue_api.quotes(self._catalogue, book_ids)
 
     async def hold(
@@ -63,15 +67,19 @@ class DirectCatalogue:
         *,
         terms: Mapping[int, str] | None = None,
     ) -> None:
+        """Hold copies until then, all or none; raise HoldRefused with what is left."""
         await catalogue_api.hold(self._catalogue, reference, lines, expires_at, terms=terms)
 
     async def confirm(self, reference: str) -> bool:
+        """Return whether the held copies are sold, which may be asked again."""
         return await catalogue_api.confirm(self._catalogue, reference)
 
     async def release(self, reference: str) -> None:
+        """Put held copies back on sale, which may be said again."""
         await catalogue_api.release(self._catalogue, reference)
 
     async def release_books(self, reference: str, book_ids: Sequence[int]) -> None:
+        """Put the copies of these books back on sale."""
         await catalogue_api.release_books(self._catalogue, reference, book_ids)
 
 
@@ -83,6 +91,7 @@ class HttpSessions:
         self._cache: dict[str, tuple[float, Person | None]] = {}
 
     async def person_of(self, token: str, *, fresh: bool) -> Person | None:
+        """Return whose a session is; unless `fresh`, as known up to 5 seconds ago."""
         now = time.monotonic()
         if not fresh:
             asked, person = self._cache.get(token, (-SESSION_CACHE, None))
@@ -103,6 +112,7 @@ class HttpContacts:
         self._sibling = sibling
 
     async def contacts(self, person_ids: Sequence[int]) -> dict[int, Contact]:
+        """Return how to reach these people by id; unknown ones are left out."""
         answer = await self._sibling.call(
             "/internal/accounts/contacts", person_ids=list(person_ids)
         )
@@ -110,6 +120,7 @@ class HttpContacts:
         return {contact.id: contact._replace(muted=tuple(contact.muted)) for contact in found}
 
     async def undeliverable(self, person_id: int, email: str) -> None:
+        """Note that mail to a person's address came back."""
         await self._sibling.call(
             "/internal/accounts/undeliverable", person_id=person_id, email=email
         )
@@ -123,16 +134,19 @@ class HttpPersonal:
         self._path = f"/internal/{context}/personal"
 
     async def page(self, table: str, person_id: int, offset: int) -> list[dict[str, Any]]:
+        """Return a page of a person's rows in a table of that context."""
         rows: list[dict[str, Any]] = await self._sibling.call(
             f"{self._path}/page", table=table, person_id=person_id, offset=offset
         )
         return rows
 
     async def unsettled(self, person_id: int) -> list[str]:
+        """Return what there keeps a person from leaving, empty if nothing."""
         kinds: list[str] = await self._sibling.call(f"{self._path}/unsettled", person_id=person_id)
         return kinds
 
     async def forget(self, person_id: int) -> None:
+        """Take a person's name off what stays there."""
         await self._sibling.call(f"{self._path}/forget", person_id=person_id)
 
 
@@ -143,6 +157,7 @@ class HttpCatalogue:
         self._sibling = sibling
 
     async def quotes(self, book_ids: Sequence[int]) -> dict[int, Quote]:
+        """Return today's terms by book; unknown books are left out."""
         if not book_ids:
             return {}
         answer = await self._sibling.call("/internal/catalogue/quotes", book_ids=list(book_ids))
@@ -158,6 +173,7 @@ class HttpCatalogue:
         *,
         terms: Mapping[int, str] | None = None,
     ) -> None:
+        """Hold copies until then, all or none; raise HoldRefused with what is left."""
         answer = await self._sibling.call(
             "/internal/catalogue/hold",
             reference=reference,
@@ -169,12 +185,15 @@ class HttpCatalogue:
             raise HoldRefused({int(book): int(left) for book, left in answer["left"]})
 
     async def confirm(self, reference: str) -> bool:
+        """Return whether the held copies are sold, which may be asked again."""
         return bool(await self._sibling.call("/internal/catalogue/confirm", reference=reference))
 
     async def release(self, reference: str) -> None:
+        """Put held copies back on sale, which may be said again."""
         await self._sibling.call("/internal/catalogue/release", reference=reference)
 
     async def release_books(self, reference: str, book_ids: Sequence[int]) -> None:
+        """Put the copies of these books back on sale."""
         await self._sibling.call(
             "/internal/catalogue/release_books", reference=reference, book_ids=list(book_ids)
         )

@@ -59,6 +59,8 @@ class _FileSource(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
+    """What the environment and its files say, checked; docs/settings.md explains each."""
+
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     data: Path = Path("var")
@@ -108,6 +110,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from: given ones, files, the environment."""
         return init_settings, _FileSource(settings_cls), env_settings
 
     @model_validator(mode="before")

@@ -68,6 +68,7 @@ class Sibling:
         )
 
     async def close(self) -> None:
+        """Close the connections to the service."""
         await self._client.aclose()
 
     async def call(self, path: str, **values: Any) -> Any:

@@ -34,6 +34,8 @@ def _not_common(form: ShopForm, field: Any) -> None:
 
 
 class RegisterForm(ShopForm):
+    """What a new account needs."""
+
     name = _name_field()
     email = EmailField(
         lazy_gettext("E-mail"),
@@ -49,6 +51,8 @@ class RegisterForm(ShopForm):
 
 
 class LoginForm(ShopForm):
+    """An address and a password, and where to go on afterwards."""
+
     email = EmailField(
         lazy_gettext("E-mail"), [InputRequired()], render_kw={"autocomplete": "username"}
     )
@@ -61,10 +65,14 @@ class LoginForm(ShopForm):
 
 
 class NameForm(ShopForm):
+    """The name that others see."""
+
     name = _name_field()
 
 
 class PasswordForm(ShopForm):
+    """The password as it is and as it shall be."""
+
     current = PasswordField(
         lazy_gettext("Current password"),
         [InputRequired(), Length(max=domain.MAX_PASSWORD)],
@@ -79,6 +87,8 @@ class PasswordForm(ShopForm):
 
 
 class ForgotForm(ShopForm):
+    """The address to which a link for a new password goes."""
+
     email = EmailField(
         lazy_gettext("E-mail"),
         [InputRequired(), Length(max=254), Email()],
@@ -87,6 +97,8 @@ class ForgotForm(ShopForm):
 
 
 class NewPasswordForm(ShopForm):
+    """The password that follows a forgotten one."""
+
     password = PasswordField(
         lazy_gettext("New password"),
         [InputRequired(), _PASSWORD_LENGTH, _not_common],
@@ -95,6 +107,8 @@ class NewPasswordForm(ShopForm):
 
 
 class EmailForm(ShopForm):
+    """The next address, confirmed with the current password."""
+
     email = EmailField(
         lazy_gettext("New e-mail address"),
         [InputRequired(), Length(max=254), Email()],
@@ -117,6 +131,8 @@ class MailsForm(ShopForm):
 
 
 class DeleteForm(ShopForm):
+    """The current password, before something that cannot be undone."""
+
     current = PasswordField(
         lazy_gettext("Current password"),
         [InputRequired(), Length(max=domain.MAX_PASSWORD)],
@@ -125,6 +141,8 @@ class DeleteForm(ShopForm):
 
 
 class CodeForm(ShopForm):
+    """A code of the second step, of an app or a recovery code."""
+
     code = StringField(
         lazy_gettext("Code"),
         [InputRequired(), Length(max=40)],

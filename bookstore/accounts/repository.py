@@ -13,6 +13,8 @@ type Source = Database | Queries
 
 
 class Credentials(NamedTuple):
+    """What a sign-in is checked against."""
+
     id: int
     name: str
     email: str
@@ -21,6 +23,8 @@ class Credentials(NamedTuple):
 
 
 class LiveSession(NamedTuple):
+    """Whose a session is, and when it was last used (milliseconds)."""
+
     id: int
     name: str
     email: str
@@ -40,6 +44,7 @@ class _Contact(NamedTuple):
 async def add_person(
     source: Source, *, email: str, key: str, name: str, password_hash: str, form_key: str, now: int
 ) -> int:
+    """Return the new person's id; raise Duplicate where the address is taken."""
     return await source.insert(
         "INSERT INTO people (email, email_key, name, password_hash, registration_key, created_at)"
         " VALUES (:email, :email_key, :name, :password_hash, :form_key, :now)",
@@ -55,6 +60,7 @@ async def add_person(
 
 
 async def credentials(source: Source, key: str) -> Credentials | None:
+    """Return what the account of a normalised address is checked against."""
     return await source.one(
         Credentials,
         "SELECT id, name, email, password_hash, registration_key FROM people"
@@ -64,6 +70,7 @@ async def credentials(source: Source, key: str) -> Credentials | None:
 
 
 async def credentials_of(source: Source, person_id: int) -> Credentials | None:
+    """Return what a person's current password is checked against."""
     return await source.one(
         Credentials,
         "SELECT id, name, email, password_hash, registration_key FROM people WHERE id = :id",
@@ -72,6 +79,7 @@ async def credentials_of(source: Source, person_id: int) -> Credentials | None:
 
 
 async def profile(source: Source, person_id: int) -> Profile | None:
+    """Return what others may see of a person, none where the account was deleted."""
     return await source.one(
         Profile,
         "SELECT id, name, created_at FROM people WHERE id = :id AND deleted_at IS NULL",
@@ -80,12 +88,14 @@ async def profile(source: Source, person_id: int) -> Profile | None:
 
 
 async def rename(source: Source, person_id: int, name: str) -> None:
+    """Give a person another name, from now on."""
     await source.execute(
         "UPDATE people SET name = :name WHERE id = :id", {"name": name, "id": person_id}
     )
 
 
 async def set_password(source: Source, person_id: int, password_hash: str) -> None:
+    """Replace the hash of a person's password; sessions stay as they are."""
     await source.execute(
         "UPDATE people SET password_hash = :hash WHERE id = :id",
         {"hash": password_hash, "id": person_id},
@@ -93,6 +103,7 @@ async def set_password(source: Source, person_id: int, password_hash: str) -> No
 
 
 async def confirm(source: Source, person_id: int, now: int) -> None:
+    """Note that a person reads mail at his address, keeping the first such moment."""
     await source.execute(
         "UPDATE people SET confirmed_at = COALESCE(confirmed_at, :now), undeliverable_at = NULL"
         " WHERE id = :id",
@@ -101,6 +112,7 @@ async def confirm(source: Source, person_id: int, now: int) -> None:
 
 
 async def change_email(source: Source, person_id: int, email: str, key: str, now: int) -> None:
+    """Move an account to an address that was confirmed just now."""
     await source.execute(
         "UPDATE people SET email = :email, email_key = :key, confirmed_at = :now,"
         " undeliverable_at = NULL WHERE id = :id",
@@ -109,6 +121,7 @@ async def change_email(source: Source, person_id: int, email: str, key: str, now
 
 
 async def contacts(source: Source, person_ids: Sequence[int]) -> list[Contact]:
+    """Return how to reach these people; who is unknown is left out."""
     rows = await source.all(
         _Contact,
         "SELECT id, name, email, language, confirmed_at, undeliverable_at, muted FROM people"
@@ -130,6 +143,7 @@ async def contacts(source: Source, person_ids: Sequence[int]) -> list[Contact]:
 
 
 async def mark_undeliverable(source: Source, person_id: int, email: str, now: int) -> None:
+    """Note that mail came back, unless the address is another by now."""
     await source.execute(
         "UPDATE people SET undeliverable_at = :now WHERE id = :id AND email = :email",
         {"now": now, "id": person_id, "email": email},
@@ -137,12 +151,14 @@ async def mark_undeliverable(source: Source, person_id: int, email: str, now: in
 
 
 async def set_muted(source: Source, person_id: int, muted: str) -> None:
+    """Replace the topics of mail that a person does not want, separated by blanks."""
     await source.execute(
         "UPDATE people SET muted = :muted WHERE id = :id", {"muted": muted, "id": person_id}
     )
 
 
 async def set_language(source: Source, person_id: int, language: str) -> None:
+    """Note the language in which mails to a person are written."""
     await source.execute(
         "UPDATE people SET language = :language WHERE id = :id",
         {"language": language, "id": person_id},
@@ -175,6 +191,7 @@ async def add_session(
     now: int,
     expires_at: int,
 ) -> None:
+    """Keep a new session under the hash of its token; times are milliseconds."""
     await source.execute(
         "INSERT INTO sessions"
         " (token_hash, person_id, user_agent, address, created_at, seen_at, expires_at)"
@@ -193,6 +210,7 @@ async def add_session(
 async def live_session(
     source: Source, token_hash: str, *, now: int, seen_after: int
 ) -> LiveSession | None:
+    """Return whose a session is, unless it ended or was not used since `seen_after`."""
     return await source.one(
         LiveSession,
         "SELECT p.id, p.name, p.email, s.seen_at"
@@ -203,6 +221,7 @@ async def live_session(
 
 
 async def touch_session(source: Source, token_hash: str, now: int) -> None:
+    """Note that a session is in use."""
     await source.execute(
         "UPDATE sessions SET seen_at = :now WHERE token_hash = :token_hash",
         {"now": now, "token_hash": token_hash},
@@ -210,6 +229,7 @@ async def touch_session(source: Source, token_hash: str, now: int) -> None:
 
 
 async def sessions_of(source: Source, person_id: int, now: int) -> list[Session]:
+    """Return at most 50 living sessions of a person, last used first."""
     return await source.all(
         Session,
         "SELECT token_hash, user_agent, address, created_at, seen_at FROM sessions"
@@ -219,10 +239,12 @@ async def sessions_of(source: Source, person_id: int, now: int) -> list[Session]
 
 
 async def end_session(source: Source, token_hash: str) -> None:
+    """Sign out one browser; none may be signed in."""
     await source.execute("DELETE FROM sessions WHERE token_hash = :hash", {"hash": token_hash})
 
 
 async def end_other_sessions(source: Source, person_id: int, kept_hash: str) -> int:
+    """Return how many sessions of a person were ended, all but the kept one."""
     return await source.execute(
         "DELETE FROM sessions WHERE person_id = :person_id AND token_hash <> :kept",
         {"person_id": person_id, "kept": kept_hash},
@@ -230,6 +252,7 @@ async def end_other_sessions(source: Source, person_id: int, kept_hash: str) -> 
 
 
 async def delete_old(database: Database, *, now: int, seen_before: int, places_before: int) -> None:
+    """Delete sessions that ended or lie idle, and places nobody came from for long."""
     await delete_older(database, "sessions", "expires_at", now + 1)
     await delete_older(database, "sessions", "seen_at", seen_before + 1)
     await delete_older(database, "sign_in_places", "seen_at", places_before + 1)
@@ -258,4 +281,5 @@ async def note_place(queries: Queries, person_id: int, place: str, now: int) -> 
 
 
 def person_of(row: Credentials | LiveSession) -> Person:
+    """Return the part of a row that other contexts may know."""
     return Person(row.id, row.name, row.email)

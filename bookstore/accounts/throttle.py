@@ -22,6 +22,7 @@ class Limit(NamedTuple):
 
     @property
     def interval(self) -> int:
+        """Return after how long a full bucket lets one more try through."""
         return self.window // self.tries
 
 

@@ -12,6 +12,8 @@ from bookstore.data.queries import Queries
 
 
 class DemoBook(NamedTuple):
+    """One line of the table below; the price is in minor units."""
+
     title: str
     author: str
     isbn13: str | None

@@ -55,6 +55,7 @@ class PriceField(StringField):  # type: ignore[misc]  # WTForms publishes no typ
         return money.typed(self.data, self.currency, i18n.locale())
 
     def process_formdata(self, valuelist: list[str]) -> None:
+        """Read an amount in the reader's own spelling, as minor units."""
         self.data = None
         if not valuelist or not valuelist[0].strip():
             self.raw_data: list[str] = []  # blanks are nothing, which the validators refuse
@@ -70,6 +71,7 @@ class YearField(IntegerField):
     """A year as pages write it ("44 BC") and people type it; those before Christ are negative."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
+        """Read a year; one before Christ ("44 B.C.") is negative."""
         if valuelist:
             before = re.fullmatch(
                 r"(.*\d)\s*(?:B\.?\s?C\.?(?:\s?E\.?)?|a\.?\s?C\.?)\s*", valuelist[0]
@@ -92,6 +94,8 @@ def _possible_price(_form: ShopForm, field: Any) -> None:
 
 
 class BookForm(ShopForm):
+    """A book as its seller offers it."""
+
     isbn = StringField(
         lazy_gettext("ISBN"),
         [Optional(), Length(max=40), _valid_isbn],

@@ -82,6 +82,7 @@ async def copies_left(source: Source, book_ids: Sequence[int]) -> dict[int, int]
 
 
 async def return_copies(queries: Queries, line: HoldLine, now: int) -> None:
+    """Put the copies of a hold's line back on sale, if the book is still listed."""
     await queries.execute(
         "UPDATE books SET on_sale = listed, stock = stock + :quantity, updated_at = :now"
         " WHERE id = :id",
@@ -92,6 +93,7 @@ async def return_copies(queries: Queries, line: HoldLine, now: int) -> None:
 
 
 async def states(source: Source, reference: str) -> set[str]:
+    """Return the states that the lines of a hold are in, empty for an unknown reference."""
     rows = await source.all(
         _State, "SELECT state FROM holds WHERE reference = :reference", {"reference": reference}
     )
@@ -109,6 +111,7 @@ async def locked_states(queries: Queries, reference: str) -> set[str]:
 
 
 async def extend(queries: Queries, reference: str, expires_at: int) -> None:
+    """Move the end of a hold that is still open (milliseconds)."""
     await queries.execute(
         "UPDATE holds SET expires_at = :expires_at WHERE reference = :reference AND state = 'held'",
         {"reference": reference, "expires_at": expires_at},
@@ -116,6 +119,7 @@ async def extend(queries: Queries, reference: str, expires_at: int) -> None:
 
 
 async def delete_released(queries: Queries, reference: str) -> None:
+    """Forget that a hold was given back, so that its reference may hold again."""
     await queries.execute(
         "DELETE FROM holds WHERE reference = :reference AND state = 'released'",
         {"reference": reference},
@@ -123,6 +127,7 @@ async def delete_released(queries: Queries, reference: str) -> None:
 
 
 async def sell(source: Source, reference: str, now: int) -> int:
+    """Return how many lines were sold; those that ran out are not."""
     return await source.execute(
         "UPDATE holds SET state = 'sold'"
         " WHERE reference = :reference AND state = 'held' AND expires_at > :now",

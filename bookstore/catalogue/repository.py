@@ -69,6 +69,7 @@ class Known(NamedTuple):
 
 
 async def quotes(source: Source, book_ids: Sequence[int]) -> list[Quote]:
+    """Return today's terms of these books; unknown ones are left out."""
     rows = await source.all(
         _QuoteRow,
         "SELECT id, title, author, `condition`, price, currency, seller_id, seller_name, cover,"
@@ -159,10 +160,12 @@ _BOOK = ", ".join(f"`{name}`" for name in Book._fields)
 
 
 async def book(source: Source, book_id: int) -> Book | None:
+    """Return a book as its page shows it, on sale or not."""
     return await source.one(Book, f"SELECT {_BOOK} FROM books WHERE id = :id", {"id": book_id})
 
 
 async def known(source: Source, isbn13: str) -> Known | None:
+    """Return what the oldest offer of an ISBN says of the book."""
     return await source.one(
         Known,
         "SELECT title, author, year, language, category FROM books WHERE isbn13 = :isbn13"

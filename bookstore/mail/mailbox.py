@@ -42,11 +42,13 @@ def install(app: Quart, settings: Settings) -> None:
 
 @blueprint.get("/mailbox")
 async def mails() -> Response:
+    """List the mails that the demo has sent, newest first."""
     return page("mailbox.html", mails=await asyncio.to_thread(_list), mail=None)
 
 
 @blueprint.get("/mailbox/<name>")
 async def mail(name: str) -> Response:
+    """Show one mail's text, its links ready to follow."""
     message = await asyncio.to_thread(_read, name)
     text = message.get_body(("plain",))
     return page(
@@ -60,6 +62,7 @@ async def mail(name: str) -> Response:
 
 @blueprint.get("/mailbox/<name>/html")
 async def html(name: str) -> Response:
+    """Send a mail's HTML part for its frame, allowed to load and run nothing."""
     body = (await asyncio.to_thread(_read, name)).get_body(("html",))
     response = Response(body.get_content() if body else "", content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = _HTML_POLICY

@@ -71,6 +71,7 @@ class SmtpTransport:
         self._client.close()
 
     async def deliver(self, message: EmailMessage) -> None:
+        """Hand a mail to the server; raise Undeliverable for good, NotNow for a while."""
         try:
             await self._client.send_message(message)
         except aiosmtplib.SMTPRecipientsRefused as error:
@@ -97,6 +98,7 @@ class FolderTransport:
         return None
 
     async def deliver(self, message: EmailMessage) -> None:
+        """Write a mail as a file; raise NotNow where the folder cannot be written."""
         try:
             await asyncio.to_thread(self._write, message)
         except OSError as error:

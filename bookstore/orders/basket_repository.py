@@ -136,6 +136,7 @@ async def save_items(queries: Queries, basket: Basket, after: Mapping[int, int],
 
 
 async def take_out(queries: Queries, basket_id: int, book_ids: Sequence[int]) -> None:
+    """Take books out of a basket; those that are not in it are no error."""
     await queries.queue(
         "DELETE FROM basket_items WHERE basket_id = :id AND book_id IN :books",
         {"id": basket_id, "books": sorted(book_ids)},
@@ -143,6 +144,7 @@ async def take_out(queries: Queries, basket_id: int, book_ids: Sequence[int]) ->
 
 
 async def delete_basket(queries: Queries, basket_id: int) -> None:
+    """Delete a basket with all that is in it."""
     await queries.execute("DELETE FROM basket_items WHERE basket_id = :id", {"id": basket_id})
     await queries.execute("DELETE FROM baskets WHERE id = :id", {"id": basket_id})
 

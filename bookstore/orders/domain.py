@@ -42,6 +42,7 @@ class Line(NamedTuple):
 
     @property
     def total(self) -> int:
+        """Return the line's price in minor units, 0 for a book that is gone."""
         return self.quote.price * self.quantity if self.quote else 0
 
 
@@ -54,10 +55,12 @@ class Parcel(NamedTuple):
 
     @property
     def goods(self) -> int:
+        """Return the price of the books in minor units, without shipping."""
         return sum(line.total for line in self.lines)
 
     @property
     def copies(self) -> int:
+        """Return how many copies the parcel holds, by which shipping is priced."""
         return sum(line.quantity for line in self.lines)
 
 
@@ -75,10 +78,12 @@ class Review(NamedTuple):
 
     @property
     def copies(self) -> int:
+        """Return how many copies there are in all."""
         return sum(line.quantity for line in self.lines)
 
     @property
     def goods(self) -> int:
+        """Return the price of all books in minor units, without shipping."""
         return sum(parcel.goods for parcel in self.parcels)
 
     def shipping(self, carrier: Carrier) -> int:
@@ -86,6 +91,7 @@ class Review(NamedTuple):
         return sum(carrier.price(parcel.copies) for parcel in self.parcels)
 
     def total(self, carrier: Carrier) -> int:
+        """Return what is to be paid with this carrier, in minor units."""
         return self.goods + self.shipping(carrier)
 
 
@@ -204,6 +210,7 @@ class Order(NamedTuple):
 
     @property
     def total(self) -> int:
+        """Return what was agreed to be paid, in minor units."""
         return self.goods + self.shipping
 
 

@@ -19,6 +19,7 @@ _BOTH = ", ".join(
 
 
 async def add_intent(queries: Queries, intent: Intent) -> None:
+    """Write an order's intent along with the next statement."""
     await queries.queue(
         f"INSERT INTO payment_intents ({_INTENT})"
         f" VALUES ({', '.join(':' + field for field in Intent._fields)})",
@@ -27,12 +28,14 @@ async def add_intent(queries: Queries, intent: Intent) -> None:
 
 
 async def intent(source: Source, intent_id: str) -> Intent | None:
+    """Return a payment intent by its own id."""
     return await source.one(
         Intent, f"SELECT {_INTENT} FROM payment_intents WHERE id = :id", {"id": intent_id}
     )
 
 
 async def intent_of(source: Source, order_id: int) -> Intent | None:
+    """Return the one payment intent that an order has."""
     return await source.one(
         Intent,
         f"SELECT {_INTENT} FROM payment_intents WHERE order_id = :order_id",
@@ -68,6 +71,7 @@ async def _orders(
 
 
 async def intents(source: Source, order_ids: Sequence[int]) -> list[Intent]:
+    """Return the payment intents of these orders, in no order."""
     return await source.all(
         Intent,
         f"SELECT {_INTENT} FROM payment_intents WHERE order_id IN :ids",
@@ -86,6 +90,7 @@ async def save_intent(queries: Queries, intent: Intent) -> None:
 
 
 async def intents_to_settle(source: Source, now: int, limit: int) -> list[Intent]:
+    """Return those the bank took its time for and that are due, longest due first."""
     return await source.all(
         Intent,
         f"SELECT {_INTENT} FROM payment_intents WHERE state = :state AND settles_at <= :now"
@@ -103,10 +108,12 @@ async def add_event(queries: Queries, event: Event, now: int) -> None:
 
 
 async def forget_events(database: Database, before: int) -> None:
+    """Delete the ids of webhooks that came before then (milliseconds)."""
     await delete_older(database, "payment_events", "received_at", before)
 
 
 async def refund_of(source: Source, order_id: int) -> Refund | None:
+    """Return the refund of an order as a whole, none where only parcels were refunded."""
     return await source.one(
         Refund,
         f"SELECT {', '.join(Refund._fields)} FROM refunds WHERE order_id = :order_id",
@@ -115,6 +122,7 @@ async def refund_of(source: Source, order_id: int) -> Refund | None:
 
 
 async def refunds(source: Source, order_ids: Sequence[int]) -> list[Refund]:
+    """Return the refunds of these orders as wholes."""
     return await source.all(
         Refund,
         f"SELECT {', '.join(Refund._fields)} FROM refunds WHERE order_id IN :ids",
@@ -143,6 +151,7 @@ async def refund_done(source: Source, order_id: int, now: int) -> bool:
 
 
 async def parcel_refunds(source: Source, order_ids: Sequence[int]) -> list[ParcelRefund]:
+    """Return the refunds of single parcels of these orders."""
     return await source.all(
         ParcelRefund,
         f"SELECT {_PARCEL_REFUND} FROM parcel_refunds WHERE order_id IN :ids ORDER BY shipment_id",

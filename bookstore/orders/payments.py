@@ -44,6 +44,7 @@ class Card(NamedTuple):
 
     @property
     def last4(self) -> str:
+        """Return the digits by which a card is told without being known."""
         return self.number[-4:]
 
     @property

@@ -52,6 +52,7 @@ class ParcelView(NamedTuple):
 
     @property
     def tracker(self) -> Tracker:
+        """Return where the parcel was seen last."""
         return self.scans[-1].state if self.scans else Tracker.UNKNOWN
 
 
@@ -64,6 +65,7 @@ class PaymentView(NamedTuple):
 
     @property
     def payable(self) -> bool:
+        """Tell whether a card may be tried now: in time, and no try is under way."""
         return may_pay(self.order, self.now) and self.intent.state != IntentState.PROCESSING
 
 
@@ -78,6 +80,7 @@ class OrderView(NamedTuple):
 
     @property
     def status(self) -> Status:
+        """Return the one word that lists and the order's page show."""
         if self.order.state == OrderState.CANCELLED:
             return Status.REFUNDED if self.refunded and not self.owed else Status.CANCELLED
         if self.order.state != OrderState.PAID:
@@ -122,6 +125,7 @@ class OrderView(NamedTuple):
 
     @property
     def payable(self) -> bool:
+        """Tell whether a card may be tried now."""
         return PaymentView(self.order, self.intent, self.now).payable
 
     @property
@@ -140,6 +144,7 @@ class OrderView(NamedTuple):
 
     @property
     def cancellable(self) -> bool:
+        """Tell whether all of it can still be called off."""
         return may_cancel(self.order, [parcel.shipment for parcel in self.parcels])
 
     @property

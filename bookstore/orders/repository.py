@@ -31,6 +31,7 @@ async def add_order(queries: Queries, order: Order, *, key: str) -> int:
 
 
 async def add_lines(queries: Queries, lines: Sequence[OrderLine]) -> None:
+    """Write the books of new orders along with the next statement."""
     for line in lines:
         await queries.queue(
             f"INSERT INTO order_lines ({_LINE})"
@@ -40,6 +41,7 @@ async def add_lines(queries: Queries, lines: Sequence[OrderLine]) -> None:
 
 
 async def add_shipments(queries: Queries, shipments: Sequence[Shipment]) -> None:
+    """Write a parcel for each seller along with the next statement."""
     fields = Shipment._fields[1:]
     for shipment in shipments:
         await queries.queue(
@@ -57,10 +59,12 @@ async def delete_order(queries: Queries, order_id: int) -> None:
 
 
 async def order(source: Source, order_id: int) -> Order | None:
+    """Return an order, whoever placed it."""
     return await source.one(Order, f"SELECT {_ORDER} FROM orders WHERE id = :id", {"id": order_id})
 
 
 async def orders_in(source: Source, order_ids: Sequence[int]) -> list[Order]:
+    """Return these orders, in no order; unknown ones are left out."""
     return await source.all(
         Order, f"SELECT {_ORDER} FROM orders WHERE id IN :ids", {"ids": list(order_ids)}
     )
@@ -76,6 +80,7 @@ async def locked_order(queries: Queries, order_id: int) -> Order | None:
 
 
 async def order_of_checkout(source: Source, buyer_id: int, key: str) -> Order | None:
+    """Return what a buyer's form with this key has ordered already, if anything."""
     return await source.one(
         Order,
         f"SELECT {_ORDER} FROM orders WHERE buyer_id = :buyer_id AND checkout_key = :key",
@@ -136,6 +141,7 @@ async def not_shown(source: Source, *, since: int, limit: int) -> list[int]:
 
 
 async def note_released(source: Source, order_id: int, now: int) -> None:
+    """Note, once, that an order holds no copies any more."""
     await source.execute(
         "UPDATE orders SET released_at = :now WHERE id = :id AND released_at IS NULL",
         {"now": now, "id": order_id},
@@ -164,6 +170,7 @@ async def orders_of(source: Source, buyer_id: int, *, before: int, limit: int) -
 
 
 async def lines_of(source: Source, order_ids: Sequence[int]) -> list[OrderLine]:
+    """Return the books of these orders, by order and seller."""
     return await source.all(
         OrderLine,
         f"SELECT {_LINE} FROM order_lines WHERE order_id IN :ids"
@@ -173,6 +180,7 @@ async def lines_of(source: Source, order_ids: Sequence[int]) -> list[OrderLine]:
 
 
 async def shipments_of(source: Source, order_ids: Sequence[int]) -> list[Shipment]:
+    """Return the parcels of these orders, sent or not."""
     return await source.all(
         Shipment,
         f"SELECT {_SHIPMENT} FROM shipments WHERE order_id IN :ids ORDER BY order_id, id",
@@ -181,6 +189,7 @@ async def shipments_of(source: Source, order_ids: Sequence[int]) -> list[Shipmen
 
 
 async def shipment(source: Source, shipment_id: int) -> Shipment | None:
+    """Return one parcel, whoever sends it."""
     return await source.one(
         Shipment, f"SELECT {_SHIPMENT} FROM shipments WHERE id = :id", {"id": shipment_id}
     )
@@ -189,6 +198,7 @@ async def shipment(source: Source, shipment_id: int) -> Shipment | None:
 async def mark_shipped(
     queries: Queries, shipment_id: int, code: str, now: int, arrives_at: int | None
 ) -> None:
+    """Send a parcel on its way, once; `arrives_at` is none where no day is known."""
     await queries.execute(
         "UPDATE shipments SET shipped_at = :now, tracking_code = :code, arrives_at = :arrives_at,"
         " stage = 2"

@@ -35,6 +35,7 @@ class ShopForm(Form):  # type: ignore[misc]  # WTForms publishes no types
 
     class Meta(DefaultMeta):  # type: ignore[misc]  # WTForms publishes no types
         def get_translations(self, form: Form) -> Any:
+            """Return WTForms' own sentences in the request's language."""
             return _translations(i18n.language())
 
         def render_field(self, field: Any, render_kw: dict[str, Any]) -> Any:
@@ -103,6 +104,7 @@ class IntegerField(AnyIntegerField):  # type: ignore[misc]  # WTForms publishes 
     """A whole number, however it is typed."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
+        """Read a whole number in every usual spelling."""
         if valuelist:
             number = whole_number(valuelist[0])
             super().process_formdata(["no number" if number is None else str(number)])

@@ -80,6 +80,7 @@ class _Pools(Collector):
 
 @blueprint.get("/healthz")
 async def healthz() -> Response:
+    """Say that the process answers, whatever else is wrong."""
     return Response("alive\n", content_type="text/plain; charset=utf-8")
 
 
@@ -125,6 +126,7 @@ async def _is_behind(database: Database, context: str) -> bool:
 
 @blueprint.get("/metrics")
 async def metrics() -> Response:
+    """Send counters and gauges in Prometheus' text format."""
     pools: Collector = current_app.extensions["bookstore.pools"]
     own = CollectorRegistry()
     own.register(pools)

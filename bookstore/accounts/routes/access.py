@@ -28,6 +28,7 @@ from bookstore.web.templating import page
 
 @blueprint.get("/register")
 async def register_form() -> Response | AnyResponse:
+    """Show an empty registration; who is signed in goes home."""
     if await current_person() is not None:
         return redirect(urls.home())
     form = RegisterForm(next=request.args.get("next", ""))
@@ -37,6 +38,7 @@ async def register_form() -> Response | AnyResponse:
 @blueprint.post("/register")
 @done_anyway
 async def register() -> Response:
+    """Create an account and sign in, or show what is wrong with it."""
     form = await RegisterForm.from_request()
     if not form.validate():
         return page("accounts/register.html", form=form, status=422)
@@ -64,6 +66,7 @@ async def register() -> Response:
 
 @blueprint.get("/login")
 async def login_form() -> Response | AnyResponse:
+    """Ask for address and password; who is signed in goes on at once."""
     if await current_person() is not None:
         return redirect(urls.safe_next(request.args.get("next"), urls.home()))
     form = LoginForm(next=request.args.get("next", ""))
@@ -73,6 +76,7 @@ async def login_form() -> Response | AnyResponse:
 @blueprint.post("/login")
 @done_anyway
 async def login() -> Response:
+    """Start a session, ask for the second step, or say what is wrong."""
     form = await LoginForm.from_request()
     if not form.validate():
         return _login_page(form, status=422)
@@ -108,6 +112,7 @@ def _login_page(form: ShopForm, problem: str | None = None, *, status: int = 200
 @blueprint.post("/logout")
 @done_anyway
 async def logout() -> Response:
+    """End the session and have the browser forget what it kept of it."""
     token = session_token()
     if token is not None:
         await the_accounts().sign_out(token)
@@ -120,6 +125,7 @@ async def logout() -> Response:
 
 @blueprint.get(f"/people/<{urls.ID}:person_id>")
 async def person(person_id: int) -> Response:
+    """Show what everybody may see of a person."""
     profile = await the_accounts().profile(person_id)
     if profile is None:
         raise not_found()

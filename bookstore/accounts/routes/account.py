@@ -29,6 +29,7 @@ from bookstore.web.templating import page
 @blueprint.get("/account")
 @login_required
 async def account() -> Response:
+    """Show a person's own data, mails and sessions."""
     return await account_page()
 
 
@@ -37,6 +38,7 @@ async def account() -> Response:
 @idempotent
 @shown_again
 async def rename() -> Response:
+    """Change the name that others see."""
     person = await required_person()
     form = await NameForm.from_request()
     if not form.validate():
@@ -50,6 +52,7 @@ async def rename() -> Response:
 @idempotent
 @shown_again
 async def change_password() -> Response:
+    """Replace the password, given the current one, and end other sessions if asked to."""
     person = await required_person()
     form = await PasswordForm.from_request()
     if not form.validate():
@@ -71,6 +74,7 @@ async def change_password() -> Response:
 @login_required
 @idempotent
 async def end_others() -> Response:
+    """Sign out everywhere but in this browser."""
     await the_accounts().end_others(await required_person(), session_token() or "")
     return see_other(urls.account(done="sessions"))
 
@@ -79,6 +83,7 @@ async def end_others() -> Response:
 @login_required
 @idempotent
 async def send_confirmation() -> Response:
+    """Mail another link that confirms the address."""
     await recovery.ask_to_confirm(the_accounts(), await required_person(), i18n.language())
     return see_other(urls.account(done="confirmation"))
 
@@ -88,6 +93,7 @@ async def send_confirmation() -> Response:
 @idempotent
 @shown_again
 async def change_email() -> Response:
+    """Mail both addresses, given the current password; the change waits for their answer."""
     person = await required_person()
     form = await EmailForm.from_request()
     if not form.validate():
@@ -111,6 +117,7 @@ async def change_email() -> Response:
 @login_required
 @idempotent
 async def choose_mails() -> Response:
+    """Keep which topics a person wants mail about."""
     person = await required_person()
     form = await MailsForm.from_request()
     await the_accounts().mute(person.id, [topic for topic in TOPICS if not form[topic].data])
@@ -119,6 +126,7 @@ async def choose_mails() -> Response:
 
 @blueprint.get("/account/unsubscribe/<token>")
 async def unsubscribe_form(token: str) -> Response:
+    """Ask before a link from a mail stops its topic, since programs open links too."""
     _person_and_topic(token)
     return page("accounts/unsubscribe.html", token=token, done=False)
 

@@ -60,6 +60,7 @@ def _signer() -> URLSafeSerializer:
 
 
 def the_accounts() -> Accounts:
+    """Return the accounts of the application that answers."""
     accounts: Accounts = current_app.extensions["bookstore.accounts"]
     return accounts
 

@@ -23,6 +23,7 @@ from bookstore.web.templating import page
 @blueprint.get("/account/data")
 @login_required
 async def data() -> Response:
+    """Send a zip of all that is kept of a person."""
     person = await required_person()
     with await leaving.archive(the_accounts(), _links(), person) as archive:
         response = Response(archive.read(), content_type="application/zip")
@@ -35,12 +36,14 @@ async def data() -> Response:
 @blueprint.get("/account/delete")
 @login_required
 async def delete_form() -> Response:
+    """Say what deletion means, and ask for the password."""
     return page("accounts/delete.html", form=DeleteForm(), unsettled=[])
 
 
 @blueprint.post("/account/delete")
 @login_required
 async def delete() -> Response:
+    """Delete the account, or say what has to be settled first."""
     form = await DeleteForm.from_request()
     if not form.validate():
         return page("accounts/delete.html", form=form, unsettled=[], status=422)

@@ -16,6 +16,7 @@ from bookstore.web.templating import page
 
 
 def the_passkeys() -> Passkeys:
+    """Return the passkeys of the application that answers."""
     passkeys: Passkeys = current_app.extensions["bookstore.passkeys"]
     return passkeys
 
@@ -23,6 +24,7 @@ def the_passkeys() -> Passkeys:
 @blueprint.get("/account/passkeys")
 @login_required
 async def passkeys() -> Response:
+    """List a person's passkeys, with what the browser needs to make another."""
     person = await required_person()
     return page(
         "accounts/passkeys.html",
@@ -34,6 +36,7 @@ async def passkeys() -> Response:
 @blueprint.post("/account/passkeys")
 @login_required
 async def add_passkey() -> Response:
+    """Keep a passkey that the browser made, named after browser and system."""
     person = await required_person()
     browser, system = browser_and_system(request.headers.get("User-Agent", ""))
     name = " · ".join(filter(None, (system, browser))) or _("Passkey")
@@ -48,6 +51,7 @@ async def add_passkey() -> Response:
 @blueprint.post("/account/passkeys/<int(max=9223372036854775807):passkey_id>/remove")
 @login_required
 async def remove_passkey(passkey_id: int) -> Response:
+    """Forget one of a person's own passkeys; an unknown one changes nothing."""
     person = await required_person()
     if await the_passkeys().remove(person, passkey_id):
         note(Event.PASSKEYS_CHANGED, person=person.id, added=False)
@@ -57,6 +61,7 @@ async def remove_passkey(passkey_id: int) -> Response:
 @blueprint.post("/login/passkey")
 @done_anyway
 async def sign_in_with_passkey() -> Response:
+    """Start a session for whoever holds the key to an account."""
     try:
         person = await the_passkeys().sign_in(await _answer(), own_origin())
     except Refused as refusal:

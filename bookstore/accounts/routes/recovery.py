@@ -20,11 +20,13 @@ from bookstore.web.templating import page
 
 @blueprint.get("/login/forgot")
 async def forgot_form() -> Response:
+    """Ask for the address of an account whose password is forgotten."""
     return _forgot_page(ForgotForm())
 
 
 @blueprint.post("/login/forgot")
 async def forgot() -> Response:
+    """Mail a link if there is such an account; the answer is the same if there is none."""
     form = await ForgotForm.from_request()
     if not form.validate():
         return _forgot_page(form, status=422)
@@ -37,6 +39,7 @@ async def forgot() -> Response:
 
 @blueprint.get("/account/links/<token>")
 async def open_link(token: str) -> Response:
+    """Show what a mailed link does; nothing happens before a press."""
     try:
         link = await recovery.working_link(the_accounts(), token)
     except LinkEnded:
@@ -47,6 +50,7 @@ async def open_link(token: str) -> Response:
 @blueprint.post("/account/links/<token>")
 @idempotent
 async def use_link(token: str) -> Response:
+    """Do once what a mailed link is for: confirm, change the address or set a password."""
     accounts = the_accounts()
     try:
         link = await recovery.working_link(accounts, token)

@@ -19,6 +19,7 @@ from bookstore.web.templating import page
 
 @blueprint.get("/login/code/<token>")
 async def code_form(token: str) -> Response:
+    """Ask for the code that completes a sign-in."""
     if await _step().waiting(token) is None:
         return see_other(urls.login())
     return _code_page(token, CodeForm())
@@ -27,6 +28,7 @@ async def code_form(token: str) -> Response:
 @blueprint.post("/login/code/<token>")
 @done_anyway
 async def check_code(token: str) -> Response:
+    """Start the session if the code fits."""
     link = await _step().waiting(token)
     if link is None:
         return see_other(urls.login())
@@ -47,12 +49,14 @@ async def check_code(token: str) -> Response:
 @blueprint.get("/account/second-step")
 @login_required
 async def second_step() -> Response:
+    """Show how to set up the second step, or that it is on."""
     return await _set_up_page(CodeForm())
 
 
 @blueprint.post("/account/second-step")
 @login_required
 async def switch_on() -> Response:
+    """Require codes from now on, and show the recovery codes this once."""
     form = await CodeForm.from_request()
     if not form.validate():
         return await _set_up_page(form, status=422)
@@ -70,6 +74,7 @@ async def switch_on() -> Response:
 @blueprint.post("/account/second-step/off")
 @login_required
 async def switch_off() -> Response:
+    """Require codes no longer, given the current password."""
     form = await DeleteForm.from_request()
     if not form.validate():
         return await _set_up_page(CodeForm(), off=form, status=422)

@@ -96,9 +96,11 @@ class Watched(io.RawIOBase):
         self._position = 0
 
     def readable(self) -> bool:
+        """Return that it can be read, which RawIOBase denies unless told."""
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        """Return how many bytes were read, having told how far the file is read."""
         content = self._file.read(len(buffer))
         buffer[: len(content)] = content
         self._position += len(content)
@@ -106,6 +108,7 @@ class Watched(io.RawIOBase):
         return len(content)
 
     def close(self) -> None:
+        """Close the file beneath as well."""
         self._file.close()
         super().close()
 

@@ -61,11 +61,13 @@ async def seen() -> Response:
 
 @blueprint.get(urls.books())
 async def books() -> Response:
+    """Show the whole list, narrowed by the query."""
     return await _listing(request.args)
 
 
 @blueprint.get("/categories/<code>")
 async def category(code: str) -> Response:
+    """Show the list of one category, narrowed further by the query."""
     if code not in CATEGORIES:
         raise not_found()
     return await _listing(MultiDict([*request.args.items(multi=True), ("category", code)]))
@@ -73,6 +75,7 @@ async def category(code: str) -> Response:
 
 @blueprint.get("/authors/<name>")
 async def author(name: str) -> Response:
+    """Show the list of one author's books, narrowed further by the query."""
     return await _listing(MultiDict([("author", name), *request.args.items(multi=True)]))
 
 
@@ -130,6 +133,7 @@ async def suggestions() -> Response:
 
 @blueprint.get(f"/books/<{urls.ID}:book_id>")
 async def book(book_id: int) -> Response:
+    """Show a book, the other offers of it, and who sells it."""
     offers = await the_catalogue().book(book_id)
     if offers is None:
         raise PageError(

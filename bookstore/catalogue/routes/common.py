@@ -22,11 +22,13 @@ blueprint = Blueprint("catalogue", __name__)
 
 
 def the_catalogue() -> Catalogue:
+    """Return the catalogue of the application that answers."""
     catalogue: Catalogue = current_app.extensions["bookstore.catalogue"]
     return catalogue
 
 
 def the_settings() -> Settings:
+    """Return what the application that answers was started with."""
     settings: Settings = current_app.extensions["bookstore.settings"]
     return settings
 

@@ -11,6 +11,7 @@ from bookstore.web.page_error import PageError, not_found
 
 @blueprint.get("/covers/<name>")
 async def cover(name: str) -> Response:
+    """Send a picture, which never changes under its name."""
     if not covers.NAME.fullmatch(name):
         raise not_found()
     path = covers.folder(the_settings().media_dir) / name

@@ -55,6 +55,7 @@ _STEPS = {
 @blueprint.get(urls.import_books())
 @login_required
 async def import_books() -> Response:
+    """Ask for a file, and list a seller's earlier ones."""
     return await _start_page()
 
 
@@ -62,6 +63,7 @@ async def import_books() -> Response:
 @login_required
 @idempotent
 async def send_file() -> Response:
+    """Keep a file of at most 10 MB and have it read in the background."""
     person = await required_person()
     file = (await request.files).get("file")
     content = file.read(jobs.MAX_BYTES + 1) if file is not None else b""
@@ -87,6 +89,7 @@ async def send_file() -> Response:
 @blueprint.get(f"{urls.import_books()}/<{urls.ID}:job_id>")
 @login_required
 async def import_job(job_id: int) -> Response:
+    """Show how far a file has come, and what it would change or has changed."""
     return await _job_page(await _own(job_id))
 
 
@@ -94,6 +97,7 @@ async def import_job(job_id: int) -> Response:
 @login_required
 @idempotent
 async def read_otherwise(job_id: int) -> Response:
+    """Read the file again with the columns and values that its seller gave."""
     job = await _own(job_id)
     form = await request.form
     mapped = {
@@ -124,6 +128,7 @@ async def read_otherwise(job_id: int) -> Response:
 @login_required
 @idempotent
 async def give_by_row(job_id: int) -> Response:
+    """Keep the prices and conditions that were given row by row, and read again."""
     job = await _own(job_id)
     options = json.loads(job.options)
     by_line = options.setdefault("by_line", {})
@@ -140,6 +145,7 @@ async def give_by_row(job_id: int) -> Response:
 @login_required
 @idempotent
 async def confirm_import(job_id: int) -> Response:
+    """Carry out what the preview showed."""
     await the_catalogue().imports.confirm(await _own(job_id))
     return see_other(urls.import_job(job_id))
 
@@ -148,6 +154,7 @@ async def confirm_import(job_id: int) -> Response:
 @login_required
 @idempotent
 async def undo_import(job_id: int) -> Response:
+    """Take back an import of the last 24 hours."""
     await the_catalogue().imports.undo(await _own(job_id))
     return see_other(urls.import_job(job_id))
 
@@ -155,6 +162,7 @@ async def undo_import(job_id: int) -> Response:
 @blueprint.get(f"{urls.import_books()}/<{urls.ID}:job_id>/report.csv")
 @login_required
 async def import_report(job_id: int) -> Response:
+    """Send what became of each row, as a spreadsheet."""
     job = await _own(job_id)
     response = Response(
         _report(the_catalogue().imports, job), content_type="text/csv; charset=utf-8"

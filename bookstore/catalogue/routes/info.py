@@ -8,6 +8,7 @@ from bookstore.web.templating import page
 
 @blueprint.get("/<any(help, privacy, terms, accessibility):name>")
 async def info(name: str) -> Response:
+    """Show a page of the operator's: help, privacy, terms or accessibility."""
     settings = the_settings()
     return public(
         page(

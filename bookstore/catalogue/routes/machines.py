@@ -20,6 +20,7 @@ _PRIVATE = ("/account", "/basket", "/checkout", "/login", "/my/", "/orders", "/p
 
 @blueprint.get("/robots.txt")
 async def robots() -> Response:
+    """Tell crawlers which pages are nobody's but a reader's own."""
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in _PRIVATE)]
     lines += ["Disallow: /*?*sort=", "Disallow: /*?*after=", ""]
     lines.append(f"Sitemap: {own_origin()}{urls.sitemap()}")
@@ -28,6 +29,7 @@ async def robots() -> Response:
 
 @blueprint.get("/sitemap.xml")
 async def sitemap() -> Response:
+    """List the parts of the sitemap, each of which has a bounded number of books."""
     parts = await the_catalogue().sitemap_parts()
     entries = "".join(
         f"<sitemap><loc>{own_origin()}{urls.sitemap(part)}</loc></sitemap>" for part in parts
@@ -37,6 +39,7 @@ async def sitemap() -> Response:
 
 @blueprint.get("/sitemap-<int(max=99999999):part>.xml")
 async def sitemap_part(part: int) -> Response:
+    """List the books of one part, with the moment of their last change."""
     books = await the_catalogue().sitemap_part(part)
     if not books:
         raise not_found()
@@ -77,6 +80,7 @@ async def feed() -> Response:
 
 @blueprint.get("/opensearch.xml")
 async def opensearch() -> Response:
+    """Describe the search to browsers that offer it in their address bar."""
     template = own_origin() + urls.home() + "?q={searchTerms}"
     body = (
         "<ShortName>BookStore</ShortName>"
@@ -90,6 +94,7 @@ async def opensearch() -> Response:
 
 @blueprint.get("/site.webmanifest")
 async def manifest() -> Response:
+    """Describe the shop to phones that keep it among their programs."""
     icons = [
         {"src": static_url(f"icon-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png"}
         for size in (192, 512)
@@ -118,6 +123,7 @@ async def speculation_rules() -> Response:
 
 @blueprint.get("/favicon.ico")
 async def favicon() -> Any:
+    """Send the icon that browsers ask for without being told."""
     return await current_app.send_static_file("favicon.ico")
 
 

@@ -24,6 +24,7 @@ from bookstore.web.templating import page
 @blueprint.get("/my/books")
 @login_required
 async def my_books() -> Response:
+    """List what a seller offers or has withdrawn, narrowed by the query."""
     return await _page(_wish(request.args))
 
 
@@ -31,6 +32,7 @@ async def my_books() -> Response:
 @login_required
 @idempotent
 async def change_many() -> Response:
+    """Change the chosen books, or all that the filters match, at once."""
     form = await request.form
     wish = _wish(form)
     action = form.get("action", "")
@@ -50,6 +52,7 @@ async def change_many() -> Response:
 @blueprint.get(urls.export_books())
 @login_required
 async def export_books() -> Response:
+    """Send all that a seller has on sale, as a file that an import reads."""
     person = await required_person()
     response = Response(
         _exported(the_catalogue(), person.id), content_type="text/csv; charset=utf-8"

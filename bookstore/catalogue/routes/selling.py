@@ -39,6 +39,7 @@ _painting = asyncio.Semaphore(2)
 @blueprint.get("/sell")
 @login_required
 async def sell() -> Response:
+    """Show an empty offer; an address that waits to be confirmed comes first."""
     if not await may_sell():
         return page("catalogue/confirm_first.html", person=await required_person())
     form = BookForm(currency=the_settings().currency)
@@ -50,6 +51,7 @@ async def sell() -> Response:
 @idempotent
 @shown_again
 async def publish() -> Response:
+    """Put a book on sale, or show what is wrong with the offer."""
     person = await required_person()
     if not await may_sell():
         return page("catalogue/confirm_first.html", person=person, status=403)
@@ -97,6 +99,7 @@ async def look_up() -> Response:
 @blueprint.get(f"/my/books/<{urls.ID}:book_id>")
 @login_required
 async def my_book(book_id: int) -> Response:
+    """Show one of the seller's own books, to be changed."""
     book = await _own(book_id)
     return _edit_page(book, edit_form_of(book))
 
@@ -106,6 +109,7 @@ async def my_book(book_id: int) -> Response:
 @idempotent
 @shown_again
 async def change(book_id: int) -> Response:
+    """Change a book, unless it was changed elsewhere since the form was shown."""
     book = await _own(book_id)
     form = await EditForm.from_request(currency=book.currency)
     assert isinstance(form, EditForm)
@@ -142,6 +146,7 @@ async def change(book_id: int) -> Response:
 @login_required
 @idempotent
 async def withdraw(book_id: int) -> Response:
+    """Take a book off sale; what is in checkouts stays theirs."""
     await the_catalogue().set_listed(await _own(book_id), False)
     return see_other(urls.my_books(done="withdrawn"))
 
@@ -150,6 +155,7 @@ async def withdraw(book_id: int) -> Response:
 @login_required
 @idempotent
 async def offer_again(book_id: int) -> Response:
+    """Put a withdrawn book back on sale."""
     await the_catalogue().set_listed(await _own(book_id), True)
     return see_other(urls.my_books(done="offered"))
 

@@ -26,11 +26,13 @@ from bookstore.web.templating import page
 
 @blueprint.get("/basket")
 async def basket() -> Response:
+    """Show what is in the basket at today's terms."""
     return await _basket_page()
 
 
 @blueprint.get("/basket/badge")
 async def badge() -> Response:
+    """Send the number of copies for the header, nothing for none."""
     count = await the_orders().baskets.count(await basket_owner())
     response = Response(str(count) if count else "", content_type="text/html; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
@@ -42,6 +44,7 @@ async def badge() -> Response:
 @idempotent
 @done_anyway
 async def add() -> Response:
+    """Put copies into the basket, or say why not."""
     form = await AddForm.from_request()
     if not form.validate():
         return await _refused(_quantity_sentence())
@@ -70,6 +73,7 @@ async def add() -> Response:
 @idempotent
 @done_anyway
 async def set_quantity(book_id: int) -> Response:
+    """Set how many copies are wanted; 0 takes the book out."""
     form = await QuantityForm.from_request()
     if not form.validate():
         return await _refused(_quantity_sentence())

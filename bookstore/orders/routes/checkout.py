@@ -35,6 +35,7 @@ from bookstore.web.templating import page
 @blueprint.get("/checkout")
 @login_required
 async def checkout() -> Response:
+    """Ask for address and carrier, as they were last time; problems send back to the basket."""
     review = await the_orders().baskets.review(await basket_owner())
     if not review.ready:
         return see_other(urls.basket())
@@ -52,6 +53,7 @@ async def checkout() -> Response:
 @idempotent
 @shown_again
 async def place_order() -> Response:
+    """Place the order that was seen and go on to pay, or say what has changed."""
     owner = await basket_owner()
     form = await CheckoutForm.from_request()
     if not form.validate():

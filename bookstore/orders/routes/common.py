@@ -24,6 +24,7 @@ blueprint = Blueprint("orders", __name__)
 
 
 def the_orders() -> Orders:
+    """Return the orders of the application that answers."""
     orders: Orders = current_app.extensions["bookstore.orders"]
     return orders
 
@@ -52,6 +53,7 @@ def with_basket_cookies(response: Response, owner: Owner, *, filled: bool) -> Re
 
 
 def the_settings() -> Settings:
+    """Return what the application that answers was started with."""
     settings: Settings = current_app.extensions["bookstore.settings"]
     return settings
 

@@ -29,6 +29,7 @@ from bookstore.web.templating import page, render_fragment
 @blueprint.get("/orders")
 @login_required
 async def orders() -> Response:
+    """List a buyer's orders, newest first."""
     person = await required_person()
     views, older = await the_orders().history(person.id, before())
     return page("orders/orders.html", views=views, older=older, texts=texts)
@@ -37,6 +38,7 @@ async def orders() -> Response:
 @blueprint.get(f"/orders/<{urls.ID}:order_id>")
 @login_required
 async def order(order_id: int) -> Response:
+    """Show one order with its parcels."""
     return page("orders/order.html", **await _context(order_id))
 
 
@@ -53,6 +55,7 @@ async def receipt(order_id: int) -> Response:
 @blueprint.get(f"/orders/<{urls.ID}:order_id>/timeline")
 @login_required
 async def timeline(order_id: int) -> Response:
+    """Send the part of an order's page that looks again by itself."""
     return render_fragment("orders/order.html", "timeline", **await _context(order_id))
 
 
@@ -60,6 +63,7 @@ async def timeline(order_id: int) -> Response:
 @login_required
 @idempotent
 async def cancel(order_id: int) -> Response:
+    """Call an order off while no parcel has left, and refund it."""
     person = await required_person()
     try:
         await the_orders().cancel(order_id, person.id)
@@ -94,6 +98,7 @@ async def again(order_id: int) -> Response:
 @login_required
 @idempotent
 async def cancel_parcel(order_id: int, shipment_id: int) -> Response:
+    """Call off one parcel that has not left, and refund it."""
     person = await required_person()
     try:
         await the_orders().parcels.cancel(

@@ -26,6 +26,7 @@ _LARGEST_WEBHOOK = 64 * 1024
 @blueprint.get(f"/orders/<{urls.ID}:order_id>/pay")
 @login_required
 async def payment_form(order_id: int) -> Response:
+    """Ask for a card; an order that needs none shows itself."""
     view = await _view(order_id)
     if not view.payable:
         return see_other(urls.order(order_id))
@@ -39,6 +40,7 @@ async def payment_form(order_id: int) -> Response:
 @idempotent
 @shown_again
 async def pay(order_id: int) -> Response:
+    """Try a card, and show the order, the bank's question or the refusal."""
     person = await required_person()
     orders = the_orders()
     form = await PaymentForm.from_request()
@@ -72,6 +74,7 @@ async def pay(order_id: int) -> Response:
 @blueprint.get("/pay/3ds/<intent_id>")
 @login_required
 async def three_d_secure(intent_id: str) -> Response:
+    """Show the simulated bank's question."""
     view = await _view(intent_id=intent_id)
     if view.intent.state != IntentState.REQUIRES_ACTION or not view.payable:
         return see_other(urls.order(view.order.id))
@@ -82,6 +85,7 @@ async def three_d_secure(intent_id: str) -> Response:
 @login_required
 @idempotent
 async def answer_three_d_secure(intent_id: str) -> Response:
+    """Give the simulated bank's answer, and show what came of it."""
     view = await _view(intent_id=intent_id)
     approved = (await request.form).get("decision") == "approve"
     person = await required_person()

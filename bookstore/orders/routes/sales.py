@@ -20,6 +20,7 @@ from bookstore.web.templating import page
 @blueprint.get("/sales")
 @login_required
 async def sales() -> Response:
+    """Show what a seller has to send, has sent and has earned."""
     return await _sales_page(ShipForm())
 
 
@@ -27,6 +28,7 @@ async def sales() -> Response:
 @login_required
 @idempotent
 async def ship(shipment_id: int) -> Response:
+    """Mark a parcel as sent, with the seller's tracking code or one of ours."""
     person = await required_person()
     form = await ShipForm.from_request()
     if not form.validate():
@@ -53,6 +55,7 @@ async def ship(shipment_id: int) -> Response:
 @login_required
 @idempotent
 async def cancel_sale(shipment_id: int) -> Response:
+    """Call off a parcel that has not left, and refund its buyer."""
     person = await required_person()
     try:
         await the_orders().parcels.cancel(shipment_id, person_id=person.id, by=Reason.SELLER)

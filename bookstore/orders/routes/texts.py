@@ -113,6 +113,7 @@ def country_name(code: str) -> str:
 
 
 def carrier_name(code: str) -> str:
+    """Return a carrier's own name, the same in every language."""
     return CARRIERS[code].name
 
 

@@ -62,6 +62,7 @@ class PageCache:
         self._rendering: dict[Key, asyncio.Future[None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a page that is kept, or keep what the application answers."""
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             return await self._app(scope, receive, send)
         started = time.perf_counter()

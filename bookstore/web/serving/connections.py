@@ -315,6 +315,7 @@ class OneByOne:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request, and send nothing to a peer that has gone."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -13,6 +13,7 @@ class TrustedHops:
         self._hops = hops
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a request as the proxies to be trusted say it came."""
         if scope["type"] == "http":
             found: dict[bytes, list[bytes]] = {}
             for name, value in scope["headers"]:
