@@ -4,13 +4,19 @@ from django.db import models
 
 
 class Table(models.Model):  # type: ignore[misc]  # Django is untyped here
+    """A table that the bench has made already; Django only reads and writes it."""
+
     class Meta:
+        """Settings that every table shares."""
+
         abstract = True
         app_label = "peer"
         managed = False
 
 
 class Person(Table):
+    """Somebody who buys and sells."""
+
     name = models.CharField(max_length=80)
 
     class Meta(Table.Meta):
@@ -18,6 +24,8 @@ class Person(Table):
 
 
 class Session(Table):
+    """Whose a cookie's token is, until when (milliseconds)."""
+
     token = models.CharField(max_length=64, primary_key=True)
     person = models.ForeignKey(Person, models.CASCADE)
     expires_at = models.BigIntegerField()
@@ -27,6 +35,8 @@ class Session(Table):
 
 
 class Book(Table):
+    """An offer; `price` in minor units, `stock` without what is sold."""
+
     title = models.CharField(max_length=300)
     author = models.CharField(max_length=800)
     year = models.IntegerField(null=True)
@@ -49,6 +59,8 @@ class Book(Table):
 
 
 class BasketItem(Table):
+    """So many copies of a book that a person wants."""
+
     person = models.ForeignKey(Person, models.CASCADE)
     book = models.ForeignKey(Book, models.CASCADE)
     quantity = models.IntegerField()
@@ -58,6 +70,8 @@ class BasketItem(Table):
 
 
 class Order(Table):
+    """What was ordered, with sums in minor units and times in milliseconds."""
+
     person = models.ForeignKey(Person, models.CASCADE)
     state = models.CharField(max_length=16)
     goods = models.IntegerField()
@@ -74,6 +88,8 @@ class Order(Table):
 
 
 class OrderLine(Table):
+    """A book of an order on the terms it was ordered under."""
+
     order = models.ForeignKey(Order, models.CASCADE)
     book = models.ForeignKey(Book, models.CASCADE)
     seller = models.ForeignKey(Person, models.CASCADE)
@@ -87,6 +103,8 @@ class OrderLine(Table):
 
 
 class Shipment(Table):
+    """What one seller sends of an order."""
+
     order = models.ForeignKey(Order, models.CASCADE)
     seller = models.ForeignKey(Person, models.CASCADE)
     goods = models.IntegerField()
@@ -97,6 +115,8 @@ class Shipment(Table):
 
 
 class Hold(Table):
+    """Copies set aside for an order until a moment (milliseconds)."""
+
     order = models.ForeignKey(Order, models.CASCADE)
     book = models.ForeignKey(Book, models.CASCADE, related_name="holds")
     quantity = models.IntegerField()
@@ -107,6 +127,8 @@ class Hold(Table):
 
 
 class Payment(Table):
+    """A payment that went through; `card` holds the last four digits."""
+
     order = models.ForeignKey(Order, models.CASCADE)
     amount = models.IntegerField()
     card = models.CharField(max_length=4)
@@ -117,6 +139,8 @@ class Payment(Table):
 
 
 class Answer(Table):
+    """What a form was answered, so that sending it again does nothing twice."""
+
     person = models.ForeignKey(Person, models.CASCADE)
     key = models.CharField(max_length=64)
     fingerprint = models.CharField(max_length=64)

@@ -71,6 +71,7 @@ class KeyReused(Conflict):
 
 
 def visitor(request: HttpRequest) -> Visitor:
+    """Return who asks by the session cookie, nobody for an unknown or ended one."""
     token = request.COOKIES.get("session", "")
     found = (
         Session.objects.select_related("person")
@@ -82,6 +83,7 @@ def visitor(request: HttpRequest) -> Visitor:
 
 
 def page(request: HttpRequest, template: str, who: Visitor, status: int = 200, **more: Any) -> Any:
+    """Return a template in the shop's layout, compressed as the browser takes it."""
     layout = common.context(who, f"{request.scheme}://{request.get_host()}", request.path)
     shown = render_to_string(f"{template}.html", {**layout, **more})
     body, encoding = common.encoded(shown.encode(), request.headers.get("Accept-Encoding", ""))
@@ -92,6 +94,7 @@ def page(request: HttpRequest, template: str, who: Visitor, status: int = 200, *
 
 
 def badge(request: HttpRequest) -> Any:
+    """Answer the number of copies in the basket, nothing for none."""
     who = visitor(request)
     lines = BasketItem.objects.filter(person_id=who.id)
     copies = (lines.aggregate(total=Sum("quantity"))["total"] or 0) if who.id else 0
@@ -99,6 +102,7 @@ def badge(request: HttpRequest) -> Any:
 
 
 def index(request: HttpRequest) -> Any:
+    """Answer a page of the list, searched and narrowed by the query."""
     who = visitor(request)
     wanted = common.wish(request.GET)
     found = Book.objects.filter(on_sale=True)
@@ -126,6 +130,7 @@ def index(request: HttpRequest) -> Any:
 
 
 def book(request: HttpRequest, book_id: int) -> Any:
+    """Answer a book with the copies that no hold keeps, and other offers of it."""
     who = visitor(request)
     held = (
         Hold.objects.filter(book=OuterRef("id"), expires_at__gt=common.now())
@@ -188,6 +193,7 @@ def once(request: HttpRequest, work: Callable[[Visitor], Any]) -> Any:
 
 
 def basket(request: HttpRequest) -> Any:
+    """Put copies of a book into the basket, if they are there and not one's own."""
     form = AddForm(request.POST)
     if not form.is_valid():
         return HttpResponse(status=422)
@@ -206,6 +212,7 @@ def basket(request: HttpRequest) -> Any:
 
 
 def basket_lines(who: Visitor, *, lock: bool = False) -> list[dict[str, Any]]:
+    """Return the basket at today's terms; `lock` keeps its rows until the transaction ends."""
     items = BasketItem.objects.select_related("book__seller").filter(person_id=who.id)
     items = items.defer("book__description").order_by("book_id")
     return [
@@ -220,6 +227,7 @@ def basket_lines(who: Visitor, *, lock: bool = False) -> list[dict[str, Any]]:
 
 
 def checkout(request: HttpRequest) -> Any:
+    """Show the review with the last address, or place the order."""
     if request.method == "POST":
         return place(request)
     who = visitor(request)
@@ -232,6 +240,7 @@ def checkout(request: HttpRequest) -> Any:
 
 
 def place(request: HttpRequest) -> Any:
+    """Order what was seen: hold copies, write order, lines and parcels in one transaction."""
     form = CheckoutForm(request.POST)
 
     def work(who: Visitor) -> Any:
@@ -279,6 +288,7 @@ def _write_order(who: Visitor, sent: dict[str, Any], lines: list[Any], moment: i
 
 
 def pay_page(request: HttpRequest, who: Visitor, order: Order, form: Any, status: int = 200) -> Any:
+    """Return the payment form of an order with the cards that work."""
     return page(request, "pay", who, status, form=form, order_id=order.id, cards=selling.CARDS,
                 total=common.amount(order.goods + order.shipping),
                 until=selling.until(order.expires_at),
@@ -286,6 +296,7 @@ def pay_page(request: HttpRequest, who: Visitor, order: Order, form: Any, status
 
 
 def pay(request: HttpRequest, order_id: int) -> Any:
+    """Show the payment form, or take the payment, copies and holds in one transaction."""
     if request.method != "POST":
         who = visitor(request)
         order = get_object_or_404(Order, id=order_id, person_id=who.id)
@@ -313,11 +324,13 @@ def pay(request: HttpRequest, order_id: int) -> Any:
 
 
 def static(_request: HttpRequest, name: str) -> FileResponse:
+    """Send a style, script or icon as it is in the shop's folder."""
     kind = mimetypes.guess_type(name)[0]
     return FileResponse((common.STATIC / name).open("rb"), content_type=kind)
 
 
 def see_other(address: str) -> HttpResponse:
+    """Return a redirect that the browser follows with GET."""
     response = redirect(address)
     response.status_code = 303
     return response

@@ -31,26 +31,31 @@ HELD = text(selling.HELD.format(":books", ":now")).bindparams(bindparam("books",
 
 
 def rows(connection: Connection, sql: Any, **values: Any) -> list[dict[str, Any]]:
+    """Return what a statement finds, each row by column name."""
     return [dict(row) for row in connection.execute(sql, values).mappings()]
 
 
 def run(connection: Connection, sql: str, **values: Any) -> Any:
+    """Return the result of a statement given as text with named values."""
     return connection.execute(text(sql), values)
 
 
 def visitor(connection: Connection) -> Visitor:
+    """Return who asks by the session cookie, nobody for an unknown or ended one."""
     token = request.cookies.get("session", "")
     found = rows(connection, SESSION, token=token, now=common.now()) if token else []
     return Visitor(found[0]["id"], found[0]["name"], token) if found else Visitor(None, None, token)
 
 
 def page(template: str, who: Visitor, **more: Any) -> str:
+    """Return a template in the shop's layout."""
     layout = common.context(who, request.host_url[:-1], request.path)
     return render_template(f"{template}.html", **{**layout, **more})
 
 
 @app.after_request
 def compress(response: Response) -> Response:
+    """Encode the answer as the browser takes it, unless it is streamed."""
     if not response.is_streamed:
         body, encoding = common.encoded(
             response.get_data(), request.headers.get("Accept-Encoding", "")
@@ -64,6 +69,7 @@ def compress(response: Response) -> Response:
 
 @app.get("/basket/badge")
 def badge() -> str:
+    """Answer the number of copies in the basket, nothing for none."""
     with reading.connect() as connection:
         who = visitor(connection)
         copies = connection.execute(BADGE, {"person": who.id}).scalar_one() if who.id else 0
@@ -73,6 +79,7 @@ def badge() -> str:
 @app.get("/")
 @app.get("/books")
 def index() -> str:
+    """Answer a page of the list, searched and narrowed by the query."""
     wanted = common.wish(request.args)
     narrowed, given = common.narrowing(wanted, lambda place: f":v{place}")
     values = {f"v{place}": value for place, value in enumerate(given)}
@@ -89,6 +96,7 @@ def index() -> str:
 
 @app.get("/books/<int:book_id>")
 def book(book_id: int) -> Any:
+    """Answer a book with the copies that no hold keeps, and other offers of it."""
     with reading.connect() as connection:
         who = visitor(connection)
         found = rows(connection, BOOK, id=book_id, now=common.now())
@@ -135,6 +143,7 @@ def once(work: Callable[[Connection, int], str | Response]) -> Any:
 
 @app.post("/basket")
 def add() -> Any:
+    """Put copies of a book into the basket, if they are there and not one's own."""
     form = AddForm(request.form)
     if not form.validate():
         abort(422)
@@ -155,6 +164,7 @@ def add() -> Any:
 
 @app.get("/checkout")
 def checkout() -> Any:
+    """Show the review with the address of the last order."""
     with reading.connect() as connection:
         who = visitor(connection)
         if who.id is None:
@@ -168,6 +178,7 @@ def checkout() -> Any:
 
 @app.post("/checkout")
 def place() -> Any:
+    """Order what was seen: hold copies, write order, lines and parcels in one transaction."""
     form = CheckoutForm(request.form)
 
     def work(connection: Connection, person: int) -> str | Response:
@@ -217,6 +228,7 @@ def _write_order(
 
 @app.get("/orders/<int:order_id>/pay")
 def payment(order_id: int) -> Any:
+    """Show the payment form of one's own order."""
     with reading.connect() as connection:
         who = visitor(connection)
         order = _order(connection, order_id, who.id)
@@ -232,6 +244,7 @@ def _pay_page(who: Visitor, order: Any, form: PaymentForm) -> str:
 
 @app.post("/orders/<int:order_id>/pay")
 def pay(order_id: int) -> Any:
+    """Take the payment, copies and holds in one transaction."""
     form = PaymentForm(request.form)
 
     def work(connection: Connection, person: int) -> str | Response:

@@ -37,6 +37,7 @@ BADGE = common.BADGE.format("%s")
 
 @asynccontextmanager
 async def pool(app: Starlette) -> AsyncIterator[None]:
+    """Keep connections to the database open while the application runs."""
     level = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
     settings = {**common.database(), "init_command": level, "autocommit": True}
     async with aiomysql.create_pool(**settings, minsize=1, maxsize=10) as made:
@@ -46,6 +47,7 @@ async def pool(app: Starlette) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def reading(request: Request) -> AsyncIterator[Any]:
+    """Yield a cursor whose statements commit by themselves."""
     async with (
         request.app.state.pool.acquire() as connection,
         connection.cursor(aiomysql.DictCursor) as cursor,
@@ -55,6 +57,7 @@ async def reading(request: Request) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def transaction(request: Request) -> AsyncIterator[Any]:
+    """Yield a cursor; commit at the end, roll back if anything is raised."""
     async with (
         request.app.state.pool.acquire() as connection,
         connection.cursor(aiomysql.DictCursor) as cursor,
@@ -69,18 +72,21 @@ async def transaction(request: Request) -> AsyncIterator[Any]:
 
 
 async def rows(cursor: Any, sql: str, *values: Any) -> list[dict[str, Any]]:
+    """Return what a statement finds, each row by column name."""
     await cursor.execute(sql, values)
     found: list[dict[str, Any]] = await cursor.fetchall()
     return found
 
 
 async def visitor(request: Request, cursor: Any) -> Visitor:
+    """Return who asks by the session cookie, nobody for an unknown or ended one."""
     token = request.cookies.get("session", "")
     found = await rows(cursor, SESSION, token, common.now()) if token else []
     return Visitor(found[0]["id"], found[0]["name"], token) if found else Visitor(None, None, token)
 
 
 def page(request: Request, template: str, who: Visitor, status: int = 200, **more: Any) -> Response:
+    """Return a template in the shop's layout, compressed as the browser takes it."""
     layout = common.context(who, str(request.base_url)[:-1], request.url.path)
     shown = templates.get_template(f"{template}.html").render({**layout, **more})
     accepted = request.headers.get("accept-encoding", "")
@@ -92,6 +98,7 @@ def page(request: Request, template: str, who: Visitor, status: int = 200, **mor
 
 
 async def badge(request: Request) -> Response:
+    """Answer the number of copies in the basket, nothing for none."""
     async with reading(request) as cursor:
         who = await visitor(request, cursor)
         copies = (await rows(cursor, BADGE, who.id))[0]["copies"] if who.id else 0
@@ -99,6 +106,7 @@ async def badge(request: Request) -> Response:
 
 
 async def index(request: Request) -> Response:
+    """Answer a page of the list, searched and narrowed by the query."""
     wanted = common.wish(request.query_params)
     narrowed, values = common.narrowing(wanted, lambda _place: "%s")
     after = [wanted.after] if wanted.after else []
@@ -113,6 +121,7 @@ async def index(request: Request) -> Response:
 
 
 async def book(request: Request) -> Response:
+    """Answer a book with the copies that no hold keeps, and other offers of it."""
     book_id = request.path_params["book_id"]
     async with reading(request) as cursor:
         who = await visitor(request, cursor)
@@ -178,6 +187,7 @@ async def once(
 
 
 async def add(request: Request) -> Response:
+    """Put copies of a book into the basket, if they are there and not one's own."""
     sent = await request.form()
     form = AddForm(sent)
     if not form.validate():
@@ -201,6 +211,7 @@ async def add(request: Request) -> Response:
 
 
 async def checkout(request: Request) -> Response:
+    """Show the review with the address of the last order."""
     async with reading(request) as cursor:
         who = await visitor(request, cursor)
         if who.id is None:
@@ -215,6 +226,7 @@ async def checkout(request: Request) -> Response:
 
 
 async def place(request: Request) -> Response:
+    """Order what was seen: hold copies, write order, lines and parcels in one transaction."""
     sent = await request.form()
     form = CheckoutForm(sent)
 
@@ -268,6 +280,7 @@ async def _write_order(
 
 
 async def payment(request: Request) -> Response:
+    """Show the payment form of one's own order."""
     async with reading(request) as cursor:
         who = await visitor(request, cursor)
         order = await _order(request, cursor, who)
@@ -284,6 +297,7 @@ def _pay_page(
 
 
 async def pay(request: Request) -> Response:
+    """Take the payment, copies and holds in one transaction."""
     sent = await request.form()
     form = PaymentForm(sent)
 
@@ -329,6 +343,7 @@ class ResponseCache:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer what was rendered within the last second to readers without a cookie."""
         headers = dict(scope["headers"]) if scope["type"] == "http" else {}
         if scope["type"] != "http" or scope["method"] != "GET" or b"cookie" in headers:
             await self.app(scope, receive, send)
@@ -343,6 +358,8 @@ class ResponseCache:
             await send(message)
 
     def recorder(self, messages: list[Any]) -> Any:
+        """Return a `send` that keeps an answer's messages in the list."""
+
         async def record(message: Any) -> None:
             messages.append(message)
 
