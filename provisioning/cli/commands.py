@@ -23,7 +23,8 @@ Say = Callable[[str], None]
 class Add(Protocol):
     """Add a command: its name, what runs it, and a line of help."""
 
-    def __call__(self, name: str, run: Command, help_: str) -> argparse.ArgumentParser: ...
+    def __call__(self, name: str, run: Command, help_: str) -> argparse.ArgumentParser:
+        """Return the parser of a new command, for its own options."""
 
 
 def adder(subparsers: Subparsers) -> Add:

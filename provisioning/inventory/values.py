@@ -13,24 +13,28 @@ from pydantic import AfterValidator, Field
 
 
 def name(value: str) -> str:
+    """Return the value if it can be a name in the swarm and of hosts, else raise ValueError."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
         raise ValueError(f'"{value}" is no name: use a-z, 0-9 and inner hyphens, 63 at most')
     return value
 
 
 def domain(value: str) -> str:
+    """Return the value if it is a host name of two parts or more, else raise ValueError."""
     if not re.fullmatch(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", value):
         raise ValueError(f'"{value}" is no domain name: write it as books.example.com, no https://')
     return value
 
 
 def email(value: str) -> str:
+    """Return the value if a certificate's issuer can write to it, else raise ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
         raise ValueError(f'"{value}" is no e-mail address')
     return value
 
 
 def https(value: str) -> str:
+    """Return the value if it is an address that starts with https://, else raise ValueError."""
     if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/%-]*)?", value):
         raise ValueError(f'"{value}" must be an address that starts with https://')
     return value
@@ -50,6 +54,7 @@ def host_key(value: str) -> str:
 
 
 def storage(value: str) -> str:
+    """Return the value if it names NFS or a folder that is shared, else raise ValueError."""
     if not re.fullmatch(
         r"nfs4:[A-Za-z0-9.:\-\[\]]+:/[A-Za-z0-9._/@+=-]*|path:/[A-Za-z0-9._/@+=-]+", value
     ):
@@ -61,6 +66,7 @@ def storage(value: str) -> str:
 
 
 def replicas(value: tuple[int, int]) -> tuple[int, int]:
+    """Return the value if it is [least, most] from 1 to 1000, else raise ValueError."""
     low, high = value
     if not 1 <= low <= high <= 1000:
         raise ValueError(f"[{low}, {high}] must be [least, most] with 1 <= least <= most <= 1000")
@@ -68,6 +74,7 @@ def replicas(value: tuple[int, int]) -> tuple[int, int]:
 
 
 def size(value: tuple[int, int]) -> tuple[int, int]:
+    """Return the value if it is [fewest, most] from 0 to 100, else raise ValueError."""
     low, high = value
     if not 0 <= low <= high <= 100 or high == 0:
         raise ValueError(f"[{low}, {high}] must be [fewest, most], from 0 to 100, most at least 1")
@@ -75,6 +82,7 @@ def size(value: tuple[int, int]) -> tuple[int, int]:
 
 
 def image(value: str) -> str:
+    """Return the value if it names an image by tag or digest, else raise ValueError."""
     if not re.fullmatch(r"[a-z0-9][A-Za-z0-9_.\-:/]*(@sha256:[0-9a-f]{64})?", value):
         raise ValueError(f'"{value}" is no image name: write it as registry.example.com/name:tag')
     return value
@@ -129,6 +137,7 @@ def _is_network(value: str) -> bool:
 
 
 def network(value: str) -> str:
+    """Return the value if it is an IPv4 network of /20 or wider, else raise ValueError."""
     try:
         network = ipaddress.IPv4Network(value)
     except ValueError:
@@ -139,6 +148,7 @@ def network(value: str) -> str:
 
 
 def is_address(text: str) -> bool:
+    """Tell whether the text is an IPv4 address."""
     try:
         ipaddress.IPv4Address(text)
     except ValueError:
@@ -147,12 +157,14 @@ def is_address(text: str) -> bool:
 
 
 def within(address: str, network: str) -> bool:
+    """Tell whether an address lies in a network; what is no address does not."""
     return is_address(address) and (
         ipaddress.IPv4Address(address) in ipaddress.IPv4Network(network)
     )
 
 
 def nearest(word: str, words: list[str]) -> str:
+    """Return a question with the most similar known word, empty if none is similar."""
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f' Did you mean "{close[0]}"?' if close else ""
 

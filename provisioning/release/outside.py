@@ -26,9 +26,14 @@ HEAD_START = 1.5  # seconds for the best way before the others are tried as well
 class Stream(Protocol):
     """What a socket and a channel through another host have in common."""
 
-    def sendall(self, data: bytes, /) -> object: ...
-    def recv(self, size: int, /) -> bytes: ...
-    def close(self) -> None: ...
+    def sendall(self, data: bytes, /) -> object:
+        """Send all of it, or raise."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, none at the end."""
+
+    def close(self) -> None:
+        """Give the connection up."""
 
 
 @dataclass(frozen=True)
