@@ -137,12 +137,8 @@ async def _text_page(source: Source, wish: Search) -> Found:
     if terms.kind == "nothing":
         return Found([], 0, None)
     ids, values = _ids(source, terms)
-    where, facets = _facets(wish, "f")
+    joined, facets = _joined(source, wish)
     keyset, more = _keyset(wish)
-    # From the hits to their books, never the other way round.
-    join, force = "CROSS JOIN", ""
-    if source.dialect == "mysql":
-        join, force = "STRAIGHT_JOIN", "" if wish.seller else "FORCE INDEX (books_newest)"
     # The whole title; a title and its author; a title's beginning; words; what is only begun.
     inner = (
         "SELECT f.id, f.price, f.title_key, COUNT(*) OVER () AS matches,"
@@ -150,7 +146,7 @@ async def _text_page(source: Source, wish: Search) -> Found:
         " WHEN f.title_key IN :phrases AND ids.begun = 0 THEN 1"
         " WHEN f.title_key LIKE :key_words THEN 2 WHEN ids.begun = 0 THEN 3"
         " WHEN f.title_key LIKE :key_like THEN 4 ELSE 5 END"
-        f" AS rank_ FROM ({ids}) ids {join} books f {force} ON f.id = ids.id AND {where}"
+        f" AS rank_ FROM ({ids}) ids {joined}"
     )
     key = "b.title_key" if wish.sort == "title" else "hits.rank_"
     rows = await source.all(
@@ -172,9 +168,31 @@ async def _text_page(source: Source, wish: Search) -> Found:
     return _found(wish, rows)
 
 
-def _ids(source: Source, terms: search.Terms) -> tuple[str, dict[str, Any]]:
+async def finds(source: Source, wish: Search, *, at_least: int = 1) -> bool:
+    """Tell whether a wish with a text finds so many books; nothing of them is read or ranked."""
+    terms = search.terms(wish.text)
+    if terms.kind == "nothing":
+        return False
+    ids, values = _ids(source, terms, ranked=False)
+    joined, facets = _joined(source, wish)
+    some = f"SELECT f.id FROM ({ids}) ids {joined} LIMIT {at_least}"
+    found = await source.value(f"SELECT COUNT(*) FROM ({some}) some", values | facets)
+    return int(found) == at_least
+
+
+def _joined(source: Source, wish: Search) -> tuple[str, dict[str, Any]]:
+    """Return what leads from the ids of hits to their books on sale, and its values."""
+    where, values = _facets(wish, "f")
+    # From the hits to their books, never the other way round.
+    join, force = "CROSS JOIN", ""
+    if source.dialect == "mysql":
+        join, force = "STRAIGHT_JOIN", "" if wish.seller else "FORCE INDEX (books_newest)"
+    return f"{join} books f {force} ON f.id = ids.id AND {where}", values
+
+
+def _ids(source: Source, terms: search.Terms, *, ranked: bool = True) -> tuple[str, dict[str, Any]]:
     """Return the statement that finds the ids of the books with the text, and its values. `begun`
-    is 1 where the last word is only begun."""
+    is 1 where the last word is only begun, if the books are to be ranked."""
     if terms.kind == "isbn":
         return "SELECT id, 0 AS begun FROM books WHERE isbn13 = :isbn13", {"isbn13": terms.isbn13}
     statements: list[str] = []
@@ -195,8 +213,10 @@ def _ids(source: Source, terms: search.Terms) -> tuple[str, dict[str, Any]]:
             else "MATCH(words) AGAINST (:{} IN BOOLEAN MODE)"
         )
         whole = [*terms.full, *([terms.prefix] if terms.prefix else [])]
-        wanted = [("words", 0, _expression(source, whole, None))]
-        if terms.prefix:
+        wanted = []
+        if ranked or not terms.prefix:
+            wanted.append(("words", 0, _expression(source, whole, None)))
+        if terms.prefix:  # the whole word begins as it does
             wanted.append(("begun", 1, _expression(source, terms.full, terms.prefix)))
         for parameter, begun, expression in wanted:
             statements.append(

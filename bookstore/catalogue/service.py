@@ -121,8 +121,8 @@ class Catalogue:
         """Return a text that finds many times as much, if what was typed may be that mistyped."""
 
         async def finds(text: str) -> bool:
-            page = await listing.page(self.database, wish._replace(text=text))
-            return (page.matches or 0) >= _TIMES_MORE * found
+            more = _TIMES_MORE * found
+            return await listing.finds(self.database, wish._replace(text=text), at_least=more)
 
         return await spelling.meant(self.database, wish.text, finds, tried=5)
 
@@ -142,14 +142,14 @@ class Catalogue:
 
     async def _meant(self, wish: Search, nothing: Found) -> tuple[Found, str | None]:
         """Return what is found for what the text may have meant, and that text."""
-        pages: dict[str, Found] = {}
 
         async def finds(text: str) -> bool:
-            pages[text] = await listing.page(self.database, wish._replace(text=text))
-            return bool(pages[text].cards)
+            return await listing.finds(self.database, wish._replace(text=text))
 
         meant = await spelling.meant(self.database, wish.text, finds)
-        return (nothing, None) if meant is None else (pages[meant], meant)
+        if meant is None:
+            return nothing, None
+        return await listing.page(self.database, wish._replace(text=meant)), meant
 
     async def suggestions(self, text: str) -> list[str]:
         """Return what somebody who is typing may mean: authors, series, titles."""

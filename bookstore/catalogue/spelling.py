@@ -47,9 +47,16 @@ async def meant(
     readings += _joined(typed, known, options)
     for reading in heapq.nsmallest(tried, readings):
         candidate = " ".join(reading.words)
-        if reading.words != tuple(typed) and await finds(candidate):
+        if reading.words == tuple(typed) or _strange(reading.words[:-1], typed, known):
+            continue
+        if await finds(candidate):
             return candidate
     return None
+
+
+def _strange(read: Sequence[str], typed: Sequence[str], known: dict[str, int]) -> bool:
+    """Tell whether one of the words is as it was typed, and in no book."""
+    return any(len(word) > 1 and word in typed and word not in known for word in read)
 
 
 def _cheapest(options: Sequence[Sequence[_Reading]]) -> list[tuple[_Reading, ...]]:

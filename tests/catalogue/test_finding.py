@@ -205,3 +205,14 @@ def test_likely_errors_cost_less(typed: str, nearer: str, farther: str) -> None:
 def test_two_words_with_an_error_share_a_stub() -> None:
     for typed, word in (("hary", "harry"), ("suess", "seuss"), ("dostoevsky", "dostoyevsky")):
         assert vocabulary.stubs(typed, 1) & vocabulary.stubs(word, 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["king", "kin", "it", "i", "stephen king it", "emma 9", "9780141439587", "?", "misrey"]
+)
+async def test_what_is_found_is_told_without_reading_it(shop: Shop, text: str) -> None:
+    database = (await shelf(shop)).database
+    for wish in (Search(text=text), Search(text=text, categories=("poetry",))):
+        matches = (await listing.page(database, wish)).matches or 0
+        told = [await listing.finds(database, wish, at_least=many) for many in range(1, 6)]
+        assert told == [many <= matches for many in range(1, 6)]
