@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from bookstore.accounts import domain, links, passwords, repository, throttle
+from bookstore.accounts.browsers import browser_and_system
 from bookstore.accounts.checks import Checks, place
 from bookstore.accounts.domain import Profile, Session
 from bookstore.clock import DAY, MINUTE, Clock
@@ -111,8 +112,10 @@ class Accounts:
         address: str,
         replaces: str | None,
         language: str | None = None,
+        new_browser: bool = False,
     ) -> str:
-        """Start a session and return its new token; the one it replaces ends."""
+        """Start a session and return its new token; the one it replaces ends. Its owner hears of
+        a `new_browser` by mail."""
         token = new_token(signed_in=True)
         now = self.clock()
 
@@ -131,9 +134,21 @@ class Accounts:
             if language is not None:
                 await repository.set_language(queries, person.id, language)
             await repository.note_place(queries, person.id, place(person.id, address), now)
+            if new_browser:
+                browser = " · ".join(filter(None, browser_and_system(user_agent)))
+                await self.mail(
+                    queries,
+                    "new_browser",
+                    person.id,
+                    at=now,
+                    browser=browser,
+                    network_address=address,
+                )
 
         await self.database.in_transaction(start)
         note(Event.SIGNED_IN, person=person.id)
+        if new_browser:
+            note(Event.SIGNED_IN_NEW_BROWSER, person=person.id)
         return token
 
     async def sign_out(self, token: str) -> None:

@@ -21,6 +21,7 @@ class Event(StrEnum):
     """Everything of that kind, by the name it has in the log and in the metrics."""
 
     SIGNED_IN = "signed_in"
+    SIGNED_IN_NEW_BROWSER = "signed_in_new_browser"
     SIGN_IN_FAILED = "sign_in_failed"
     SIGN_IN_THROTTLED = "sign_in_throttled"
     SECOND_STEP_FAILED = "second_step_failed"
@@ -46,8 +47,8 @@ class Event(StrEnum):
 
 
 _EXPECTED = {
-    Event.SIGNED_IN, Event.SIGNED_OUT, Event.SESSIONS_ENDED, Event.PASSWORD_CHANGED,
-    Event.PASSWORD_RESET, Event.ADDRESS_CHANGED, Event.SECOND_STEP_CHANGED,
+    Event.SIGNED_IN, Event.SIGNED_IN_NEW_BROWSER, Event.SIGNED_OUT, Event.SESSIONS_ENDED,
+    Event.PASSWORD_CHANGED, Event.PASSWORD_RESET, Event.ADDRESS_CHANGED, Event.SECOND_STEP_CHANGED,
     Event.PASSKEYS_CHANGED, Event.ACCOUNT_DELETED, Event.RESET_ASKED,
     Event.ADDRESS_CHANGE_ASKED, Event.LINK_REFUSED, Event.DATA_TAKEN, Event.RECOVERY_CODE_USED,
 }  # fmt: skip

@@ -56,6 +56,27 @@ def test_a_passkey_signs_in_without_a_password(page: Page, authenticator: CDPSes
     expect(page.get_by_label("Name")).to_have_value("Pia Passkey")
 
 
+def test_a_passkey_in_a_new_browser_is_told_to_its_owner(
+    page: Page, authenticator: CDPSession
+) -> None:
+    page.goto("/register")
+    register(page, "Pia Passkey")
+    page.goto("/account/passkeys")
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_text("added")).to_be_visible()
+    page.context.clear_cookies()  # nothing here is known any more but the passkey
+    page.goto("/login?next=/account")
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.get_by_role("heading", level=1, name="Account")).to_be_visible()
+    notice = page.get_by_role("link", name="New sign-in to your account")
+    page.goto("/mailbox")
+    while notice.count() == 0:  # it is sent in the background
+        page.wait_for_timeout(250)
+        page.reload()
+    notice.first.click()
+    expect(page.get_by_role("main")).to_contain_text("Chrom")
+
+
 def test_a_passkey_that_was_removed_opens_nothing(page: Page, authenticator: CDPSession) -> None:
     page.goto("/register")
     register(page, "Pia Passkey")

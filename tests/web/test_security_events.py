@@ -37,6 +37,10 @@ async def wrong_password(reader: Reader) -> Page:
     return await reader.sign_in("ana@example.org", "a wrong guess of mine")
 
 
+async def new_browser(reader: Reader) -> Page:
+    return await reader.sign_in("ana@example.org")
+
+
 async def throttled(reader: Reader) -> Page:
     for _guess in range(11):
         answer = await wrong_password(reader)
@@ -76,6 +80,7 @@ async def signed_out(reader: Reader) -> Page:
     ("act", "signed_in", "event", "level"),
     [
         (wrong_password, False, Event.SIGN_IN_FAILED, "warning"),
+        (new_browser, False, Event.SIGNED_IN_NEW_BROWSER, "info"),
         (throttled, False, Event.SIGN_IN_THROTTLED, "warning"),
         (foreign_form, False, Event.FORM_REFUSED, "warning"),
         (form_without_token, False, Event.FORM_REFUSED, "warning"),

@@ -61,7 +61,7 @@ async def register() -> Response:
             _("There is an account with this e-mail address already. Sign in instead.")
         ]
         return page("accounts/register.html", form=form, status=422)
-    return await signed_in(person, form["next"].data)
+    return await signed_in(person, form["next"].data, told=True)
 
 
 @blueprint.get("/login")

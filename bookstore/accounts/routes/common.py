@@ -65,23 +65,26 @@ def the_accounts() -> Accounts:
     return accounts
 
 
-async def signed_in(person: Person, wanted: str | None) -> Response:
+async def signed_in(person: Person, wanted: str | None, *, told: bool = False) -> Response:
     """Go on with a sign-in whose first step is done: to the second, or to the page wanted."""
     step: SecondStep = current_app.extensions["bookstore.second_step"]
     if await step.is_on(person.id):
         token = await step.begin(person)
         return see_other(urls.second_step(token, next=wanted))
-    return await start_session(person, wanted)
+    return await start_session(person, wanted, told=told)
 
 
-async def start_session(person: Person, wanted: str | None) -> Response:
-    """Start a session and lead to the page that was wanted."""
+async def start_session(person: Person, wanted: str | None, *, told: bool = False) -> Response:
+    """Start a session and lead to the page that was wanted. Unless the owner was told of it by
+    another mail, one says so when the account never signed in with this browser."""
+    known = device() or Device(secrets.token_hex(12), ())
     token = await the_accounts().sign_in(
         person,
         user_agent=request.headers.get("User-Agent", ""),
         address=request.remote_addr or "",
         replaces=session_token(),
         language=i18n.language(),
+        new_browser=not told and person.id not in known.person_ids,
     )
     response = see_other(urls.safe_next(wanted, urls.home()))
     set_session_cookie(response, token)
@@ -90,7 +93,6 @@ async def start_session(person: Person, wanted: str | None) -> Response:
         set_private_cookie(response, BASKET_COOKIE, visitor)
     set_person_hint(response, person.id)
     set_basket_hint(response, there=True)  # there may be one from another day; the badge looks
-    known = device() or Device(secrets.token_hex(12), ())
     people = [person.id, *(one for one in known.person_ids if one != person.id)]
     remembered = _signer().dumps([known.id, people[:_PEOPLE_OF_A_DEVICE]])
     set_private_cookie(response, _DEVICE, str(remembered), lifetime=_DEVICE_KEPT)

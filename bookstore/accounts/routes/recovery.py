@@ -70,7 +70,7 @@ async def use_link(token: str) -> Response:
         return _ended_page(
             _("Somebody has an account with this address meanwhile, so nothing was changed.")
         )
-    return await signed_in(person, urls.account(done="reset"))
+    return await signed_in(person, urls.account(done="reset"), told=True)
 
 
 def _forgot_page(form: ForgotForm, *, status: int = 200) -> Response:
