@@ -82,7 +82,7 @@ async def copies_left(source: Source, book_ids: Sequence[int]) -> dict[int, int]
 
 
 async def return_copies(queries: Queries, line: HoldLine, now: int) -> None:
-    """Put the copies of a hold's line back on sale, if the book is still listed."""
+    """Put the copies of a line back into stock; a book that is listed is on sale again."""
     await queries.execute(
         "UPDATE books SET on_sale = listed, stock = stock + :quantity, updated_at = :now"
         " WHERE id = :id",
