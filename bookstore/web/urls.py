@@ -219,7 +219,7 @@ def feed(**query: object) -> str:
     return _with_query("/feed", query)
 
 
-def sitemap(part: int | None = None) -> str:
+def sitemap(part: int | str | None = None) -> str:
     """Return the index of the sitemap, or one of its parts."""
     return "/sitemap.xml" if part is None else f"/sitemap-{part}.xml"
 

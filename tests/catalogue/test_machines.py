@@ -32,7 +32,8 @@ async def test_the_sitemap_lists_what_is_on_sale_in_parts(
     monkeypatch.setattr(sitemap, "PART", 2)
     books = [await on_sale(shop) for _ in range(5)]
     gone = await on_sale(shop, copies=0)
-    parts = await locations(reader, "/sitemap.xml")
+    categories, *parts = await locations(reader, "/sitemap.xml")
+    assert categories == "http://localhost/sitemap-categories.xml"
     listed = []
     for part in parts:
         answer = await reader.get(part.removeprefix("http://localhost"))
@@ -40,6 +41,13 @@ async def test_the_sitemap_lists_what_is_on_sale_in_parts(
             listed += [tag.text for tag in xml_of(answer).iter(f"{SITEMAP}loc")]
     assert listed == [f"http://localhost/books/{book}" for book in books]
     assert f"http://localhost/books/{gone}" not in listed
+
+
+async def test_the_sitemap_lists_the_categories(reader: Reader) -> None:
+    pages = await locations(reader, "/sitemap-categories.xml")
+    assert "http://localhost/categories/poetry" in pages
+    for page in pages:
+        assert (await reader.get(page.removeprefix("http://localhost"))).status == 200
 
 
 async def test_an_empty_shop_has_an_empty_sitemap(reader: Reader) -> None:

@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 from quart import Response, current_app, request
 
 from bookstore.catalogue import search
+from bookstore.catalogue.domain import CATEGORIES
 from bookstore.catalogue.routes.common import blueprint, the_catalogue, the_settings
 from bookstore.web import i18n, urls
 from bookstore.web.i18n import gettext as _
@@ -29,12 +30,22 @@ async def robots() -> Response:
 
 @blueprint.get("/sitemap.xml")
 async def sitemap() -> Response:
-    """List the parts of the sitemap, each of which has a bounded number of books."""
-    parts = await the_catalogue().sitemap_parts()
+    """List the parts of the sitemap: the categories, and books in bounded numbers."""
+    books = await the_catalogue().sitemap_parts()
+    parts: list[int | str] = ["categories", *books] if books else []
     entries = "".join(
         f"<sitemap><loc>{own_origin()}{urls.sitemap(part)}</loc></sitemap>" for part in parts
     )
     return _xml("sitemapindex", "http://www.sitemaps.org/schemas/sitemap/0.9", entries)
+
+
+@blueprint.get(urls.sitemap("categories"))
+async def sitemap_categories() -> Response:
+    """List the pages of the categories."""
+    entries = "".join(
+        f"<url><loc>{own_origin()}{urls.books(category=code)}</loc></url>" for code in CATEGORIES
+    )
+    return _xml("urlset", "http://www.sitemaps.org/schemas/sitemap/0.9", entries)
 
 
 @blueprint.get("/sitemap-<int(max=99999999):part>.xml")
