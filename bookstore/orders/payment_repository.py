@@ -57,13 +57,20 @@ async def order_of(
     return next(iter(found), None)
 
 
+async def waiting_for(source: Source, buyer_id: int, now: int) -> list[tuple[Order, Intent]]:
+    """Return a buyer's orders whose time to pay goes on, the one that ends first before."""
+    which = "o.state = 'placed' AND o.expires_at > :now AND o.buyer_id = :buyer_id"
+    order = " ORDER BY o.expires_at LIMIT 3"
+    return await _orders(source, which, order, now=now, buyer_id=buyer_id)
+
+
 async def _orders(
-    source: Source, which: str, for_update: str, **values: object
+    source: Source, which: str, rest: str, **values: object
 ) -> list[tuple[Order, Intent]]:
     rows: list[tuple[Any, ...]] = await source.all(
         tuple,
         f"SELECT {_BOTH} FROM orders o JOIN payment_intents p ON p.order_id = o.id"
-        f" WHERE {which}{for_update}",
+        f" WHERE {which}{rest}",
         values,
     )
     width = len(Order._fields)

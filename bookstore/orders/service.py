@@ -129,6 +129,12 @@ class Orders:
             raise UnknownOrder
         return (await self._views([order]))[0]
 
+    async def to_pay(self, buyer_id: int) -> list[Order]:
+        """Return a buyer's orders that wait for a card."""
+        now = self.clock()
+        found = await money.waiting_for(self.database, buyer_id, now)
+        return [order for order, intent in found if PaymentView(order, intent, now).payable]
+
     async def payment(
         self, buyer_id: int, *, order_id: int | None = None, intent_id: str | None = None
     ) -> PaymentView:

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+from bookstore.clock import HOUR
 from bookstore.web.shop import Shop
-from tests.orders.support import add, on_sale, person_id, safe
+from tests.orders.support import ADDRESS, HANGING, add, on_sale, order, pay, person_id, safe
 from tests.support.reader import Reader
 
 
@@ -173,3 +174,33 @@ async def test_a_title_is_text_and_never_markup(reader: Reader, shop: Shop) -> N
     page = await reader.get("/basket")
     assert page.soup.select("img[onerror]") == []
     assert "<img src=x" in page.see(".row h2")
+
+
+async def test_the_basket_names_the_order_that_waits_for_payment(
+    reader: Reader, shop: Shop
+) -> None:
+    await reader.register()
+    address = await order(reader, await on_sale(shop))
+    waits = f"#basket .notice a[href='{address}/pay']"
+    assert "waits for your payment" in (await reader.get("/basket")).see("#basket .notice")
+    assert (await reader.get("/basket", Accept_Language="es")).see(waits) == "Pagar"
+    assert (await (await Reader(shop).register()).get("/basket")).soup.select(waits) == []
+    once_more = await reader.post("/checkout", {**await safe(reader), **ADDRESS, "carrier": "post"})
+    assert once_more.see(waits) == "Pay", "nothing is left to order, but this"
+    await pay(reader, address)
+    assert (await reader.get("/basket")).soup.select(waits) == []
+
+
+@pytest.mark.parametrize("how", ["card under way", "time went by"])
+async def test_an_order_that_takes_no_card_is_not_in_the_basket(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    buyer = await Reader(shop).register()
+    address = await order(buyer, await on_sale(shop))
+    if how == "card under way":
+        await pay(buyer, address, HANGING)
+    else:
+        orders = shop.extensions["bookstore.orders"]
+        later = orders.clock() + HOUR
+        monkeypatch.setattr(orders, "clock", lambda: later)
+    assert f"{address}/pay" not in (await buyer.get("/basket")).text

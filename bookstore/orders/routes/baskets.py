@@ -4,8 +4,9 @@ from quart import Response, request
 
 from bookstore.contracts import Quote
 from bookstore.data.queries import Queries
+from bookstore.orders.basket_repository import Owner
 from bookstore.orders.baskets import NotForSale
-from bookstore.orders.domain import MAX_QUANTITY, MAX_TITLES, BasketFull, Problem
+from bookstore.orders.domain import MAX_QUANTITY, MAX_TITLES, BasketFull, Problem, Review
 from bookstore.orders.forms import AddForm, QuantityForm
 from bookstore.orders.routes.common import (
     basket_owner,
@@ -101,18 +102,25 @@ async def _refused(sentence: str) -> Response:
 
 
 async def _basket_page(*, problem: str | None = None, status: int = 200) -> Response:
-    review = await the_orders().baskets.review(await basket_owner())
-    response = page(
+    owner = await basket_owner()
+    review = await the_orders().baskets.review(owner)
+    response = await shown(owner, review, problem=problem or _sent_before(), status=status)
+    set_basket_hint(response, there=bool(review.lines))
+    return response
+
+
+async def shown(owner: Owner, review: Review, *, problem: str | None, status: int) -> Response:
+    """Show a basket, and which orders of its owner wait to be paid."""
+    return page(
         "orders/basket.html",
         fragment="basket",
         status=status,
         review=review,
-        problem=problem or _sent_before(),
+        to_pay=await the_orders().to_pay(owner.person_id) if owner.person_id else [],
+        problem=problem,
         sentences=sentences(review.lines),
         max_quantity=MAX_QUANTITY,
     )
-    set_basket_hint(response, there=bool(review.lines))
-    return response
 
 
 def _sent_before() -> str | None:

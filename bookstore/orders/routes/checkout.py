@@ -10,11 +10,12 @@ from wtforms.fields.choices import SelectChoice
 from bookstore.carriers import CARRIERS
 from bookstore.data.queries import Queries
 from bookstore.orders import terms
+from bookstore.orders.basket_repository import Owner
 from bookstore.orders.checkout import KeyReused, NotOrderable, TermsChanged
-from bookstore.orders.domain import MAX_QUANTITY, Address, Order, Review
+from bookstore.orders.domain import Address, Order, Review
 from bookstore.orders.forms import CheckoutForm
 from bookstore.orders.routes import texts
-from bookstore.orders.routes.baskets import sentences
+from bookstore.orders.routes.baskets import shown
 from bookstore.orders.routes.common import (
     basket_owner,
     blueprint,
@@ -75,11 +76,11 @@ async def place_order() -> Response:
             before_commit=keep,
         )
     except NotOrderable as error:
-        return _not_orderable(error.review)
+        return await _not_orderable(owner, error.review)
     except TermsChanged:
         review = await the_orders().baskets.review(owner)
         if not review.ready:
-            return _not_orderable(review)
+            return await _not_orderable(owner, review)
         problem = _(
             "Your basket or a book in it has changed since this page was opened. "
             "Nothing was ordered. Please look through it and order again."
@@ -111,21 +112,14 @@ def _signer() -> URLSafeSerializer:
     return URLSafeSerializer(settings.required_secret_key(), salt="checkout")
 
 
-def _not_orderable(review: Review) -> Response:
+async def _not_orderable(owner: Owner, review: Review) -> Response:
     """Show the basket, which is kept, with what is wrong with its lines."""
     problem = (
         _("Somebody was quicker, so nothing was ordered. Your basket is kept; please change it.")
         if review.lines
         else _("There is nothing in your basket to order.")
     )
-    return page(
-        "orders/basket.html",
-        status=409,
-        review=review,
-        problem=problem,
-        sentences=sentences(review.lines),
-        max_quantity=MAX_QUANTITY,
-    )
+    return await shown(owner, review, problem=problem, status=409)
 
 
 def _checkout_page(
