@@ -41,7 +41,7 @@ class Entry:
     outcome: str
 
     def __str__(self) -> str:
-        """Give the line as an operator reads it."""
+        """Return the line as an operator reads it."""
         return f"{self.at}  {self.who:<24} {self.command:<40} {self.outcome}"
 
 
@@ -51,7 +51,7 @@ def operator() -> str:
 
 
 def now() -> str:
-    """Give the time in UTC to the second, as ISO 8601."""
+    """Return the time in UTC to the second, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

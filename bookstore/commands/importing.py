@@ -163,7 +163,7 @@ def _condition_words(given: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def _file(given: str) -> Iterator[tuple[Path, str]]:
-    """Give the file and its name; standard input is kept in a file for the time being."""
+    """Yield the file and its name; standard input is kept in a file for the time being."""
     from bookstore.catalogue.importing.errors import ImportRefused
 
     if given != "-":

@@ -14,7 +14,7 @@ _BREATH = 0.05  # seconds between two of them, for those who are asking for page
 
 @asynccontextmanager
 async def alone(database: Database, task: str) -> AsyncIterator[Queries | None]:
-    """Give a connection, and None when another replica is at the same task. The lock goes with the
+    """Yield a connection, and None when another replica is at the same task. The lock goes with the
     connection: a replica that dies, or is silent for long, leaves the task to others."""
     async with database.connection() as queries:
         if queries.dialect == "sqlite":  # one process

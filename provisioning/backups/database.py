@@ -59,7 +59,7 @@ class Database:
     @classmethod
     @contextmanager
     def reached(cls, connection: Connection, url: str) -> Iterator[Database]:
-        """Give the database, with its credentials on the host for as long as that takes."""
+        """Yield the database, with its credentials on the host for as long as that takes."""
         database = cls(connection, url)
         connection.upload(CREDENTIALS, database._login.encode() + b"\n", mode=0o600, sudo=True)
         try:

@@ -156,7 +156,7 @@ def _compare(database: Database, live: str, copy: str) -> dict[str, int]:
 
 @contextmanager
 def fetched(cluster: Cluster, keeper: Keeper, name: str) -> Iterator[BinaryIO]:
-    """Give the content of what is kept under a name."""
+    """Yield the content of what is kept under a name."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, name.replace("/", "-"))
         keeper.store.get(name, file)

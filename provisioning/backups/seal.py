@@ -20,7 +20,7 @@ LEVEL = 3  # of compression: a dump shrinks to a fifth, and the network is the s
 
 @contextmanager
 def sealed(file: Path, recipients: tuple[str, ...]) -> Iterator[Write]:
-    """Give what takes bytes; they are in the file, sealed, when the block ends."""
+    """Yield what takes bytes; they are in the file, sealed, when the block ends."""
     keys = [pyrage.x25519.Recipient.from_str(key) for key in recipients]
     reading, writing = os.pipe()
     failed: list[BaseException] = []
@@ -47,7 +47,7 @@ def sealed(file: Path, recipients: tuple[str, ...]) -> Iterator[Write]:
 
 @contextmanager
 def opened(file: Path, identity: Path | None) -> Iterator[BinaryIO]:
-    """Give what was sealed, to be read."""
+    """Yield what was sealed, to be read."""
     key = identity_in(identity)
     reading, writing = os.pipe()
     failed: list[BaseException] = []

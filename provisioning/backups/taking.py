@@ -138,7 +138,7 @@ class Keeper:
 
     @contextmanager
     def _kept(self, name: str, sizes: dict[str, int]) -> Iterator[Write]:
-        """Give what takes bytes; they are in the store, sealed, when the block ends well."""
+        """Yield what takes bytes; they are in the store, sealed, when the block ends well."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "sealed")
             with sealed(file, self._settings.recipients) as write:

@@ -27,7 +27,7 @@ def uneven(hosts: Mapping[str, int], zones: Mapping[str, str]) -> bool:
 
 
 def moves(hosts: Mapping[str, int]) -> int:
-    """Give the most tasks worth moving: those above an equal share."""
+    """Return the most tasks worth moving: those above an equal share."""
     share = -(-sum(hosts.values()) // max(len(hosts), 1))
     return sum(max(count - share, 0) for count in hosts.values())
 

@@ -77,7 +77,7 @@ def read(cluster: Cluster, look: Callable[[], Seen]) -> Overview:
 
 
 def show(inventory: Inventory, overview: Overview, now: datetime) -> tuple[list[str], bool]:
-    """Give the screen's lines, and whether all is as it should be. Pure."""
+    """Return the screen's lines, and whether all is as it should be. Pure."""
     spec = inventory.cluster
     release = overview.release
     healthy = True
@@ -138,7 +138,7 @@ def _ended(release: history.Release) -> str:
 
 
 def as_json(overview: Overview, healthy: bool) -> dict[str, object]:
-    """Give the overview for machines."""
+    """Return the overview for machines."""
     release, certificate = overview.release, overview.certificate
     return {
         "healthy": healthy,

@@ -56,37 +56,37 @@ class Aws:
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
-        """Give the client for stacks."""
+        """Return the client for stacks."""
         return self.session.client("cloudformation", self.region, config=CONFIG)
 
     @cached_property
     def ec2(self) -> EC2Client:
-        """Give the client for instances."""
+        """Return the client for instances."""
         return self.session.client("ec2", self.region, config=CONFIG)
 
     @cached_property
     def autoscaling(self) -> AutoScalingClient:
-        """Give the client for auto-scaling groups."""
+        """Return the client for auto-scaling groups."""
         return self.session.client("autoscaling", self.region, config=CONFIG)
 
     @cached_property
     def rds(self) -> RDSClient:
-        """Give the client for databases."""
+        """Return the client for databases."""
         return self.session.client("rds", self.region, config=CONFIG)
 
     @cached_property
     def secrets(self) -> SecretsManagerClient:
-        """Give the client for secrets."""
+        """Return the client for secrets."""
         return self.session.client("secretsmanager", self.region, config=CONFIG)
 
     @cached_property
     def ssm(self) -> SSMClient:
-        """Give the client for parameters."""
+        """Return the client for parameters."""
         return self.session.client("ssm", self.region, config=CONFIG)
 
     @cached_property
     def backup(self) -> Any:  # no type information is installed for this one
-        """Give the client for backups."""
+        """Return the client for backups."""
         return self.session.client("backup", self.region, config=CONFIG)
 
 
@@ -127,7 +127,7 @@ def explain(error: Exception, doing: str) -> str:
 
 
 def code_of(error: exceptions.ClientError) -> str:
-    """Give AWS' code of a refusal."""
+    """Return AWS' code of a refusal."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 

@@ -53,7 +53,7 @@ class Change:
         return gone and held
 
     def __str__(self) -> str:
-        """Give the change as a line of the plan."""
+        """Return the change as a line of the plan."""
         what = f"{self.resource} ({words(self.kind)})"
         because = f": {', '.join(self.properties)}" if self.properties else ""
         match self.action, self.replacement:
@@ -107,7 +107,7 @@ def summary(changes: Iterable[Change]) -> str:
 
 
 def words(kind: str) -> str:
-    """Give the name of a resource type as people say it."""
+    """Return the name of a resource type as people say it."""
     if kind in WORDS:
         return WORDS[kind]
     last = kind.rpartition("::")[2]

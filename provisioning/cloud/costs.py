@@ -23,7 +23,7 @@ class Line:
 
     @property
     def total(self) -> Decimal:
-        """Give USD a month."""
+        """Return USD a month."""
         return self.count * (self.price or 0)
 
 

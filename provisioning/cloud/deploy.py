@@ -58,7 +58,7 @@ class Deployer:
         self._poll = poll
 
     def find(self, name: str) -> Stack | None:
-        """Give a stack as it is, or None."""
+        """Return a stack as it is, or None."""
         with explained(f"describe the stack {name}"):
             try:
                 row = self._cf.describe_stacks(StackName=name)["Stacks"][0]

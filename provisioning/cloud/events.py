@@ -36,7 +36,7 @@ class Event:
         return self.status.endswith("_FAILED")
 
     def __str__(self) -> str:
-        """Give the event as a line of the progress display."""
+        """Return the event as a line of the progress display."""
         verb = self.status.lower().replace("_", " ")
         because = f" - {self.reason}" if self.failed and self.reason else ""
         count = f"{self.done}/{self.total}" if self.total else ""

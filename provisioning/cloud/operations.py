@@ -75,7 +75,7 @@ class Installation:
         return [(stage, self.deployer.find(stage.stack)) for stage in stages(self.settings)]
 
     def outputs(self) -> Values:
-        """Give what all stacks tell of themselves; refuse while one is missing."""
+        """Return what all stacks tell of themselves; refuse while one is missing."""
         outputs: Values = {}
         for stage, stack in self.status():
             if stack is None or not stack.outputs:
@@ -110,7 +110,7 @@ class Installation:
         return sorted(name for name in names if name.startswith(prefix))
 
     def newest_backup(self) -> datetime | None:
-        """Give the time of the newest backup of the shared files; they have no final one."""
+        """Return the time of the newest backup of the shared files; they have no final one."""
         stack = self.deployer.find(f"{self.settings.name}-data")
         if stack is None or "Files" not in stack.outputs:
             return None

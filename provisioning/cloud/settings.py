@@ -135,7 +135,7 @@ class Settings(Table):
 
     @property
     def name(self) -> str:
-        """Give the name that every resource carries."""
+        """Return the name that every resource carries."""
         return self.cloud.name
 
 

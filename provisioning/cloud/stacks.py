@@ -38,7 +38,7 @@ def secret_parameters(template: Template) -> frozenset[str]:
 def parameters(
     template: Template, settings: Settings, outputs: Mapping[str, str], before: Mapping[str, str]
 ) -> Values:
-    """Give every parameter a value: from the settings, else an earlier stack, else the default.
+    """Return every parameter a value: from the settings, else an earlier stack, else the default.
 
     `outputs` are those of the stacks before this one, `before` the values this stack has now.
     What neither knows yet is UNKNOWN.

@@ -27,7 +27,7 @@ type Resource = dict[str, Any]
 
 
 def body(name: str) -> str:
-    """Give a template as it is sent to CloudFormation."""
+    """Return a template as it is sent to CloudFormation."""
     text = (FOLDER / f"{name}.yml").read_text(encoding="utf-8")
     return re.sub(r'^( *)ZipFile: "\{\{rotation\.py\}\}".*$', _embedded, text, flags=re.MULTILINE)
 
@@ -42,7 +42,7 @@ def read(name: str) -> Template:
 def render(
     template: Template, parameters: Mapping[str, str], pseudo: Mapping[str, str] = PSEUDO
 ) -> dict[str, Resource]:
-    """Give the resources that exist with these parameters, conditions and functions worked out.
+    """Return the resources that exist with these parameters, conditions and functions worked out.
 
     What only AWS can know stands in angle brackets: <Vpc>, <Cluster.Endpoint.Address>. Raises
     KeyError for a parameter that has neither a value nor a default.

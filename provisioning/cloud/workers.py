@@ -22,7 +22,7 @@ RECENT = timedelta(minutes=15)  # how long a failed launch is worth telling
 
 
 def token_name(name: str) -> str:
-    """Give the SSM parameter that holds the swarm's present token for workers."""
+    """Return the SSM parameter that holds the swarm's present token for workers."""
     return f"/bookstore/{name}/worker-token"
 
 

@@ -17,7 +17,7 @@ _TABLE = re.compile(r"^(?=\[)", re.MULTILINE)
 
 
 def with_host(text: str, machine: Machine, host_key: str) -> str:
-    """Give the inventory's text with a machine as a worker, in place of one of the same name."""
+    """Return the inventory's text with a machine as a worker, in place of one of the same name."""
     zone = f'zone = "{machine.zone}"\n' if machine.zone else ""
     return (
         without_host(text, machine.name).rstrip("\n")
@@ -27,7 +27,7 @@ def with_host(text: str, machine: Machine, host_key: str) -> str:
 
 
 def without_host(text: str, name: str) -> str:
-    """Give the inventory's text without a host."""
+    """Return the inventory's text without a host."""
     tables = _TABLE.split(text)
     return "".join(table for table in tables if not _is_host(table, name))
 

@@ -39,17 +39,17 @@ class Host:
 
     @property
     def used(self) -> Size:
-        """Give what its tasks reserve together."""
+        """Return what its tasks reserve together."""
         return sum(self.tasks, Size())
 
     @property
     def free(self) -> Size:
-        """Give what is left."""
+        """Return what is left."""
         return Size(self.capacity.cpus - self.used.cpus, self.capacity.memory - self.used.memory)
 
     @property
     def utilization(self) -> float:
-        """Give the larger share of CPUs and memory that is reserved, from 0 to 1."""
+        """Return the larger share of CPUs and memory that is reserved, from 0 to 1."""
         return max(
             self.used.cpus / self.capacity.cpus if self.capacity.cpus else 0.0,
             self.used.memory / self.capacity.memory if self.capacity.memory else 0.0,
@@ -98,7 +98,7 @@ class Decision:
 
 
 def decide(cluster: Cluster, rules: Rules, memory: Memory, now: float) -> tuple[Decision, Memory]:
-    """Give the decision, and what to remember for the next one. `now` is a monotonic time."""
+    """Return the decision, and what to remember for the next one. `now` is a monotonic time."""
     idle = _idle(cluster, rules, memory, now)
     memory = replace(memory, idle_since=idle)
     broken = sum(not h.ready for h in cluster.hosts)
@@ -179,7 +179,7 @@ def _shrinkage(cluster: Cluster, rules: Rules, idle: Mapping[str, float], now: f
 
 
 def _moved(leaving: Host, others: Iterable[Host]) -> list[Size] | None:
-    """Give the room that the others have left after taking a host's tasks; None if they cannot."""
+    """Return the room that others have left after taking a host's tasks; None if they cannot."""
     rooms = [h.free for h in others if h.ready]
     for task in sorted(leaving.tasks, key=lambda t: (t.cpus, t.memory), reverse=True):
         for index, room in enumerate(rooms):

@@ -40,7 +40,7 @@ class Provider(Protocol):
         ...
 
     def host_key(self, machine: Machine) -> str | None:
-        """Give a machine's SSH host key, None while it is not known."""
+        """Return a machine's SSH host key, None while it is not known."""
         ...
 
     def release(self, machine: Machine) -> None:

@@ -79,7 +79,7 @@ class Host(Endpoint):
 
     @property
     def swarm_address(self) -> str:
-        """Give the address at which the other hosts of the swarm reach this one."""
+        """Return the address at which the other hosts of the swarm reach this one."""
         return self.private_address or self.address
 
 
@@ -105,13 +105,13 @@ class ClusterTable(Table):
 
     @property
     def storage_path(self) -> str:
-        """Give the folder on every host that all hosts share."""
+        """Return the folder on every host that all hosts share."""
         kind, _, rest = self.storage.partition(":")
         return STORAGE_MOUNT if kind == "nfs4" else rest
 
     @property
     def nfs_source(self) -> str | None:
-        """Give HOST:/PATH to mount, or None when the folder is already shared."""
+        """Return HOST:/PATH to mount, or None when the folder is already shared."""
         kind, _, rest = self.storage.partition(":")
         return rest if kind == "nfs4" else None
 
@@ -159,7 +159,7 @@ class Inventory(Table):
 
     @property
     def path(self) -> Path:
-        """Give the file this was read from."""
+        """Return the file this was read from."""
         return self._path
 
     def read_from(self, path: Path) -> Inventory:
@@ -170,12 +170,12 @@ class Inventory(Table):
 
     @property
     def managers(self) -> tuple[Host, ...]:
-        """Give the hosts that are to be managers, in the file's order."""
+        """Return the hosts that are to be managers, in the file's order."""
         return tuple(h for h in self.host if h.role == "manager")
 
     @property
     def workers(self) -> tuple[Host, ...]:
-        """Give the hosts that are to be workers, in the file's order."""
+        """Return the hosts that are to be workers, in the file's order."""
         return tuple(h for h in self.host if h.role == "worker")
 
     def named(self, name: str) -> Host:
@@ -190,11 +190,11 @@ class Inventory(Table):
         )
 
     def secret_files(self) -> dict[str, Path]:
-        """Give every secret's name and file, the database URL among them."""
+        """Return every secret's name and file, the database URL among them."""
         return {"database_url": self.cluster.database_url_file, **self.secrets}
 
     def private_files(self) -> list[Path]:
-        """Give every file that nobody else may read."""
+        """Return every file that nobody else may read."""
         backup = self.backup
         more = (backup.identity_file, backup.database_url_file) if backup else ()
         return [*self.secret_files().values(), *(path for path in more if path)]

@@ -40,7 +40,7 @@ def create(name: str) -> None:
 
 
 def enter(name: str) -> str:
-    """Give the shell lines that move the shell itself into a guest's group."""
+    """Return the shell lines that move the shell itself into a guest's group."""
     files = [h / SLICE / name / "cgroup.procs" for h in _hierarchies()]
     return "".join(f"echo $$ > '{file}'\n" for file in files)
 

@@ -26,7 +26,7 @@ SECRET_KEY = KEYS / "secret_key"
 
 
 def host_key(host: Host) -> str:
-    """Give a host's public key, making the pair at the first time."""
+    """Return a host's public key, making the pair at the first time."""
     return ssh_pair(guest_folder(host.name) / "host_key")
 
 

@@ -83,7 +83,7 @@ def answers(name: str, address: str, port: int) -> bool:
 
 
 def shell(name: str, script: str) -> list[str]:
-    """Give the command that runs a shell script as root in a guest, past its sshd."""
+    """Return the command that runs a shell script as root in a guest, past its sshd."""
     leader = cgroups.first_process(name)
     if leader is None:
         raise OperatorError(f"{name} has no power: boot it first.")

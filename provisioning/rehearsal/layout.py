@@ -65,17 +65,17 @@ class Host:
 
     @property
     def name(self) -> str:
-        """Give the host's name, such as `worker2`."""
+        """Return the host's name, such as `worker2`."""
         return f"{self.role}{self.number}"
 
     @property
     def address(self) -> str:
-        """Give its address in the VPC."""
+        """Return its address in the VPC."""
         return f"{_NET}.0.{(100 if self.role == 'manager' else 200) + self.number}"
 
     @property
     def zone(self) -> str:
-        """Give its availability zone: hosts of a role are dealt out to three."""
+        """Return its availability zone: hosts of a role are dealt out to three."""
         return "abc"[(self.number - 1) % 3]
 
 
@@ -103,10 +103,10 @@ def parse_host(name: str) -> Host:
 
 
 def guest_folder(name: str) -> Path:
-    """Give the folder with a guest's disk, log and mount point."""
+    """Return the folder with a guest's disk, log and mount point."""
     return STATE / "guests" / name
 
 
 def mac(address: str) -> str:
-    """Give the hardware address that belongs to an address: a host keeps it over a reboot."""
+    """Return the hardware address that belongs to an address: a host keeps it over a reboot."""
     return "02:00:" + ":".join(f"{byte:02x}" for byte in IPv4Address(address).packed)

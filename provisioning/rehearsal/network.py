@@ -34,7 +34,7 @@ table inet security_group {
 
 
 def namespace(name: str) -> str:
-    """Give the name of a guest's network namespace."""
+    """Return the name of a guest's network namespace."""
     return PREFIX + name
 
 
@@ -48,7 +48,7 @@ def namespaces() -> list[str]:
 
 
 def inside(name: str, *argv: str) -> list[str]:
-    """Give the command that runs another one in a guest's network, all else being ours."""
+    """Return the command that runs another one in a guest's network, all else being ours."""
     # Not `ip netns exec`: that remounts /sys and hides the control groups.
     return ["nsenter", f"--net={RUN_NETNS / namespace(name)}", *argv]
 

@@ -44,23 +44,23 @@ WantedBy=sysinit.target
 
 
 def folder() -> Path:
-    """Give the cache folder that belongs to this recipe; another recipe has another folder."""
+    """Return the cache folder that belongs to this recipe; another recipe has another folder."""
     recipe = repr((SUITE, BASE, HOST, MIRROR, CLOUD, CGROUP_UNIT, 1))
     return CACHE / f"trees-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
 def base_archive() -> Path:
-    """Give the tar archive of the smallest tree."""
+    """Return the tar archive of the smallest tree."""
     return folder() / "base.tar"
 
 
 def host_tree() -> Path:
-    """Give the tree that every guest starts from, read-only by agreement."""
+    """Return the tree that every guest starts from, read-only by agreement."""
     return folder() / "host"
 
 
 def cloud_layer() -> Path:
-    """Give the layer that lies upon the host tree in the cloud guest."""
+    """Return the layer that lies upon the host tree in the cloud guest."""
     return folder() / "cloud"
 
 

@@ -26,7 +26,7 @@ class RehearsalWorkers:
             lifecycle.add_worker()
 
     def host_key(self, machine: Machine) -> str | None:
-        """Give a host's key."""
+        """Return a host's key."""
         return host_key(lifecycle.named(machine.name))
 
     def release(self, machine: Machine) -> None:

@@ -26,7 +26,7 @@ class Change:
     new: str | None
 
     def __str__(self) -> str:
-        """Give the difference as an operator reads it."""
+        """Return the difference as an operator reads it."""
         match self.old, self.new:
             case None, new:
                 return f"+ {self.what} = {_short(new)}"
@@ -102,7 +102,7 @@ def drift(recorded: Mapping[str, Any], running: Mapping[str, Any]) -> list[Chang
 
 
 def _hidden(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the parts of a service's specification that its view leaves out."""
+    """Return the parts of a service's specification that its view leaves out."""
     task = dict(spec.get("TaskTemplate") or {})
     container = dict(task.pop("ContainerSpec", None) or {})
     for part in ("Image", "Args", "Env", "Secrets", "Configs", "Labels"):
@@ -118,7 +118,7 @@ def _flat(value: Any) -> str | None:
 
 
 def _rest(service: Mapping[str, Any]) -> dict[str, str]:
-    """Give the parts of a service that its view leaves out."""
+    """Return the parts of a service that its view leaves out."""
     seen = ("image", "command", "environment", "secrets", "configs", "deploy")
     deploy = dict(service.get("deploy") or {})
     placement = dict(deploy.pop("placement", None) or {})

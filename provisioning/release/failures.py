@@ -32,7 +32,7 @@ def last_words(cluster: Cluster, services: Iterable[Service], since: str) -> lis
 
 
 def tail(cluster: Cluster, what: str) -> list[str]:
-    """Give the last log lines of a task or service."""
+    """Return the last log lines of a task or service."""
     out = cluster.manager().run(
         f"timeout 10 docker service logs --raw --tail {LOG_LINES} {what} 2>&1",
         sudo=True,
@@ -42,7 +42,7 @@ def tail(cluster: Cluster, what: str) -> list[str]:
 
 
 def health(cluster: Cluster, task: Task) -> list[str]:
-    """Give what the failing health check of a task's container printed last."""
+    """Return what the failing health check of a task's container printed last."""
     if not task.container:
         return []
     ask = f"docker inspect --format '{{{{json .State.Health}}}}' {task.container} 2>/dev/null"

@@ -19,7 +19,7 @@ PULL_TIMEOUT = 300.0
 def resolve(
     connection: Connection, images: list[str], say: Callable[[str], None]
 ) -> dict[str, str]:
-    """Give each image's name with its digest, such as "traefik:v3.5@sha256:…"."""
+    """Return each image's name with its digest, such as "traefik:v3.5@sha256:…"."""
     digests = {}
     for image in images:
         if "@sha256:" in image:

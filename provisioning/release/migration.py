@@ -31,7 +31,7 @@ def find(release: Release) -> list[tuple[str, Document, Mapping[str, Any]]]:
 
 
 def command(name: str, document: Document, service: Mapping[str, Any]) -> str:
-    """Give the command that starts the migration with the service's settings and secrets."""
+    """Return the command that starts the migration with the service's settings and secrets."""
     words = [
         *("docker", "service", "create", "--detach", "--quiet", "--name", name),
         *("--mode", "replicated-job", "--restart-condition", "none", "--no-healthcheck"),

@@ -35,7 +35,7 @@ class Stack:
 
 
 def variables(inventory: Inventory, *, image: str, authority: str) -> dict[str, str]:
-    """Give what a stack file may refer to as ${NAME}; `authority` is the ACME server's CA, PEM."""
+    """Return what a stack file may name as ${NAME}; `authority` is the ACME server's CA, PEM."""
     cluster = inventory.cluster
     low, high = cluster.replicas
     edges = sum(h.is_edge for h in inventory.host)
@@ -142,7 +142,7 @@ def images(document: Document) -> set[str]:
 
 
 def pin(document: Document, digests: Mapping[str, str]) -> Document:
-    """Give the stack with every image named by digest."""
+    """Return the stack with every image named by digest."""
     services = {
         name: {**service, "image": digests.get(service["image"], service["image"])}
         for name, service in document["services"].items()

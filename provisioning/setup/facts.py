@@ -25,7 +25,7 @@ class Facts:
         return [(h, self.hosts[h.name]) for h in inventory.host if h.name in self.hosts]
 
     def node_of(self, name: str) -> Node | None:
-        """Give the swarm's view of a host, if it is a member."""
+        """Return the swarm's view of a host, if it is a member."""
         host = self.hosts.get(name)
         if self.swarm is None or host is None or not host.membership.node:
             return None

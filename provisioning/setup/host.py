@@ -70,20 +70,20 @@ class HostFacts:
 
 
 def parse_release(text: str) -> str:
-    """Give "debian 13" from /etc/os-release."""
+    """Return "debian 13" from /etc/os-release."""
     rows = (line.partition("=") for line in text.splitlines())
     pairs = {key: value.strip("\"'") for key, _, value in rows}
     return f"{pairs.get('ID', 'unknown')} {pairs.get('VERSION_ID', '')}".strip()
 
 
 def parse_df(text: str) -> dict[str, int]:
-    """Give free bytes by path from lines of "PATH KIB"."""
+    """Return free bytes by path from lines of "PATH KIB"."""
     rows = (line.split() for line in text.splitlines())
     return {row[0]: int(row[1]) * 1024 for row in rows if len(row) == 2 and row[1].isdigit()}
 
 
 def parse_settings(text: str) -> dict[str, Any] | None:
-    """Give daemon.json; an absent or empty file is an empty one, None is a broken one."""
+    """Return daemon.json; an absent or empty file is an empty one, None is a broken one."""
     try:
         value = json.loads(text or "{}")
     except json.JSONDecodeError:
@@ -131,7 +131,7 @@ def parse_mtu(text: str) -> int:
 
 
 def host_commands(storage: str, address: str) -> dict[str, str]:
-    """Give the command behind each fact of a host, given its storage path and swarm address."""
+    """Return the command behind each fact of a host, given its storage path and swarm address."""
     path = shlex.quote(storage)
     return {
         "architecture": "uname -m",

@@ -163,7 +163,7 @@ def make_plan(inventory: Inventory, facts: Facts, objects: tuple[Object, ...] = 
 
 
 def engine_settings(inventory: Inventory) -> dict[str, Any]:
-    """Give what the engine's daemon.json must hold; other keys there are left alone."""
+    """Return what the engine's daemon.json must hold; other keys there are left alone."""
     settings: dict[str, Any] = {
         "log-driver": "local",
         "log-opts": {"max-size": "20m", "max-file": "3"},
@@ -174,7 +174,7 @@ def engine_settings(inventory: Inventory) -> dict[str, Any]:
 
 
 def node_labels(inventory: Inventory, host: Host) -> dict[str, str]:
-    """Give the labels a host's node must carry; placement rules of the stacks use them."""
+    """Return the labels a host's node must carry; placement rules of the stacks use them."""
     shop = host.role == "worker" or not inventory.workers
     return {
         "host": host.name,
@@ -305,7 +305,7 @@ def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
 
 
 def _ghosts(host: Host, facts: Facts) -> list[Node]:
-    """Give the dead nodes whose place this host has taken."""
+    """Return the dead nodes whose place this host has taken."""
     own = facts.hosts[host.name].membership.node
     return [
         node

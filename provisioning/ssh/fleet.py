@@ -45,7 +45,7 @@ class Fleet:
         self.fence: Fence | None = None  # set while a lock is held
 
     def __enter__(self) -> Self:
-        """Give the fleet itself."""
+        """Return the fleet itself."""
         return self
 
     def __exit__(
@@ -58,7 +58,7 @@ class Fleet:
         self.close()
 
     def to(self, host: Endpoint) -> Connection:
-        """Give the open connection to a host, opening it if need be."""
+        """Return the open connection to a host, opening it if need be."""
         with self._guard:
             lock = self._locks.setdefault(host.name, threading.Lock())
         with lock:
@@ -179,7 +179,7 @@ def _check_key(path: Path) -> None:
 
 
 def fingerprint(key: paramiko.PKey) -> str:
-    """Give a key's SHA256 fingerprint as ssh-keygen -l prints it."""
+    """Return a key's SHA256 fingerprint as ssh-keygen -l prints it."""
     digest = hashlib.sha256(key.asbytes()).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 

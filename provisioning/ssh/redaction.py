@@ -26,7 +26,7 @@ class Redactor:
         self._values |= {part for part in (value.strip(), *value.split()) if len(part) >= 6}
 
     def __call__(self, text: str) -> str:
-        """Give the text with secrets replaced."""
+        """Return the text with secrets replaced."""
         for value in sorted(self._values, key=len, reverse=True):
             text = text.replace(value, HIDDEN)
         for shape, replacement in _SHAPES:

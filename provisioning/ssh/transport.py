@@ -87,7 +87,7 @@ class Connection:
 
     @property
     def name(self) -> str:
-        """Give the host's name."""
+        """Return the host's name."""
         return self.endpoint.name
 
     def run(
