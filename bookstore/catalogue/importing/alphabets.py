@@ -1,43 +1,93 @@
-"""The letters beside a to z that languages with Latin letters have: what is written in one of them
-has no others."""
+"""The letters that languages write: what is written in one of them has no others, and few of those
+that are rare in it."""
 
 import re
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
 
-# Several languages of one Windows encoding share a line where their letters do not clash.
-_ALPHABETS = tuple(
-    frozenset(letters)
-    for letters in (
-        "áéíóúüñçàèïòªº",  # Spanish and Catalan
-        "àâæçéèêëîïôœùûüÿ",  # French
-        "äöüßéàèô",  # German
-        "àèéìíîòóùú",  # Italian
-        "áâãàçéêíóôõúüªº",  # Portuguese
-        "éëïóöüáèê",  # Dutch
-        "åäöéüáà",  # Swedish and Finnish
-        "åæøéóòâêèü",  # Danish and Norwegian
-        "áðéíóúýþæö",  # Icelandic
-        "áčďéěíňóřšťúůýžäĺľôŕ",  # Czech and Slovak
-        "ąćęłńóśźż",  # Polish
-        "áéíóöőúüű",  # Hungarian
-        "čćđšž",  # Croatian and Slovene
-        "ăâîșțşţ",  # Romanian
-        "çğıöşüâîûİ",  # Turkish
-        "ąčęėįšųūž",  # Lithuanian
-        "āčēģīķļņōŗšūž",  # Latvian
-        "äöõüšž",  # Estonian
-    )
+
+class _Language(NamedTuple):
+    letters: str  # with Latin letters, those beside a to z
+    unused: str = ""  # of a to z, but for names from elsewhere
+    never: str = "(?!)"  # what its letters do not stand beside
+
+
+_CONSONANT = "[b-df-hj-np-tv-xz]"
+_SOFT = f"ç{_CONSONANT}|õ[^e]"
+
+_GERMAN = _Language("äöüßéàô")
+_ESTONIAN = _Language("äöõüšž", "cqwxy")
+_WESTERN = (
+    _Language("áéíóúüñªº", "kw"),  # Spanish
+    _Language("àçèéíïòóúüªº", "kwy", _SOFT),  # Catalan
+    _Language("àâçéèêëîïôœùûüÿ", "kw", _SOFT),  # French
+    _GERMAN,
+    _ESTONIAN,
+    _Language("çğıöşüâûİ", "qwx", rf"(?:\b|{_CONSONANT})ç{_CONSONANT}"),  # Turkish
+    _Language("àèéìíîòóùúªº", "jkwxy"),  # Italian
+    _Language("áâãàçéêíóôõúüªº", "kwy", _SOFT),  # Portuguese
+    _Language("éëïóöüè", "", r"\bè"),  # Dutch
+    _Language("åäöéüáà"),  # Swedish and Finnish
+    _Language("åæøéóòü", "", r"iæ\b"),  # Danish and Norwegian
+    _Language("áðéíóúýþæö", "cqwz", r"iæ\b"),  # Icelandic
 )
+_CENTRAL = (
+    _GERMAN,
+    _Language("áčďéěíňóřšťúůýžäĺľôŕ", "qwx"),  # Czech and Slovak
+    _Language("ąćęłńóśźż", "qvx"),  # Polish
+    _Language("áéíóöőúüű", "qwx"),  # Hungarian
+    _Language("čćđšž", "qwxy"),  # Croatian and Slovene
+    _Language("ăâîșțşţ", "kqwy"),  # Romanian
+)
+_BALTIC = (
+    _GERMAN,
+    _ESTONIAN,
+    _Language("ąčęėįšųūž", "qwx"),  # Lithuanian
+    _Language("āčēģīķļņōŗšūž", "qwxy"),  # Latvian
+)
+_OF_ENCODINGS = {"cp1250": _CENTRAL, "cp1257": _BALTIC}  # all others are western
 _LATIN = re.compile("[\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]")
+_WORD = re.compile(r"[^\W\d_]+")
 _MOST = 3  # of a line: a few names from elsewhere say little
+# The letters that make up seven eighths of a text in other scripts.
+_FREQUENT = {
+    re.compile("[\u0400-\u04ff]"): frozenset("оеаинтсрвлкмупяіьы"),
+    re.compile("[\u0370-\u03ff]"): frozenset("αειοστνηρκπλυςμ"),
+}
 
 
-def mixed(text: str) -> int:
-    """Count, line by line, the letters that the likeliest language of the line does not have."""
-    return sum(map(_mixed_line, text.splitlines()))
+def mixed(text: str, encoding: str) -> int:
+    """Count, line by line, the letters that the likeliest language of an encoding does not have in
+    the line."""
+    languages = _OF_ENCODINGS.get(encoding, _WESTERN)
+    return sum(_mixed_line(line, languages) for line in text.splitlines())
 
 
-def _mixed_line(line: str) -> int:
-    letters = [char.lower()[0] for char in _LATIN.findall(line)]
-    if not letters:
+def _mixed_line(line: str, languages: Iterable[_Language]) -> int:
+    words = [word for word in _WORD.findall(line) if _LATIN.search(word)]
+    if not words:
         return 0
-    return min(_MOST, *(sum(one not in own for one in letters) for own in _ALPHABETS))
+    plain = " ".join(words).lower()
+    letters = [char.lower()[0] for char in _LATIN.findall(" ".join(words))]
+    return min(
+        _MOST,
+        *(
+            sum(letter not in one.letters for letter in letters)
+            + any(letter in plain for letter in one.unused)
+            + (re.search(one.never, plain) is not None)
+            for one in languages
+        ),
+    )
+
+
+def unlikely(text: str) -> float:
+    """Count letters of other scripts that are rare in them, beyond what is usual; text without
+    any capital counts as well."""
+    marks = 0.0
+    for script, frequent in _FREQUENT.items():
+        letters = script.findall(text)
+        rare = sum(unicodedata.normalize("NFD", one.lower())[0] not in frequent for one in letters)
+        marks += max(0.0, rare - 0.25 * len(letters))
+        marks += 2 if len(letters) > 2 and not any(map(str.isupper, letters)) else 0
+    return marks

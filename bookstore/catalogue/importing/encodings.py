@@ -27,24 +27,43 @@ STRAY_BYTES = {
 STRAY = re.compile("[\udc80-\udcff]")
 # Encoding -> how many strange marks fewer than Windows-1252 it must leave to be believed.
 _CANDIDATES = {
-    "cp1252": 0.0, "cp1250": 1.0, "cp1251": 1.0, "cp1253": 1.0, "cp1254": 1.5, "cp1257": 2.0,
+    "cp1252": 0.0, "cp1250": 0.8, "cp1251": 1.0, "cp1253": 1.0, "cp1254": 0.7, "cp1257": 0.9,
     "cp1255": 1.0, "cp1256": 1.0, "cp874": 3.0, "koi8_r": 1.0, "cp866": 1.5, "cp932": 1.0,
-    "gb18030": 1.0, "big5": 1.5, "cp949": 1.0, "euc_jp": 1.5, "mac_roman": 2.0, "cp850": 2.5,
+    "gb18030": 1.0, "big5": 1.5, "cp949": 1.0, "euc_jp": 1.2, "mac_roman": 2.0, "cp850": 2.5,
 }  # fmt: skip
+_WITHOUT_KANA = {"gb18030", "big5", "cp949"}
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_HANJA = re.compile("[\u4e00-\u9fff]")
+_FREQUENT_HANGUL = frozenset(
+    "이다는가에을의한고도로은지사인기자리나어하대서아들스시라해정일전를원수여장그우부세주상조보비제과마미구소게유위신"
+    "트만선화동오생김박최강문국책성람공안내모무학너새길바산방"
+)
+_SURE = 1.0  # marks between the best reading and the next one
+_SHORT = 200  # bytes of lines that are not plain ASCII
+_KANA = re.compile("[\u3041-\u30fa]")
 _WORD = re.compile(r"[^\s\x00-\x26\x28-\x2c\x2e\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]+")
 _JOINERS = "'’‘`´-‐·‑_"
 _POINTS = "".join(map(chr, range(0x5B0, 0x5C3)))
 _HEBREW = "".join(map(chr, range(0x5D0, 0x5EB)))
 _FINALS = "םןץףך"
-_ICELANDIC = frozenset("ðþýÐÞÝ")
+_RARE = frozenset("ðþýđÐÞÝĐ")
 
 
 class Encoding(NamedTuple):
-    """How the bytes of a file become text. `guessed` is one that nothing in the file names."""
+    """How the bytes of a file become text. `guessed` is one that nothing in the file names;
+    `rival` is another that a short file may be in just as well."""
 
     name: str
     errors: str
     guessed: bool
+    rival: str | None = None
+
+    def doubts(self, text: str) -> bool:
+        """Tell whether the rival makes another text of the same bytes."""
+        try:
+            return self.rival is not None and text.encode(self.name).decode(self.rival) != text
+        except UnicodeError:
+            return True
 
 
 def named(name: str) -> Encoding:
@@ -83,10 +102,10 @@ def decide(open_file: Callable[[], BinaryIO]) -> Encoding:
                 good += sum(not char.isascii() for char in text) - strays
             chunk = file.read(_CHUNK)
         bad += len(STRAY.findall(decoder.decode(b"", final=True)))
-    if not bad or good > bad:
+    if not bad or good > 2 * bad:
         return Encoding("utf-8", "surrogateescape", guessed=False)
-    name = _most_plausible(sample.bytes())
-    return Encoding(name, _errors_of(name), guessed=True)
+    name, rival = _most_plausible(sample.bytes())
+    return Encoding(name, _errors_of(name), guessed=True, rival=rival)
 
 
 def _errors_of(name: str) -> str:
@@ -131,15 +150,16 @@ class _Sample:
         return b"\n".join(self._lines)[: 2 * _SAMPLE]
 
 
-def _most_plausible(sample: bytes) -> str:
-    """Return the encoding in which the sample looks most like text."""
+def _most_plausible(sample: bytes) -> tuple[str, str | None]:
+    """Return the encoding in which the sample looks most like text, and the next one if a short
+    sample looks nearly as much like other text in it."""
     candidates = dict(_CANDIDATES)
     from charset_normalizer import from_bytes  # a replica at rest needs none of it
 
     found = from_bytes(sample).best()
     if found is not None and not found.encoding.startswith(("ascii", "utf")):
-        candidates[found.encoding] = candidates.get(found.encoding, 3.5) - 1.0
-    best, fewest = "cp1252", float("inf")
+        candidates[found.encoding] = max(0.0, candidates.get(found.encoding, 2.8) - 0.3)
+    read: list[tuple[float, str, str]] = []
     for name, handicap in candidates.items():
         try:
             text = sample.decode(name)
@@ -147,10 +167,24 @@ def _most_plausible(sample: bytes) -> str:
             if name != "cp1252":
                 continue
             text, handicap = sample.decode(name, "replace"), 5.0
-        marks = strangeness(text) + alphabets.mixed(text) + handicap
-        if marks < fewest:
-            best, fewest = name, marks
-    return best
+        marks = (
+            strangeness(text) + alphabets.mixed(text, name) + alphabets.unlikely(text) + handicap
+        )
+        read.append((marks + _of_the_far_east(name, text), name, text))
+    read.sort(key=lambda one: one[0])  # of equals the first among the candidates
+    fewest, best, text = read[0]
+    rivals = (name for marks, name, other in read if marks < fewest + _SURE and other != text)
+    return best, next(rivals, None) if len(sample) < _SHORT else None
+
+
+def _of_the_far_east(name: str, text: str) -> float:
+    """Return the marks for kana and Korean syllables where they do not belong."""
+    if _KANA.search(text):
+        return 2.0 if name in _WITHOUT_KANA else -0.5
+    korean = _HANGUL.findall(text)
+    if len(korean) < 3:
+        return 0.0
+    return (_FREQUENT_HANGUL.isdisjoint(korean)) + (_HANJA.search(text) is not None) * 0.5
 
 
 def strangeness(text: str) -> float:
@@ -175,21 +209,29 @@ def _strange(word: str) -> float:
         kind = unicodedata.category(char)
         if kind in {"Cc", "Co", "Cn"} or char == "\ufffd":
             marks += 3
-        elif (before.islower() and char.isupper()) or (char in "¿¡" and before.isalpha()):
+        elif "\u2500" <= char <= "\u259f" or char in "\u200e\u200f":
+            marks += 2
+        elif char.isupper() and (before.islower() or (before.isupper() and after.islower())):
+            marks += 2.5
+        elif char in "¿¡" and before.isalpha():
             marks += 2
         elif (kind[0] in "SPN" or char in "ªº") and not char.isascii() and char not in _JOINERS:
             beside = [near for near in (before, after) if near.isalpha()]
-            marks += 2 if len(beside) == 2 else 0
+            marks += 3 if len(beside) == 2 and not any(map(_is_wide, beside)) else 0
             marks += 1 if kind[0] in "SN" and any(not near.isascii() for near in beside) else 0
         elif kind == "Mn" and _script(char) == "ARABIC" and (before + after).strip().isascii():
             marks += 2
         elif (kind == "Mn" and char in _POINTS) or (char in _FINALS and after in _HEBREW):
             marks += 1.5
-        elif char in _ICELANDIC:
+        elif char in _RARE:
             marks += 1
         elif _script(char) in {"CJK", "HALFWIDTH", "HANGUL"}:
             marks += 0 if _common(char) else 1
     return marks
+
+
+def _is_wide(char: str) -> bool:
+    return unicodedata.east_asian_width(char) in "WF"
 
 
 @lru_cache(maxsize=5_000)

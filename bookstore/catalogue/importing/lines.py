@@ -31,7 +31,7 @@ class Lines:
             errors=encoding.errors,
             newline=None,
         )
-        self._guessed = encoding.guessed
+        self._encoding = encoding
         self._doubtful = doubtful
         self._back: deque[Line] = deque()
         self._number = 0
@@ -62,7 +62,9 @@ class Lines:
         if STRAY.search(text):
             text = text.translate(STRAY_BYTES)
             self._doubtful(self._number, text)
-        elif self._guessed and strangeness(text[:4000]) >= 2:
+        elif self._encoding.doubts(text) or (
+            self._encoding.guessed and strangeness(text[:4000]) >= 2
+        ):
             self._doubtful(self._number, text)
         return text.encode("utf-8", "replace").decode() if _broken(text) else text
 
