@@ -128,7 +128,7 @@ async def personal_unsettled(context: str) -> Response:
 
 @blueprint.post("/<any(catalogue, orders):context>/personal/forget")
 async def personal_forget(context: str) -> Response:
-    """Take a person's name off what stays here."""
+    """Delete here what is a person's alone, and take the name off what stays."""
     call = await _call(_PersonCall)
     await _personal(context).forget(call.person_id)
     return _answer(None)

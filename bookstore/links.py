@@ -146,7 +146,7 @@ class HttpPersonal:
         return kinds
 
     async def forget(self, person_id: int) -> None:
-        """Take a person's name off what stays there."""
+        """Delete there what is a person's alone, and take the name off what stays."""
         await self._sibling.call(f"{self._path}/forget", person_id=person_id)
 
 

@@ -198,7 +198,7 @@ async def shipment(source: Source, shipment_id: int) -> Shipment | None:
 async def mark_shipped(
     queries: Queries, shipment_id: int, code: str, now: int, arrives_at: int | None
 ) -> None:
-    """Send a parcel on its way, once; `arrives_at` is none where no day is known."""
+    """Send a parcel on its way, once; `arrives_at` is None for a code that never arrives."""
     await queries.execute(
         "UPDATE shipments SET shipped_at = :now, tracking_code = :code, arrives_at = :arrives_at,"
         " stage = 2"

@@ -29,7 +29,7 @@ class RunFacts:
     status: int | None = None  # Locust's; None: the run did not come to its end
 
     def words(self) -> str:
-        """Say it in a line."""
+        """Return how the run was meant: load, people, time, in a line."""
         how = (
             f"{self.rate:g} clicks a second ({self.arrivals}), up to {self.users} people,"
             if self.rate

@@ -57,7 +57,7 @@ class Replica:
             pool.end()
 
     async def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Hand it a request."""
+        """Return its answer to a request; it may die before it has one."""
         return await ask_app(self.app, self.process, method, path, headers, body)
 
 

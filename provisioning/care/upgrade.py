@@ -56,7 +56,7 @@ class Upgrade:
 
     @property
     def words(self) -> str:
-        """Say it."""
+        """Return the host with each package, from which version to which."""
         said = ", ".join(f"{p.name} {p.installed} -> {p.candidate}" for p in self.packages)
         return f"{self.host.name}: {said}"
 

@@ -89,7 +89,7 @@ class Fault:
     said: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        """Say it."""
+        """Return who does not see what, in a sentence without an end."""
         if self.kind == "way":
             return f"{self.source} does not reach {self.service} on {self.host} ({self.said})"
         return f"on {self.source} the name {self.service} {self.said}"
