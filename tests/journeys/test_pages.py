@@ -12,7 +12,12 @@ from playwright.sync_api import Browser, Page
 from tests.journeys.conftest import CHROMIUM
 from tests.journeys.test_journeys import add_to_basket, find, place_order, sign_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+# How a page looks has nothing to do with how many services there are.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(300),
+    pytest.mark.parametrize("site", ["monolith"], indirect=True, scope="module"),
+]
 TOOLS = Path(__file__).parents[1] / "browser" / "node_modules"
 PUBLIC = ["/", "/books", "/?q=tolkien", "/?q=nothing+like+it", "/?category=poetry&sort=price-up",
           "/books/1", "/categories/poetry", "/authors/Jane%20Austen", "/?min=x",
