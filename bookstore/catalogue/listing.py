@@ -27,6 +27,7 @@ class Card(NamedTuple):
     series: str
     series_number: str
     others_from: int | None  # the price of the cheapest other offer of the same ISBN
+    language: str | None
 
 
 class _Row(NamedTuple):
@@ -41,6 +42,7 @@ class _Row(NamedTuple):
     series: str | None
     series_number: str | None
     others_from: int | None
+    language: str | None
     isbn13: str | None
     rank_: int | str | None
     matches: int | None
@@ -60,7 +62,8 @@ class Found(NamedTuple):
 _COLUMNS = (
     "b.id, b.title, b.author, b.`condition`, b.price, b.currency, b.cover, b.seller_name,"
     " d.series, d.series_number, (SELECT o.price FROM books o WHERE o.isbn13 = b.isbn13"
-    " AND o.on_sale = 1 AND o.id <> b.id ORDER BY o.price LIMIT 1) AS others_from, b.isbn13"
+    " AND o.on_sale = 1 AND o.id <> b.id ORDER BY o.price LIMIT 1) AS others_from, b.language,"
+    " b.isbn13"
 )
 _DETAILS = "LEFT JOIN book_details d ON d.book_id = b.id"
 

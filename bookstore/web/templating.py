@@ -70,6 +70,7 @@ class Templates(Environment):
             static=static_url,
             languages=i18n.LANGUAGES,
             language=i18n.language,
+            lang_of=_lang_of,
             here=i18n.requested_address,
             looks_signed_in=looks_signed_in,
         )
@@ -87,6 +88,12 @@ class Templates(Environment):
             name, filename = (*arguments, None, None)[:2]
             source = _Constants(self, self._constant).visit(self.parse(source, name, filename))
         return super().compile(source, *arguments, **options)
+
+
+def _lang_of(code: str | None) -> Markup:
+    """Return the attribute for words in a language other than the page's, where it is known."""
+    known = code and code != "mul" and code != i18n.language()
+    return Markup(' lang="{}"').format(code) if known else Markup()
 
 
 def _element(write: Callable[[int], str], style: str) -> Callable[[int], Markup]:
