@@ -85,6 +85,9 @@ NAMES = {
         "weight", "peso", "itemweight", "weightgrams", "variantgrams", "grams", "weightkg",
         "weightg", "pesokg", "pesog", "weightlbs", "weightoz", "weightvaluegrams",
     ),
+    "weight_unit": (
+        "weightunit", "weightunits", "itemweightunit", "unitofweight", "unidaddepeso",
+    ),
     "series": ("series", "serie", "bookseries", "cbookseries", "seriesname", "coleccion"),
     "series_number": (
         "seriesnumber", "seriesindex", "seriesno", "numeroenlaserie", "numerodeserie", "volume",
@@ -106,9 +109,10 @@ NAMES = {
     ),
     "handle": ("handle", "urlhandle"),
 }  # fmt: skip
+UNASKED = frozenset(("handle", "status", "weight_unit"))  # what only files themselves say
 NEEDED = ("title", "author", "price", "condition")
 # What `--set` and `--map` may name, with hyphens or blanks as one likes.
-FIELDS = tuple(name for name in NAMES if name not in {"handle", "status"})
+FIELDS = tuple(name for name in NAMES if name not in UNASKED)
 _BY_NAME = {alias: name for name, aliases in reversed(NAMES.items()) for alias in aliases}
 _CURRENCIES = {code.lower() for code in list_currencies()} | {"euro", "euros"}
 _ACTION = re.compile(r"\*?action\((?:.*currency=([a-z]{3}))?", re.IGNORECASE)

@@ -123,8 +123,10 @@ def _year(plain: str) -> int | None:
 
 
 _GRAMS = {
-    "g": 1, "gr": 1, "grams": 1, "gramos": 1, "kg": 1000, "kgs": 1000, "kilos": 1000,
-    "lb": 453.592, "lbs": 453.592, "pounds": 453.592, "oz": 28.3495, "ounces": 28.3495,
+    "g": 1, "gr": 1, "gm": 1, "gram": 1, "grams": 1, "gramos": 1,
+    "kg": 1000, "kgs": 1000, "kilos": 1000, "kilogram": 1000, "kilograms": 1000, "kilogramos": 1000,
+    "lb": 453.592, "lbs": 453.592, "pound": 453.592, "pounds": 453.592, "libras": 453.592,
+    "oz": 28.3495, "ounce": 28.3495, "ounces": 28.3495, "onzas": 28.3495,
 }  # fmt: skip
 
 

@@ -81,6 +81,7 @@ _ATTRIBUTES = (
     (r"attribute(\d+)values?", "attribute{}name"),
     (r"valore?s?delatributo(\d+)", "nombredelatributo{}"),
 )
+_UNIT_NAMED = re.compile("(?:kg|lbs?|oz|grams|(?:(?<=weight)|(?<=peso))g)$")
 _SWITCH = re.compile(r"-?[01]|true|false|yes|no|sí", re.IGNORECASE)
 
 
@@ -115,13 +116,8 @@ class RowReader:
         self._first_names: dict[int, str] = {}
         weights = reading.columns.places.get("weight", [])
         unit = key(reading.columns.header[weights[0]]) if weights else ""
-        self._unit = (
-            "kg"
-            if unit.endswith("kg")
-            else "lb"
-            if "lb" in unit
-            else ("oz" if unit.endswith("oz") else "g")
-        )
+        named = _UNIT_NAMED.search(unit)
+        self._unit = named[0] if named else ""
 
     def offer(self, row: Row) -> Offer | None:
         """Return the offer of a row, or None for one that belongs to the row before; raise
@@ -182,8 +178,9 @@ class RowReader:
         counts = self._reading.counts
         chance = inventing.chance(title, author, isbn13)
         condition = self._condition(row.line, given.get("condition", ""), chance, wrong)
-        price = self._price(row.line, given, condition, chance, wrong)
         copies = self._copies(row.line, given.get("copies", ""), wrong)
+        sold_out = copies == 0 or "status" in given
+        price = self._price(row.line, given, condition, chance, wrong, needed=not sold_out)
         if copies and "status" in given:
             copies = 0
             counts.mended["a status by which it is not for sale, taken as 0 copies"] += 1
@@ -198,6 +195,7 @@ class RowReader:
             called = " · ".join(filter(None, (title[:120], author[:80])))
             raise Unusable(wrong, None if unknown else whose, called)
         assert condition is not None
+        assert copies is not None
         terms = Terms(
             title=title,
             author=author,
@@ -253,13 +251,16 @@ class RowReader:
 
     def _price(
         self, line: int, given: Mapping[str, str], condition: str | None, chance: int,
-        wrong: list[Refusal],
+        wrong: list[Refusal], *, needed: bool,
     ) -> int:  # fmt: skip
+        """Return the price, 0 where there is none and none is needed."""
         ours, theirs = self._reading.currency, given.get("currency", "").strip().upper()
         if theirs and theirs not in {ours, *_SYMBOLS.get(ours, ())}:
             wrong.append(Refusal(line, "currency", f"{theirs[:20]!r} is not {ours}"))
         text = given.get("price", "")
         if not text:
+            if not needed:
+                return 0
             if self._reading.invent:
                 self._reading.counts.invented["price"] += 1
                 return inventing.price(condition or "good", chance)
@@ -271,14 +272,14 @@ class RowReader:
             wrong.append(Refusal(line, "price", str(reason)))
             return 0
 
-    def _copies(self, line: int, text: str, wrong: list[Refusal]) -> int:
+    def _copies(self, line: int, text: str, wrong: list[Refusal]) -> int | None:
         if not text:
             return 1
         try:
             return numbers.copies(text)
         except numbers.Wrong as reason:
             wrong.append(Refusal(line, "copies", str(reason)))
-            return 0
+            return None
 
     def _language(self, text: str) -> str | None:
         found = languages.codes(text) if text else languages.NONE
@@ -315,7 +316,7 @@ class RowReader:
         weight = None
         if text := given.get("weight"):
             try:
-                weight = numbers.weight(text, self._unit)
+                weight = numbers.weight(text, self._unit or key(given.get("weight_unit", "g")))
             except numbers.Wrong:
                 self._reading.counts.left_out["a weight that is none"] += 1
         return Details(

@@ -139,7 +139,7 @@ async def _own(queries: Queries, seller_id: int, offers: Sequence[Offer]) -> dic
 def _differences(last: Said, offer: Offer) -> set[str]:
     """Return the fields of which the file says something else than the last one."""
     fields = set(changed_fields(last.marks, offer.marks))
-    if last.price != offer.terms.price:
+    if offer.terms.price and last.price != offer.terms.price:  # sold out, it may have none
         fields.add("price")
     if last.copies != offer.copies:
         fields.add("copies")
@@ -268,9 +268,11 @@ async def _update(
     names = [str(after[name]) for _, after, *_ in updated for name in _NAMES if name in after]
     if names:
         await vocabulary.learn_texts(queries, names)
-    said_now = [
-        (offer, book.id, merged_marks(last.marks, offer.marks)) for book, _, offer, last in updated
-    ]
+    said_now = []
+    for book, _after, offer, last in updated:
+        terms = offer.terms._replace(price=offer.terms.price or last.price)
+        marks = merged_marks(last.marks, offer.marks)
+        said_now.append((offer._replace(terms=terms), book.id, marks))
     await _say(queries, seller.id, said_now, now)
 
 

@@ -10,7 +10,7 @@ from quart import Response, request
 
 from bookstore.catalogue.domain import GRADES, Seller
 from bookstore.catalogue.importing import jobs
-from bookstore.catalogue.importing.columns import FIELDS
+from bookstore.catalogue.importing.columns import FIELDS, UNASKED
 from bookstore.catalogue.importing.jobs_store import Job
 from bookstore.catalogue.importing.texts import harmless
 from bookstore.catalogue.routes.common import (
@@ -104,7 +104,7 @@ async def read_otherwise(job_id: int) -> Response:
         column["name"]: ours
         for place, column in enumerate(job.said.get("columns", []))
         if (ours := form.get(f"column_{place}", "")) in {*FIELDS, "ignore"}
-        and column["ours"] not in {"handle", "status"}  # these are not for asking
+        and column["ours"] not in UNASKED
     }
     settings = {
         name: text

@@ -231,6 +231,47 @@ async def test_a_sold_copy_does_not_come_back(database: Database, file: Path) ->
     assert [book.stock for book in await books(database)] == [4]
 
 
+@pytest.mark.parametrize("gone", ["A-1,Emma,Jane Austen,,Good,0,", "A-1,Emma,Ann,,Good,,Sold"])
+async def test_a_sold_out_row_needs_no_price(database: Database, file: Path, gone: str) -> None:
+    head = f"sku,{HEAD},copies,status"
+    file.write_text(rows("A-1,Emma,Jane Austen,5,Good,2,", head=head))
+    await load(database, file)
+    file.write_text(rows(gone, "A-2,Kim,Kipling,,Good,0,", "A-3,Kim,K,,Good,1,", head=head))
+    report = await load(database, file)
+    assert (report.withdrawn, [one.line for one in report.refused]) == (1, [4])
+    (book,) = await books(database)
+    assert (book.price, book.stock, book.listed) == (500, 0, 0)
+    file.write_text(rows("A-1,Emma,Jane Austen,5,Good,1,", head=head))
+    await load(database, file)
+    (book,) = await books(database)
+    assert (book.price, book.stock, book.listed) == (500, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("head", "cells", "grams"),
+    [
+        ("weight,weightunit", "1.5,KG", 1500),
+        ("weight,weightunit", "1,LB", 454),
+        ("weight,Weight Unit", "8,OZ", 227),
+        ("weight,weightunit", "350,G", 350),
+        ("weight,weightunit", "350,", 350),
+        ("weight,weightunit", "350 g,KG", 350),
+        ("weight,weightunit", "350,stone", None),
+        ("weight (kg),weightunit", "1,LB", 1000),
+        ("weight lbs,other", "1,", 454),
+        ("Variant Grams,Variant Weight Unit", "350,kg", 350),
+    ],
+)
+async def test_a_weight_has_a_unit(
+    database: Database, file: Path, head: str, cells: str, grams: int | None
+) -> None:
+    file.write_text(
+        rows(f"Emma,Jane Austen,5,Good,Penguin,{cells}", head=f"{HEAD},publisher,{head}")
+    )
+    await load(database, file)
+    assert await database.value("SELECT weight FROM book_details") == grams
+
+
 @pytest.mark.parametrize(("said", "left"), [(0, 0), (1, 0), (2, 0), (3, 1), (7, 5)])
 async def test_held_copies_stay_held(shop: Shop, file: Path, said: int, left: int) -> None:
     catalogue = shop.extensions["bookstore.catalogue"]
