@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from stdnum import isbn
+from stdnum import ean, isbn
 from stdnum.exceptions import ValidationError
 
 _LABEL = re.compile(
@@ -14,6 +14,8 @@ _LABEL = re.compile(
 def clean(text: str) -> str:
     """Return an ISBN's digits as people write them down, without what stands before, between and
     around them: ISBN-13: 978-0-14-143958-7 -> 9780141439587."""
+    if text.isascii() and text.isdigit():
+        return text
     plain = unicodedata.normalize("NFKC", text)
     joined = "".join(
         " "
@@ -30,15 +32,22 @@ def clean(text: str) -> str:
 
 def isbn13_of(text: str) -> str | None:
     """Return the thirteen digits of a valid ISBN-10 or ISBN-13 in any spelling, or None."""
+    digits = clean(text)
+    if len(digits) == 13 and digits.isdigit() and digits.startswith(("978", "979")):
+        return digits if ean.calc_check_digit(digits[:-1]) == digits[-1] else None
     try:
-        return str(isbn.validate(clean(text), convert=True))
+        return str(isbn.validate(digits, convert=True))
     except ValidationError:
         return None
 
 
 def isbn10_of(isbn13: str) -> str | None:
     """Return the ten-digit form; ISBNs that begin with 979 have none."""
-    return str(isbn.to_isbn10(isbn13)) if isbn13.startswith("978") else None
+    if not isbn13.startswith("978"):
+        return None
+    digits = isbn13[3:12]
+    check = sum(place * int(digit) for place, digit in enumerate(digits, start=1)) % 11
+    return f"{digits}{'0123456789X'[check]}"
 
 
 def repaired(text: str) -> str | None:

@@ -168,6 +168,8 @@ def _other_forms(folded: str) -> list[str]:
 
 def _joined_initials(words: list[str]) -> list[str]:
     """Return "jk" for the words j, k: people write initials both ways."""
+    if all(len(word) > 1 for word in words):
+        return []
     joined, run = [], ""
     for word in [*words, ""]:
         if len(word) == 1 and word.isalpha():

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from stdnum import isbn as stdnum_isbn
 from werkzeug.datastructures import MultiDict
 
 from bookstore.app import create_app
@@ -161,3 +162,13 @@ async def test_every_spelling_of_an_isbn_is_found_and_can_be_typed(
             found = listed(await seller.get(f"/?{urlencode({'q': text})}"))
             assert set(found) == {"Emma"}, text
         assert len(listed(await seller.get(f"/?{urlencode({'q': E})}"))) == len(SPELLINGS)
+
+
+@pytest.mark.parametrize("body", ["014143958", "080442957", "000000000", "999999999", "123456789"])
+def test_both_forms_of_an_isbn_are_those_of_the_standard(body: str) -> None:
+    for isbn13 in (f"978{body}{check}" for check in range(10)):
+        valid = stdnum_isbn.is_valid(isbn13)
+        assert isbn.isbn13_of(isbn13) == (isbn13 if valid else None)
+        if valid:
+            assert isbn.isbn10_of(isbn13) == stdnum_isbn.to_isbn10(isbn13)
+            assert isbn.isbn13_of(str(isbn.isbn10_of(isbn13))) == isbn13

@@ -28,18 +28,31 @@ _WORDS = {
     "undetermined": NONE, "desconocido": NONE, "und": NONE, "zxx": NONE, "mis": NONE,
     "nolinguisticcontent": NONE, "none": NONE, "ancientgreek": "grc",
 }  # fmt: skip
+_CODE = re.compile(r"[\[(]?[a-z]{2,3}(?:[-_][a-z0-9]{2,4})*[\]).]?")
 _SEVERAL = re.compile(r"\s*(?:[,;/|+&]|\band\b|\by\b|\bund\b(?=\s)|\bet\b)\s*")
+
+
+def _named(*locales: str) -> dict[str, str]:
+    """Return the names of languages in some, the last one first."""
+    codes = dict.fromkeys((*LANGUAGES, *Locale("en").languages))
+    return {
+        key(name): code
+        for locale in locales
+        for code, name in Locale(locale).languages.items()
+        if "_" not in code and code in codes
+    }
 
 
 @cache
 def _names() -> dict[str, str]:
-    """Return the names of languages in English, Spanish, German, French and their own."""
-    names: dict[str, str] = {}
-    codes = dict.fromkeys((*LANGUAGES, *Locale("en").languages))
-    for locale in ("fr", "de", "es", "en"):
-        for code, name in Locale(locale).languages.items():
-            if "_" not in code and code in codes:
-                names[key(name)] = code
+    """Return the names of languages in English and Spanish."""
+    return {**_named("es", "en"), **_WORDS}
+
+
+@cache
+def _other_names() -> dict[str, str]:
+    """Return the names of languages in German, French and their own, which take long to load."""
+    names = _named("fr", "de")
     for code in LANGUAGES:
         try:
             own = Locale.parse(code).get_language_name(code)
@@ -47,7 +60,7 @@ def _names() -> dict[str, str]:
             continue
         if own:
             names.setdefault(key(own), code)
-    return {**names, **_WORDS}
+    return names
 
 
 @lru_cache(maxsize=5_000)
@@ -71,6 +84,8 @@ def codes(text: str) -> str | None:
 
 def _code(plain: str) -> str | None:
     named = _names().get(key(plain))
+    if named is None and not _CODE.fullmatch(plain):
+        named = _other_names().get(key(plain))
     if named is not None:
         return named
     first = re.split(r"[-_]", plain)[0].strip("[]() .")
@@ -82,4 +97,4 @@ def _code(plain: str) -> str | None:
         first in LANGUAGES or first in Locale("en").languages
     ):
         return _BIBLIOGRAPHIC.get(first, first)
-    return None
+    return _other_names().get(key(plain))  # some are as short as a code
