@@ -13,6 +13,7 @@ import zstandard
 from bookstore.web.cache.page_cache import PageCache
 from bookstore.web.cache.versions import Versions
 from bookstore.web.placeholders import CSRF_MARK, FLAG, KEY_MARK
+from bookstore.web.templating import STATIC_DIR
 from tests.conftest import settings_for
 
 KEY = b"the key of the tests"
@@ -196,6 +197,19 @@ async def test_encodings(site: Site, accepted: str, chosen: str | None) -> None:
         assert page.headers.get("content-encoding") == chosen
         assert "page page" in page.text
         assert int(page.headers["content-length"]) == len(page.body)
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "br", "gzip"])
+async def test_the_first_to_ask_for_a_file_gets_it_as_small_as_everybody(
+    site: Site, encoding: str
+) -> None:
+    site.text = (STATIC_DIR / "app.css").read_text().replace("form", "")
+    page = await site.get("/", accept_encoding=encoding)
+    sizes = [
+        len((await site.get("/static/app.css", accept_encoding=encoding)).body) for _time in "ab"
+    ]
+    assert sizes[0] == sizes[1]
+    assert sizes[0] < len(page.body) * 0.9
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Content encodings: which one a browser wants, and the work of compressing.
 
 All answers are compressed on the event loop, so each level is one that takes a fraction of a
-millisecond for a page.
+millisecond for a page, and a few for a file, of which there are few and each is compressed once.
 """
 
 import gzip
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 import brotli
 import zstandard
@@ -16,8 +17,19 @@ IDENTITY = "identity"
 _OURS = ("zstd", "br", "gzip")  # the one that we like best first
 _COMPRESSIBLE = ("text/", "application/javascript", "application/json", "image/svg+xml")
 _SMALLEST = 400  # bytes; less is not worth compressing
-# A compressor costs more to make than to use.
-_WELL, _QUICKLY = zstandard.ZstdCompressor(level=5), zstandard.ZstdCompressor(level=1)
+
+
+class Effort(NamedTuple):
+    """The level of each encoding."""
+
+    zstd: int
+    br: int
+    gzip: int
+
+
+ONCE = Effort(1, 1, 1)
+KEPT = Effort(5, 4, 4)
+FILE = Effort(9, 7, 9)
 
 
 def compressible(content_type: str, size: int) -> bool:
@@ -39,12 +51,18 @@ def _explicit(wishes: Accept) -> float:
     return max((quality for name, quality in wishes if name.lower() == IDENTITY), default=0)
 
 
-def encode(body: bytes, encoding: str, *, kept: bool) -> bytes:
-    """Compress: well what is kept, quickly what is sent once."""
+def encode(body: bytes, encoding: str, effort: Effort) -> bytes:
+    """Compress: quickly what is sent once, well what is kept, best what lasts."""
     if encoding == "zstd":
-        return (_WELL if kept else _QUICKLY).compress(body)
+        return _compressor(effort.zstd).compress(body)
     if encoding == "br":
-        return bytes(brotli.compress(body, quality=4 if kept else 1))
+        return bytes(brotli.compress(body, quality=effort.br))
     if encoding == "gzip":
-        return gzip.compress(body, 4 if kept else 1)
+        return gzip.compress(body, effort.gzip)
     return body
+
+
+@cache
+def _compressor(level: int) -> zstandard.ZstdCompressor:
+    """Return a compressor, which costs more to make than to use."""
+    return zstandard.ZstdCompressor(level=level)

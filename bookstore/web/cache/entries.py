@@ -102,7 +102,9 @@ class Entries:
         if name == encoding.IDENTITY:
             return entry.body
         if name not in entry.encoded:
-            entry.encoded[name] = encoding.encode(entry.body, name, kept=True)
+            entry.encoded[name] = encoding.encode(
+                entry.body, name, encoding.KEPT if key.page else encoding.FILE
+            )
             if self._kept.get(key) is entry:
                 self._grow(len(entry.encoded[name]))
         return entry.encoded[name]

@@ -191,7 +191,7 @@ class PageCache:
             name = encoding.best(asked.headers.get("accept-encoding", ""))
         if entry.personal:
             body, cookie = self._personal(entry.body, asked)
-            body = encoding.encode(body, name, kept=False)
+            body = encoding.encode(body, name, encoding.ONCE)
             if cookie is not None:
                 out.append((b"set-cookie", cookie))
         elif status == 200:
@@ -203,12 +203,12 @@ class PageCache:
                 status, body, content_range = part
                 name = encoding.IDENTITY
                 out.append((b"content-range", content_range))
-            elif rendered:  # many a page is asked for once
-                body = encoding.encode(body, name, kept=False)
+            elif rendered and key.page:  # many a page is asked for once
+                body = encoding.encode(body, name, encoding.ONCE)
             else:
                 body = self.entries.encoded(key, entry, name)
         else:
-            body = encoding.encode(body, name, kept=False)
+            body = encoding.encode(body, name, encoding.ONCE)
         if entry.compressible:
             out.append((b"vary", b"Accept-Encoding"))
         if name != encoding.IDENTITY:
