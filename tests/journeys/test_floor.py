@@ -124,6 +124,17 @@ def _canvas(page: Page) -> str:
     return str(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
 
 
+def test_the_covers_of_a_strip_are_alike_on_a_phone(browser: Browser, site: str) -> None:
+    context = browser.new_context(base_url=site, viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto("/")
+    covers = "covers => covers.map(cover => Math.round(cover.getBoundingClientRect().width))"
+    widths = page.locator(".strip .book-cover").evaluate_all(covers)
+    context.close()
+    assert len(widths) > 3
+    assert len(set(widths)) == 1
+
+
 def test_a_first_visit_takes_fifty_kilobytes_at_most(browser: Browser, site: str) -> None:
     context = browser.new_context(base_url=site, locale="en-GB")
     page = context.new_page()
