@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.journeys.conftest import CHROMIUM
-from tests.journeys.test_journeys import add_to_basket, find, place_order, sign_in
+from tests.journeys.test_journeys import add_to_basket, find, pay, place_order, sign_in
 
 # How a page looks has nothing to do with how many services there are.
 pytestmark = [
@@ -116,7 +116,12 @@ def test_the_checkout_pages_too(visited: Page) -> None:
     """The payment page exists once an order does; after it the audits above cover it as well."""
     place_order(visited)
     path = visited.url.split("/", 3)[3]
-    visited.extra = [f"/{path}", f"/{path.removesuffix('/pay')}"]  # type: ignore[attr-defined]
+    find(visited, "Der Prozess")
+    add_to_basket(visited)
+    place_order(visited)
+    pay(visited, "4242424242424242")
+    receipt = visited.get_by_role("link", name="Receipt").get_attribute("href")
+    visited.extra = [f"/{path}", f"/{path.removesuffix('/pay')}", receipt]  # type: ignore[attr-defined]
     test_axe_finds_nothing(visited, "light")
     test_axe_finds_nothing(visited, "dark")
     test_nothing_is_wider_than_a_phone(visited)
