@@ -236,7 +236,8 @@ CREATE TRIGGER endless AFTER UPDATE OF stock ON books WHEN NEW.stock < OLD.stock
 BEGIN UPDATE books SET stock = OLD.stock WHERE id = NEW.id; END;
 """
 NO_IDEMPOTENCY = "".join(
-    f"CREATE TRIGGER forget_{table} AFTER INSERT ON {table} BEGIN DELETE FROM {table}; END;"
+    f"CREATE TRIGGER forget_{table} AFTER UPDATE OF status ON {table}"
+    f" BEGIN DELETE FROM {table}; END;"
     for table in ("accounts_idempotency", "catalogue_idempotency", "orders_idempotency")
 )
 ROLL_BACK = """
