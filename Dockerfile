@@ -7,7 +7,7 @@ RUN /opt/venv/bin/pip install --no-deps --require-hashes --only-binary :all: -r 
     && /opt/venv/bin/python -m compileall -q /opt/venv/lib
 COPY bookstore /opt/shop/bookstore
 COPY templates /opt/shop/templates
-COPY swarm/__init__.py swarm/guard.py swarm/model.py /opt/shop/swarm/
+COPY swarm/__init__.py swarm/guard.py swarm/mailbox.py swarm/model.py /opt/shop/swarm/
 COPY swarm/autoscaler /opt/shop/swarm/autoscaler
 RUN /opt/venv/bin/python -m compileall -q /opt/shop/bookstore /opt/shop/swarm
 

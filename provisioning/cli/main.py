@@ -95,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     )
     rehearse.add_argument("--managers", type=int, choices=(1, 3), default=1)
     rehearse.add_argument("--workers", type=int, default=3)
+    rehearsal.add_mail(rehearse)
     rehearse.set_defaults(handler=_rehearse)
     machine = commands.add_parser(
         "rehearsal", help="make bare hosts on this machine to rehearse on"
@@ -134,4 +135,4 @@ def _rehearse(args: argparse.Namespace) -> int:
 
 
 def _up(args: argparse.Namespace) -> None:
-    lifecycle.up(args.managers, args.workers)
+    lifecycle.up(args.managers, args.workers, mail=args.mail)

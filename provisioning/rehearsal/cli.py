@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 
 from provisioning.rehearsal import guests, lifecycle, network
-from provisioning.rehearsal.cluster_file import OPERATOR_KEY
+from provisioning.rehearsal.cluster_file import OPERATOR_KEY, SMTP_URL
 from provisioning.rehearsal.layout import (
     CLOUD,
     INVENTORY,
     LOAD_BALANCER,
+    MAIL,
+    SERVICES,
     SHOP,
     USER,
     VPC,
@@ -24,6 +26,7 @@ def add_commands(subparsers: Subparsers) -> None:
     up = subparsers.add_parser("up", help="make the hosts and the cloud around them")
     up.add_argument("--managers", type=int, choices=(1, 3), default=1)
     up.add_argument("--workers", type=int, default=3, help="number of workers (default 3)")
+    add_mail(up)
     up.set_defaults(handler=_up)
     subparsers.add_parser("status", help="show the hosts").set_defaults(handler=_status)
     add = subparsers.add_parser("add", help="boot one more bare worker")
@@ -50,8 +53,15 @@ def add_commands(subparsers: Subparsers) -> None:
         command.set_defaults(handler=_change, change=name)
 
 
+def add_mail(parser: argparse.ArgumentParser) -> None:
+    """Add the option that lets the shop send mail."""
+    parser.add_argument(
+        "--mail", action="store_true", help="the shop sends mail, to a mailbox to look into"
+    )
+
+
 def _up(args: argparse.Namespace) -> int:
-    hosts = lifecycle.up(args.managers, args.workers)
+    hosts = lifecycle.up(args.managers, args.workers, mail=args.mail)
     _show(hosts)
     return 0
 
@@ -85,6 +95,8 @@ def _show(hosts: tuple[Host, ...]) -> None:
     print(
         f"Shop       curl --resolve {SHOP}:443:{LOAD_BALANCER} -k https://{SHOP}/ (once deployed)"
     )
+    if SMTP_URL.exists():
+        print(f"Mail       http://{SERVICES[MAIL]}/")
 
 
 def _change(args: argparse.Namespace) -> int:

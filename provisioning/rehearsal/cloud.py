@@ -1,4 +1,4 @@
-"""What AWS would provide, in one guest: database, load balancer, registry, ACME, resolver."""
+"""What AWS would provide, in one guest: database, load balancer, registry, ACME, resolver, mail."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from provisioning.rehearsal.layout import (
     DATABASE,
     KEYS,
     LOAD_BALANCER,
+    MAIL,
     REGISTRY,
     RESOLVER,
     SERVICES,
@@ -28,6 +29,7 @@ from provisioning.rehearsal.layout import (
 from provisioning.rehearsal.system import run, wait_for
 
 FILES = Path(__file__).parent / "files"
+MAILBOX = Path(__file__).parents[2] / "swarm/mailbox.py"
 PING_PORT = 8082  # where Traefik tells the load balancer whether it takes requests
 DATABASE_URL = KEYS / "database_url"
 ACME_ENV = "PEBBLE_VA_NOSLEEP=1"  # validate at once
@@ -92,6 +94,22 @@ def resolver_config() -> str:
     return _render("dnsmasq.conf", resolver=RESOLVER, zone=ZONE, records=records)
 
 
+def units() -> list[tuple[str, str, str]]:
+    """List the services beside the database: name, command, environment."""
+    mail = SERVICES[MAIL]
+    return [
+        ("resolver", "dnsmasq --keep-in-foreground --conf-file=/etc/rehearsal/dnsmasq.conf", ""),
+        ("load-balancer", "haproxy -Ws -f /etc/rehearsal/haproxy.cfg", ""),
+        (
+            "registry",
+            "docker-registry serve /etc/rehearsal/registry.yml",
+            "OTEL_TRACES_EXPORTER=none",
+        ),
+        ("acme", f"pebble -config /etc/rehearsal/pebble.json -dnsserver {RESOLVER}:53", ACME_ENV),
+        ("mailbox", f"python3 /etc/rehearsal/mailbox.py --smtp {mail}:25 --page {mail}:80", ""),
+    ]
+
+
 def _furnish(root: Path, managers: int) -> None:
     etc = root / "etc"
     certificates = etc / "rehearsal"
@@ -115,16 +133,8 @@ def _furnish(root: Path, managers: int) -> None:
         "GRANT ALL ON `bookstore%`.* TO bookstore@'%';\n",
     )
     os.chown(grants, *_user(root, "mysql"))
-    for name, command, environment in (
-        ("resolver", "dnsmasq --keep-in-foreground --conf-file=/etc/rehearsal/dnsmasq.conf", ""),
-        ("load-balancer", "haproxy -Ws -f /etc/rehearsal/haproxy.cfg", ""),
-        (
-            "registry",
-            "docker-registry serve /etc/rehearsal/registry.yml",
-            "OTEL_TRACES_EXPORTER=none",
-        ),
-        ("acme", f"pebble -config /etc/rehearsal/pebble.json -dnsserver {RESOLVER}:53", ACME_ENV),
-    ):
+    (certificates / "mailbox.py").write_text(MAILBOX.read_text())
+    for name, command, environment in units():
         unit = _render("service.unit", name=name, command=command, environment=environment)
         (etc / f"systemd/system/rehearsal-{name}.service").write_text(unit)
         enable(root, f"rehearsal-{name}.service")

@@ -11,6 +11,7 @@ from provisioning.rehearsal.layout import (
     ACME,
     INVENTORY,
     KEYS,
+    MAIL,
     MOST_WORKERS,
     REGISTRY,
     SERVICES,
@@ -23,6 +24,7 @@ from provisioning.rehearsal.layout import (
 
 OPERATOR_KEY = KEYS / "operator"
 SECRET_KEY = KEYS / "secret_key"
+SMTP_URL = KEYS / "smtp_url"  # there when the shop is to send mail
 
 
 def host_key(host: Host) -> str:
@@ -30,8 +32,16 @@ def host_key(host: Host) -> str:
     return ssh_pair(guest_folder(host.name) / "host_key")
 
 
-def inventory_text(hosts: Sequence[Host], host_keys: dict[str, str]) -> str:
+def send_mail() -> None:
+    """Let the shop send its mail to the mailbox from now on."""
+    write_secret(SMTP_URL, f"smtp://{MAIL}:25")
+
+
+def inventory_text(
+    hosts: Sequence[Host], host_keys: dict[str, str], *, with_mail: bool = False
+) -> str:
     """Write the inventory of these hosts, given each one's public key."""
+    mail = f'\nsmtp_url = "{SMTP_URL}"' if with_mail else ""
     head = f"""# Written by `./run ops rehearsal up`; `down` deletes it.
 [cluster]
 domain = "{SHOP}"
@@ -47,7 +57,7 @@ mirror = "{REGISTRY}"
 load_balancer = ["{SERVICES[SHOP]}"]
 
 [secrets]
-secret_key = "{SECRET_KEY}"
+secret_key = "{SECRET_KEY}"{mail}
 
 [ssh]
 user = "{USER}"
@@ -75,4 +85,5 @@ def write_inventory(hosts: Sequence[Host]) -> None:
     """Write the inventory and the secret that it names, readable by their owner alone."""
     if not SECRET_KEY.exists():
         write_secret(SECRET_KEY, secrets.token_urlsafe(48))
-    write_secret(INVENTORY, inventory_text(hosts, {host.name: host_key(host) for host in hosts}))
+    keys = {host.name: host_key(host) for host in hosts}
+    write_secret(INVENTORY, inventory_text(hosts, keys, with_mail=SMTP_URL.exists()))

@@ -27,6 +27,7 @@ SHOP = f"shop.{ZONE}"
 REGISTRY = f"registry.{ZONE}"
 DATABASE = f"database.{ZONE}"
 ACME = f"acme.{ZONE}"
+MAIL = f"mail.{ZONE}"
 
 SHARED_IN_HOST = "/srv/bookstore"
 USER = "admin"  # as on Debian's EC2 images
@@ -50,6 +51,7 @@ SERVICES = {
     DATABASE: f"{_NET}.0.20",
     REGISTRY: f"{_NET}.0.30",
     ACME: f"{_NET}.0.40",
+    MAIL: f"{_NET}.0.50",
 }
 
 Role = Literal["manager", "worker"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import cloud, guests, images, mounts, network, storage, trees
 from provisioning.rehearsal.authority import create_authority, ssh_pair, write_secret
-from provisioning.rehearsal.cluster_file import OPERATOR_KEY, host_key, write_inventory
+from provisioning.rehearsal.cluster_file import OPERATOR_KEY, host_key, send_mail, write_inventory
 from provisioning.rehearsal.layout import (
     CACHE,
     MOST_WORKERS,
@@ -29,7 +29,7 @@ from provisioning.rehearsal.system import only_one, require_machine, run, step
 MEMBERS = STATE / "members.json"
 
 
-def up(managers: int, workers: int) -> tuple[Host, ...]:
+def up(managers: int, workers: int, *, mail: bool = False) -> tuple[Host, ...]:
     """Make the rehearsal, or what is missing of it; give its hosts."""
     wanted = hosts(managers, workers)
     require_machine()
@@ -46,6 +46,8 @@ def up(managers: int, workers: int) -> tuple[Host, ...]:
         _remember(wanted, max(workers, _newest()))
         create_authority()
         cloud.create_database_url()
+        if mail:
+            send_mail()
         with step("Network and cloud"):
             network.create_vpc()
             storage.serve()

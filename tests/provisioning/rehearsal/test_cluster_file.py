@@ -6,7 +6,7 @@ import pytest
 
 from provisioning.inventory import load
 from provisioning.rehearsal.authority import ssh_pair, write_secret
-from provisioning.rehearsal.cluster_file import inventory_text
+from provisioning.rehearsal.cluster_file import SMTP_URL, inventory_text
 from provisioning.rehearsal.layout import hosts
 
 
@@ -25,6 +25,16 @@ def test_the_inventory_is_accepted(tmp_path: Path, managers: int) -> None:
         host.name for host in inventory.managers
     ]
     assert inventory.cluster.nfs_source is None
+
+
+def test_with_mail_the_shop_is_told_of_the_mailbox(tmp_path: Path) -> None:
+    members = hosts(1, 1)
+    keys = {host.name: ssh_pair(tmp_path / host.name) for host in members}
+    path = tmp_path / "cluster.toml"
+    path.write_text(inventory_text(members, keys, with_mail=True))
+    assert load(path).secrets["smtp_url"] == SMTP_URL
+    path.write_text(inventory_text(members, keys))
+    assert "smtp_url" not in load(path).secrets
 
 
 def test_a_pair_is_made_once(tmp_path: Path) -> None:
