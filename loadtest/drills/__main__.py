@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest.drills import randomly, schedule, table
+from loadtest.drills import kept, randomly, schedule, table
 from loadtest.drills.catalogue import DRILLS
 from loadtest.drills.cluster import Cluster
 from loadtest.drills.run import NotHereError, Verdict, run_drill
@@ -52,36 +52,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OperatorError as error:
         print(error, file=sys.stderr)
         return 2
-    rows: list[Row] = []
+    unable: dict[str, Row] = {}
     with Fleet(inventory.jump, Redactor()) as fleet:
         cluster = Cluster(
             provisioned.Cluster(inventory, fleet), path.resolve() == REHEARSED.resolve()
         )
         if args.drill == "random":
             return _random(args, cluster, folder)
-        for name in names:
-            done: list[Verdict] = []
+        for name, place in _set(names, args.repeat, folder):
+            if name in unable or (place / kept.FILE).exists():
+                continue
+            kept.set_aside(place)
             try:
-                for number in range(args.repeat):
-                    place = folder / name if args.repeat == 1 else folder / f"{name}-{number + 1}"
-                    done.append(run_drill(name, DRILLS[name], cluster, place, _say))
-                    print(show(done[-1]), flush=True)
+                verdict = run_drill(name, DRILLS[name], cluster, place, _say)
             except NotHereError as error:
-                rows.append(Row(name, f"{NOT_HERE}: {error}"))
-                _say(f"{name}: {rows[-1].verdict}.")
+                unable[name] = Row(name, f"{NOT_HERE}: {error}")
+                _say(f"{name}: {unable[name].verdict}.")
                 continue
             except (OperatorError, LedgerError, subprocess.SubprocessError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
-                rows.append(Row(name, f"not run: {error}"))
+                unable[name] = Row(name, f"not run: {error}")
                 continue
-            rows.append(table.row(name, *(verdict.result for verdict in done)))
+            print(show(verdict), flush=True)
             if args.publish:
-                worst = min(done, key=lambda verdict: verdict.result.passed)
-                _publish(worst.path, rows[-1], inventory)
+                _publish(summed(name, args.repeat, folder), verdict, inventory)
+    rows = [unable.get(name) or summed(name, args.repeat, folder) for name in names]
     if len(names) > 1:
         print("\n" + table.text(rows))
     print(f"\nReports: {folder}")
     return status(rows, strict=args.strict or len(names) == 1)
+
+
+def _set(names: Sequence[str], repeat: int, folder: Path) -> list[tuple[str, Path]]:
+    """Return each drill with the folder of its run: each of them once, then each once more."""
+    if repeat == 1:
+        return [(name, folder / name) for name in names]
+    return [(name, folder / f"{name}-{n + 1}") for n in range(repeat) for name in names]
+
+
+def summed(name: str, repeat: int, folder: Path) -> Row:
+    """Sum the runs of a drill up that a folder holds."""
+    places = [place for _name, place in _set([name], repeat, folder)]
+    results = [result for place in places if (result := kept.read(place)) is not None]
+    return table.row(name, *results) if results else Row(name, "not run")
 
 
 def _random(args: argparse.Namespace, cluster: Cluster, folder: Path) -> int:
@@ -122,9 +135,11 @@ def status(rows: Sequence[Row], *, strict: bool) -> int:
     return 1 if any(v.startswith("FAILED") for v in verdicts) else 0
 
 
-def _publish(report: Path, row: Row, inventory: Inventory) -> None:
-    """Keep a drill's report and its line in the table."""
-    shutil.copy(report, PUBLISHED / report.name)
+def _publish(row: Row, verdict: Verdict, inventory: Inventory) -> None:
+    """Keep the line in the table, and the report: the latest, or one that did not pass."""
+    report = PUBLISHED / verdict.path.name
+    if not verdict.result.passed or row.verdict.startswith("passed") or not report.exists():
+        shutil.copy(verdict.path, report)
     managers = sum(host.role == "manager" for host in inventory.host)
     when = f"{time.strftime('%Y-%m-%d')}, {managers} + {len(inventory.host) - managers} hosts"
     page = PUBLISHED / "README.md"

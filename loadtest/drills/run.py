@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from loadtest.drills import judge
+from loadtest.drills import judge, kept
 from loadtest.drills.catalogue import Drill, Step
 from loadtest.drills.cluster import Cluster
 from loadtest.drills.guards import guards, slowest_outside
@@ -116,6 +116,7 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
     )
     path = folder / f"{name}.html"
     report.write(path, result)
+    kept.write(folder, result)
     return Verdict(name, result, path)
 
 

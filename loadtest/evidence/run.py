@@ -55,11 +55,17 @@ class RunFacts:
 
 
 def commit() -> str:
-    """Return the commit of this tree; "" where there is none."""
-    here = Path(__file__).parent
-    asked = ["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude", "*"]
+    """Return the commit of this tree, and whether code differs from it; "" where there is none."""
+    here = str(Path(__file__).parents[2])
     try:
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
-    except OSError:
+        found = _git(here, "rev-parse", "--short", "HEAD")
+        changed = _git(here, "status", "--porcelain", "-uno", "--", ".", ":!docs")
+    except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return f"{found}-dirty" if changed else found
+
+
+def _git(folder: str, *arguments: str) -> str:
+    asked = ["git", "-C", folder, *arguments]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()

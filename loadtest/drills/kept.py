@@ -1,0 +1,62 @@
+"""What a drill came to, kept beside its record, so that an interrupted set goes on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from loadtest.evidence import recorder
+from loadtest.evidence.ledger.model import Audit
+from loadtest.evidence.result import Event, Expectation, Result, Sample
+from loadtest.evidence.run import FILE as RUN
+
+FILE = "verdict.json"
+
+
+def write(folder: Path, result: Result) -> None:
+    """Keep what was judged, what was done, and how the cluster was meanwhile."""
+    audit = result.audit or Audit()
+    made = {
+        "title": result.title,
+        "about": result.about,
+        "passed": result.passed,
+        "notes": list(result.notes),
+        "expectations": [asdict(expectation) for expectation in result.expectations],
+        "events": [asdict(event) for event in result.events],
+        "samples": [asdict(sample) for sample in result.samples],
+        "counts": audit.counts,
+        "findings": [asdict(finding) for finding in audit.findings],
+    }
+    (folder / FILE).write_text(json.dumps(made, indent=1, default=str) + "\n")
+
+
+def read(folder: Path) -> Result | None:
+    """Read how a drill ended that was judged; None where it was not, or did not come to its end."""
+    try:
+        known = json.loads((folder / FILE).read_text())
+        audit = Audit(known["counts"])
+        for finding in known["findings"]:
+            audit.add(finding["kind"], finding["what"])
+        return Result(
+            known["title"],
+            known["about"],
+            recorder.read(folder, "requests"),
+            expectations=[Expectation(**e) for e in known["expectations"]],
+            events=[Event(**e) for e in known["events"]],
+            samples=[Sample(**s) for s in known["samples"]],
+            audit=audit,
+            notes=known["notes"],
+            incidents=recorder.read(folder, "incidents"),
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def set_aside(folder: Path) -> None:
+    """Give way to another try where a drill did not come to its end."""
+    if (folder / RUN).exists() and not (folder / FILE).exists():
+        number = 1
+        while (aside := folder.with_name(f"{folder.name}.interrupted-{number}")).exists():
+            number += 1
+        folder.rename(aside)
