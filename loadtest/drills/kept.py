@@ -24,11 +24,13 @@ def write(folder: Path, result: Result) -> None:
         "notes": list(result.notes),
         "expectations": [asdict(expectation) for expectation in result.expectations],
         "events": [asdict(event) for event in result.events],
-        "samples": [asdict(sample) for sample in result.samples],
+        "samples": [
+            {**vars(sample), "replicas": dict(sample.replicas)} for sample in result.samples
+        ],
         "counts": audit.counts,
         "findings": [asdict(finding) for finding in audit.findings],
     }
-    (folder / FILE).write_text(json.dumps(made, indent=1, default=str) + "\n")
+    (folder / FILE).write_text(json.dumps(made, indent=1) + "\n")
 
 
 def read(folder: Path) -> Result | None:
