@@ -49,7 +49,9 @@ class Drill:
     cut: float | None = None  # seconds after which what was in flight on a lost edge has an answer
     outage: float | None = None  # seconds after which the shop answers although all replicas died
     answers: float | None = None  # seconds in which the shop answers once the fault is over
-    felt: str = "host"  # how a fault shows: host, rollout, readers, replicas; "": not from outside
+    # How a fault shows: host, rollout, readers, replicas, replaced, managers; "": not from outside.
+    felt: str = "host"
+    lenient: bool = False  # a fault that finds nothing to break is noted, and the drill goes on
     begun: int = 30  # requests that must begin within 30 s of each event; 0: no matter how many
     p99: float | None = 2.0  # seconds from the intended start, at most
     # A request that went to a dead replica waits for the edge's 5 s (responseHeaderTimeout), and is
@@ -174,5 +176,77 @@ DRILLS: dict[str, Drill] = {
         undo=(Step(0, "keep-the-fewest"),),
         seconds=130,
         even=True,
+    ),
+    "frozen-replica": Drill(
+        "One replica freezes: it takes connections, and says nothing. Its host puts another in its "
+        "place when it has not answered eight checks.",
+        (Step(20, "freeze-replica", "busiest"), Step(80, "thaw-replica", "lost")),
+        seconds=110,
+        felt="replaced",
+    ),
+    "engine-loss": Drill(
+        "The Docker engine of a worker is killed, comes back by itself, and ends its containers.",
+        (Step(20, "kill-engine", "busiest"),),
+        seconds=80,
+        felt="replaced",
+    ),
+    "edge-killed": Drill(
+        "Traefik alone is killed on one of three edges, and started anew by the swarm.",
+        (Step(20, "kill-edge", "edge"),),
+        failures=None,
+        managers=3,
+        seconds=80,
+        felt="readers",
+        reroute=2,
+        # Its host refuses what comes next, and the load balancer dials another edge at once; what
+        # is still sent to it is told within 1.8 s, as with a lost edge.
+        cut=3,
+    ),
+    "lossy-worker": Drill(
+        "A worker loses three packets in ten, both ways.",
+        (Step(20, "lose-packets", "busiest"), Step(60, "keep-packets", "lost")),
+        felt="readers",
+    ),
+    "registry-outage": Drill(
+        "The registry is away while a release is rolled out that no host has; it is rolled back.",
+        (Step(20, "stop-registry"), Step(22, "release-next"), Step(75, "start-registry")),
+        prepare=(Step(0, "offer-release"),),
+        undo=(Step(0, "start-registry"), Step(0, "release-well")),
+        outcome="rollback_completed",
+        felt="rollout",
+        seconds=120,
+    ),
+    "database-read-only": Drill(
+        "The database takes no change for twenty seconds, as the writer of a cluster that has "
+        "become a reader.",
+        (Step(20, "forbid-writes"), Step(40, "allow-writes")),
+        undo=(Step(0, "allow-writes"),),
+        costs="^POST ",  # who only reads is answered all the while
+        only_503=True,
+        answers=5,
+        seconds=70,
+        felt="readers",
+    ),
+    "connections-taken": Drill(
+        "Somebody else holds all connections that the database gives, for ten seconds.",
+        (Step(20, "take-connections"), Step(30, "give-connections")),
+        undo=(Step(0, "give-connections"),),
+        failures=None,
+        only_503=True,
+        answers=5,
+        seconds=70,
+        felt="readers",
+        p99=6.5,
+        slowest=15,  # as long as there is no connection, and back
+    ),
+    "quorum-loss": Drill(
+        "Two of three managers, the leading one among them, lose their power at once. Each is an "
+        "edge; nobody manages the swarm until they are back.",
+        (Step(20, "lose-quorum"), Step(60, "boot-all")),
+        failures=None,
+        managers=3,
+        felt="managers",
+        reroute=2,
+        cut=3,
     ),
 }

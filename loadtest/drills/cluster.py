@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from loadtest.drills.observer import EDGE, SHOP, Observer
+from loadtest.drills import cloud
+from loadtest.drills.faults import Faults
+from loadtest.drills.observer import EDGE, SHOP
 from provisioning.care import drain
 from provisioning.care.rebalance import rebalance
 from provisioning.errors import OperatorError
-from provisioning.rehearsal import guests, lifecycle
-from provisioning.rehearsal.layout import CLOUD
-from provisioning.rehearsal.layout import INVENTORY as REHEARSED
+from provisioning.rehearsal import lifecycle
 
 AUTOSCALER = "autoscaler_autoscaler"
 CORE, RESERVED = 1.0, 0.1  # of a replica, as swarm/app.yml has them
 SETTLE = 25.0  # seconds for an edge to drain and stop
 
 
-class Cluster(Observer):
+class Cluster(Faults):
     """A cluster by its inventory. Actions take the name of a host, or ""."""
 
     def crash(self, host: str) -> None:
@@ -109,11 +108,11 @@ class Cluster(Observer):
     def stop_database(self, _: str) -> None:
         """Stop the database."""
         self._rehearsal_only("stop the database")
-        _in_cloud("systemctl stop mariadb")
+        cloud.stop_database()
 
     def start_database(self, _: str) -> None:
         """Start the database."""
-        _in_cloud("systemctl start mariadb")
+        cloud.start_database()
 
     def stall_storage(self, _: str) -> None:
         """Let the shared storage stop answering."""
@@ -184,8 +183,13 @@ class Cluster(Observer):
             with suppress(OperatorError):
                 lifecycle.partition(name, apart=False)
             with suppress(OperatorError):
+                lifecycle.lose_packets(name, 0)
+            with suppress(OperatorError):
                 drain.activate(self.swarm, self._host(name), _quiet)
-            self.lost.remove(name)
+            with suppress(OperatorError):
+                self.thaw_replica(name)
+            if name in self.lost:
+                self.lost.remove(name)
 
     def act(self, action: str, host: str) -> str:
         """Do what a step says; give it in words."""
@@ -211,17 +215,6 @@ class Cluster(Observer):
             f"nsenter -t $pid -n iptables {rule} -p tcp -m multiport --dports 8083,8000 -j DROP"
         )
         self.swarm.to(host).run(script, sudo=True)
-
-    def _rehearsal_only(self, what: str) -> None:
-        if not self.rehearsed:
-            raise OperatorError(
-                f"A drill does not {what} on hosts other than a rehearsal's ({REHEARSED})."
-            )
-
-
-def _in_cloud(command: str) -> None:
-    """Run a command in the guest that plays the database."""
-    subprocess.run(guests.shell(CLOUD, command), check=True, timeout=60)
 
 
 def _quiet(_: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +16,8 @@ ENOUGH_ORDERS = 5  # that must have been confirmed to buyers
 WINDOW = 30.0  # seconds after an event, or until the next one
 TAIL = 10.0  # seconds before its planned end in which load must still have come
 FELT = 1000.0  # ms: who waited longer felt the fault
+UNTOLD = 5.0  # seconds without a look at the swarm: no manager told how it is
+STEADY = 10.0  # seconds at the end in which the shop must be as before the fault
 
 
 def guards(
@@ -35,6 +39,7 @@ def guards(
         ),
         *people(incidents),
         *felt(drill, requests, samples, events),
+        *steady(drill, requests, events),
         *waits(drill, requests),
     ]  # fmt: skip
 
@@ -70,17 +75,45 @@ def felt(
         "host": any(sample.down for sample in after),
         "rollout": any(sample.rollout in ("updating", "rollback_started") for sample in after),
         "readers": any(
-            r["error"] is not None or float(r["ms"]) > FELT
+            r["error"] is not None or float(r["ms"]) > FELT or int(r.get("sent", 1)) > 1
             for r in requests
             if float(r["at"]) + float(r["ms"]) / 1000 >= begin
         ),
         "replicas": len({sample.configured for sample in samples}) > 1,
+        "replaced": any(sum(sample.replicas.values()) < sample.configured for sample in after),
+        "managers": any(b.at - a.at > UNTOLD for a, b in itertools.pairwise(after)),
     }[drill.felt]
     what = {
         "host": "a host was not ready", "rollout": "a rollout was under way",
         "readers": "readers waited or failed", "replicas": "the number of replicas changed",
+        "replaced": "a replica was missing",
+        "managers": "no manager told how the swarm is",
     }[drill.felt]  # fmt: skip
     return [Expectation("the fault was felt", what, "yes" if seen else "no", seen)]
+
+
+def steady(drill: Drill, requests: Sequence[Entry], events: Sequence[Event]) -> list[Expectation]:
+    """Judge that all was well before the fault, and is again at the end."""
+    if not events or not requests:
+        return []
+    end = max(float(r["at"]) for r in requests)
+    made = []
+    for what, begin, until in (
+        ("steady before the fault", 0.0, events[0].at),
+        ("steady at the end", end - STEADY, math.inf),
+    ):
+        # What was still under way when the fault came met it.
+        there = [
+            r
+            for r in requests
+            if begin <= float(r["at"]) and float(r["at"]) + float(r["ms"]) / 1000 < until
+        ]
+        seen = summarize(there)
+        p99 = seen.times[99.0] / 1000
+        met = seen.count >= 30 and not seen.failed and p99 <= (drill.p99 or Drill.p99 or 0)
+        words = f"{seen.failed} of {seen.count} failed, p99 {p99:.2f} s"
+        made.append(Expectation(what, "30 or more, 0 failed, p99 as judged", words, met))
+    return made
 
 
 def waits(drill: Drill, requests: Sequence[Entry]) -> list[Expectation]:

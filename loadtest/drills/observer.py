@@ -120,28 +120,29 @@ class Observer:
         return wrong
 
     def target(self, text: str) -> str:
-        """Find the host that a step means; "" where it means none."""
-        if not text:
-            return ""
-        snapshot = self.snapshot()
-        names = {n.id: n.hostname for n in snapshot.nodes}
-        edges = {h.name for h in self.inventory.host if h.is_edge}
-        if text == "busiest":
-            counts = Counter(names[t.node] for t in self.replicas(snapshot))
-            workers = [name for name, _ in counts.most_common() if name not in edges]
-            if not workers:
-                raise OperatorError("No worker runs a replica of the shop.")
-            return workers[0]
-        if text == "leader":
-            return self._leader()
-        if text == "edge":
-            leader = self._leader()
-            return max(edges - {leader}, default=leader)
+        """Find the host that a step means; "" where it means none.
+
+        A host's own name, and what was lost or spared, need no manager that answers.
+        """
         if text == "spared":
             return self.spared[-1]
         if text == "lost":
             return self.lost[-1]
-        return text
+        if text == "leader":
+            return self._leader()
+        edges = {h.name for h in self.inventory.host if h.is_edge}
+        if text == "edge":
+            leader = self._leader()
+            return max(edges - {leader}, default=leader)
+        if text != "busiest":
+            return text
+        snapshot = self.snapshot()
+        names = {n.id: n.hostname for n in snapshot.nodes}
+        counts = Counter(names[t.node] for t in self.replicas(snapshot))
+        workers = [name for name, _ in counts.most_common() if name not in edges]
+        if not workers:
+            raise OperatorError("No worker runs a replica of the shop.")
+        return workers[0]
 
     def _leader(self) -> str:
         """Find the manager that leads the others."""

@@ -14,10 +14,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from loadtest.drills import judge, kept
-from loadtest.drills.catalogue import Drill, Step
+from loadtest.drills.catalogue import Drill
 from loadtest.drills.cluster import Cluster
 from loadtest.drills.guards import guards, slowest_outside
 from loadtest.drills.tunnel import forwarded
+from loadtest.drills.watchdog import Watchdog, judged
 from loadtest.evidence import recorder, report
 from loadtest.evidence.ledger.audit import compare
 from loadtest.evidence.ledger.database import CONTEXTS
@@ -88,8 +89,10 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         watch.start()
         with watched_from_outside(planned, folder), start(planned, folder) as load:
             try:
-                _steps(drill.steps, cluster, events, say, _first_request(folder, load))
-                load.wait(drill.seconds + 60)
+                begin = _first_request(folder, load)
+                with Watchdog(folder, load) as watchdog:
+                    _steps(drill, cluster, events, say, begin, watchdog.gave_up)
+                    load.wait(drill.seconds + 60)
             finally:
                 if load.poll() is None:
                     load.terminate()
@@ -111,6 +114,7 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
             samples.append(cluster.sample())
     facts.ended(folder, load.poll())
     result = _assess(name, drill, cluster, folder, samples, events, state, facts, load.poll())
+    result.expectations += judged(watchdog.gave_up.is_set())
     result.expectations.append(
         Expectation("the cluster is healthy afterwards", "", wrong or "yes", not wrong)
     )
@@ -152,13 +156,24 @@ def _first_request(folder: Path, load: subprocess.Popen[bytes]) -> float:
 
 
 def _steps(
-    steps: Sequence[Step], cluster: Cluster, events: list[Event], say: Say, begin: float
+    drill: Drill,
+    cluster: Cluster,
+    events: list[Event],
+    say: Say,
+    begin: float,
+    gave_up: threading.Event,
 ) -> None:
-    for step in steps:
-        time.sleep(max(0.0, begin + step.at - time.time()))
+    for step in drill.steps:
+        if gave_up.wait(max(0.0, begin + step.at - time.time())):
+            return
         host = cluster.target(step.target)  # looking for it is no part of the fault
         at = time.time()
-        text = cluster.act(step.action, host)
+        try:
+            text = cluster.act(step.action, host)
+        except OperatorError as error:
+            if not drill.lenient:
+                raise
+            text = f"{step.action} {host}: nothing was done. {error}"
         events.append(Event(at, text, time.time()))
         say(f"  {at - begin:5.1f} s  {text}")
 

@@ -141,13 +141,16 @@ def state(host: Host) -> str:
     return "up" if network.plugged(host.name) else "partitioned"
 
 
-def crash(name: str) -> None:
-    """Cut a host's power: it vanishes from the network, then all that ran on it is dead."""
-    host = named(name)
+def crash(*names: str) -> None:
+    """Cut hosts' power at once: they vanish from the network, then all that ran on them is dead."""
+    gone = [named(name) for name in names]
     with only_one(STATE):
-        if not guests.running(host.name):
-            raise OperatorError(f"{name} has no power already. Give it some: boot {name}")
-        guests.cut_power(host.name)
+        for host in gone:
+            if not guests.running(host.name):
+                raise OperatorError(
+                    f"{host.name} has no power already. Give it some: boot {host.name}"
+                )
+        guests.cut_power(*(host.name for host in gone))
 
 
 def boot(name: str) -> None:
@@ -166,6 +169,18 @@ def partition(name: str, *, apart: bool) -> None:
         if not guests.running(host.name):
             raise OperatorError(f"{name} has no power. Boot it first: boot {name}")
         network.plug(host.name, into=not apart)
+
+
+def lose_packets(name: str, percent: int) -> None:
+    """Lose so many in a hundred of the packets to and from a host; 0: none any more."""
+    host = named(name)
+    with only_one(STATE):
+        network.lose(host.name, percent)
+
+
+def packets_lost(name: str) -> int:
+    """Return how many packets of a host were lost on purpose since that began."""
+    return network.lost(named(name).name)
 
 
 def stall_storage(*, stalled: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from provisioning.rehearsal import mounts
@@ -106,6 +107,26 @@ def plugged(name: str) -> bool:
 def plug(name: str, *, into: bool) -> None:
     """Put a guest's cable in, or pull it out at the switch; the guest sees the link go."""
     _ip(VPC, "link", "set", name, "up" if into else "down")
+
+
+def lose(name: str, percent: int) -> None:
+    """Lose a part of the frames to and from a guest at the switch, by chance; 0: none any more."""
+    table = f"lossy-{name}"
+    rules = f"table bridge {table}\ndelete table bridge {table}\n"  # the first: it may not exist
+    if percent:
+        chance = f"numgen random mod 100 < {percent} counter drop"
+        rules += (
+            f"table bridge {table} {{ chain forward {{\n"
+            "type filter hook forward priority 0; policy accept;\n"
+            f'iifname "{name}" {chance}\noifname "{name}" {chance}\n}} }}\n'
+        )
+    run(inside(VPC, "nft", "-f", "-"), stdin=rules)
+
+
+def lost(name: str) -> int:
+    """Return how many frames to and from a guest were lost on purpose."""
+    listed = run(inside(VPC, "nft", "list", "table", "bridge", f"lossy-{name}"))
+    return sum(map(int, re.findall(r"packets (\d+)", listed)))
 
 
 def vanish(name: str) -> None:

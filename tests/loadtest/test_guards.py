@@ -52,11 +52,19 @@ def test_a_fault_that_does_nothing_does_not_pass() -> None:
     assert judged(replace(DRILL, felt="rollout")) == ["the fault was felt"]
     assert judged(replace(DRILL, felt="readers")) == ["the fault was felt"]
     assert judged(replace(DRILL, felt="replicas")) == ["the fault was felt"]
+    often = [Sample(20.0 + i, {"w1": 2}, 2) for i in range(60)]
+    assert judged(replace(DRILL, felt="replaced"), samples=often) == ["the fault was felt"]
+    assert judged(replace(DRILL, felt="managers"), samples=often) == ["the fault was felt"]
 
 
 @pytest.mark.parametrize(
     ("felt", "more"),
-    [("rollout", Sample(30, {}, 2, (), "updating")), ("replicas", Sample(30, {}, 6))],
+    [
+        ("rollout", Sample(30, {}, 2, (), "updating")),
+        ("replicas", Sample(30, {}, 6)),
+        ("replaced", Sample(30, {"w1": 1}, 2)),
+        ("managers", Sample(90, {"w1": 2}, 2)),
+    ],
 )
 def test_a_fault_is_felt_in_its_own_way(felt: str, more: Sample) -> None:
     assert judged(replace(DRILL, felt=felt), samples=[*SAMPLES, more]) == []
@@ -81,8 +89,21 @@ def test_people_who_could_not_go_on_fail_a_drill(what: str, row: str) -> None:
 def test_somebody_who_waits_for_long_fails_a_drill_from_when_the_answer_was_wanted() -> None:
     begun_late = {**request(30, ms=20), "late": 9000.0}
     assert judged(requests=[*REQUESTS, begun_late]) == ["slowest from the intended start"]
-    slow = [request(i / 5, ms=2500) for i in range(500)]
+    slow = [request(i / 5, ms=2500 if 100 <= i < 300 else 20) for i in range(500)]
     assert judged(requests=slow) == ["p99 from the intended start"]
+
+
+@pytest.mark.parametrize(
+    ("at", "row"), [(10, "steady before the fault"), (95, "steady at the end")]
+)
+def test_the_shop_must_be_well_before_the_fault_and_at_the_end(at: float, row: str) -> None:
+    assert judged(requests=[*REQUESTS, request(at, error="a 503 page")]) == [row]
+    slow = [request(i / 5, ms=2500 if abs(i / 5 - at) < 2 else 20) for i in range(500)]
+    assert row in judged(requests=slow)
+
+
+def test_what_is_under_way_when_the_fault_comes_meets_it() -> None:
+    assert judged(requests=[*REQUESTS, request(19.9, ms=200, error="a 503 page")]) == []
 
 
 def test_what_had_to_be_sent_again_counts_unless_an_edge_goes() -> None:

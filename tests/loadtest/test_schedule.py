@@ -1,5 +1,6 @@
 """Random schedules, without hosts: the seed decides, a quorum stays, the fewest faults are kept."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,13 +35,33 @@ def test_a_quorum_and_a_worker_are_always_there(managers: list[str], workers: li
             gone = [
                 fault.target
                 for fault in faults
-                if fault.target
-                and fault.at <= moment
-                and (fault.heal is None or fault.heal > moment)
+                if fault.target and fault.at <= moment < schedule.over(fault)
             ]
             assert len(gone) == len(set(gone)), (seed, gone)
             assert 2 * (len(managers) - sum(g in managers for g in gone)) > len(managers)
             assert any(worker not in gone for worker in workers)
+
+
+@pytest.mark.parametrize("what", ["database", "storage", "registry", "autoscaler", "shop"])
+def test_what_the_whole_cluster_needs_has_one_trouble_at_a_time(what: str) -> None:
+    kinds = {action for action, _heal, needed in schedule.KINDS if needed == what}
+    for seed in range(300):
+        faults = [f for f in plan(seed, 4, MANAGERS, WORKERS) if f.action in kinds]
+        for one, other in itertools.pairwise(faults):
+            assert schedule.over(one) <= other.at, (seed, one, other)
+
+
+@pytest.mark.parametrize(
+    ("fault", "when"),
+    [
+        (Fault("crash", "w1", 8, 20), 20),
+        (Fault("crash", "w1", 8), float("inf")),
+        (Fault("kill-engine", "w1", 8), 18),
+        (Fault("roll", "", 8), 18),
+    ],
+)
+def test_a_fault_is_over_when_it_is_healed_or_has_passed(fault: Fault, when: float) -> None:
+    assert schedule.over(fault) == when
 
 
 def test_faults_end_before_the_run_does_or_with_it_and_there_are_several_at_once() -> None:

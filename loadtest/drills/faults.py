@@ -1,0 +1,164 @@
+"""More ways to break a cluster; each makes sure that it has acted, or says that it has not."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+
+from loadtest.drills import cloud
+from loadtest.drills.observer import EDGE, SHOP, Observer
+from provisioning.errors import OperatorError
+from provisioning.rehearsal import lifecycle
+from provisioning.rehearsal.layout import INVENTORY as REHEARSED
+
+LOSS = 30  # percent of the packets to and from a lossy host
+ACTS = 10.0  # seconds in which a fault must have acted
+NEXT = "next"  # the tag of a release that hosts do not have
+
+
+def _containers(service: str) -> str:
+    """Return the shell words for the containers of a service on a host."""
+    return f"$(docker ps -q -f label=com.docker.swarm.service.name={service})"
+
+
+FREEZE = f"""set -e
+container=$(echo {_containers(SHOP)} | cut -d' ' -f1)
+processes=$(docker top $container -eo pid | tail -n +2)
+kill -STOP $processes
+for _ in $(seq 20); do
+  frozen=0
+  for process in $processes; do
+    grep -q '^State:.T' /proc/$process/status && frozen=$((frozen + 1))
+  done
+  [ $frozen -eq $(echo $processes | wc -w) ] && {{ echo acted; exit; }}
+  sleep 0.1
+done"""
+THAW = f"""for container in {_containers(SHOP)}; do
+  kill -CONT $(docker top $container -eo pid | tail -n +2)
+done
+true"""
+KILL_ENGINE = """set -e
+before=$(systemctl show -p MainPID --value docker)
+systemctl kill --kill-whom=main -s KILL docker
+for _ in $(seq 100); do
+  [ "$(systemctl show -p MainPID --value docker)" = "$before" ] || { echo acted; exit; }
+  sleep 0.1
+done"""
+KILL_EDGE = f"""set -e
+container={_containers(EDGE)}
+docker kill -s KILL $container >/dev/null
+for _ in $(seq 50); do
+  [ "$(docker inspect -f '{{{{.State.Running}}}}' $container)" = true ] || {{ echo acted; exit; }}
+  sleep 0.1
+done"""
+
+
+class Faults(Observer):
+    """Faults of a replica, an engine, an edge, a network, and of what the cloud provides."""
+
+    def freeze_replica(self, host: str) -> None:
+        """Stop all processes of one replica on a host; its connections stay open."""
+        self._on(host, FREEZE, "No replica froze")
+        self.lost.append(host)
+
+    def thaw_replica(self, host: str) -> None:
+        """Let frozen replicas go on where they still exist."""
+        self._on(host, THAW)
+        if host in self.lost:
+            self.lost.remove(host)
+
+    def kill_engine(self, host: str) -> None:
+        """Kill a host's Docker engine, which comes back by itself."""
+        self._on(host, KILL_ENGINE, "The engine was not killed")
+
+    def kill_edge(self, host: str) -> None:
+        """Kill Traefik on a host, and nothing else."""
+        self._on(host, KILL_EDGE, "Traefik was not killed")
+
+    def lose_packets(self, host: str) -> None:
+        """Lose a part of what a host sends and gets."""
+        self._rehearsal_only("lose packets")
+        self.lost.append(host)
+        lifecycle.lose_packets(host, LOSS)
+        _wait(lambda: lifecycle.packets_lost(host) > 0, f"No packet of {host} was lost")
+
+    def keep_packets(self, host: str) -> None:
+        """Lose nothing any more."""
+        lifecycle.lose_packets(host, 0)
+        self.lost.remove(host)
+
+    def lose_quorum(self, _: str) -> None:
+        """Cut the power of managers until they are no majority, the leader's last."""
+        self._rehearsal_only("cut power")
+        managers = self.inventory.managers
+        leader = self._leader()
+        others = [host.name for host in managers if host.name != leader]
+        gone = [*others[1:], leader]
+        self.lost += gone
+        lifecycle.crash(*gone)
+
+    def stop_registry(self, _: str) -> None:
+        """Stop the registry of images."""
+        self._rehearsal_only("stop the registry")
+        cloud.stop_registry()
+
+    def start_registry(self, _: str) -> None:
+        """Start the registry of images."""
+        cloud.start_registry()
+
+    def offer_release(self, _: str) -> None:
+        """Put a release into the registry that no host has."""
+        self._rehearsal_only("put a release into the registry")
+        cloud.offer_release(self._image(), NEXT)
+
+    def release_next(self, _: str) -> None:
+        """Roll out the release that no host has."""
+        name = self._image().split("@")[0].rsplit(":", 1)[0]
+        command = f"docker service update --quiet --detach --image {name}:{NEXT} {SHOP}"
+        self._manager().run(command, sudo=True, timeout=60)
+
+    def forbid_writes(self, _: str) -> None:
+        """Let the database take no change."""
+        self._rehearsal_only("forbid the database changes")
+        cloud.forbid_writes()
+
+    def allow_writes(self, _: str) -> None:
+        """Let the database take changes again."""
+        cloud.allow_writes()
+
+    def take_connections(self, _: str) -> None:
+        """Hold all connections that the database gives to the shop."""
+        self._rehearsal_only("take the database's connections")
+        cloud.take_connections(self.inventory.cluster.database_url_file.read_text().strip())
+
+    def give_connections(self, _: str) -> None:
+        """Let the connections go."""
+        cloud.give_connections()
+
+    def _on(self, host: str, script: str, unless: str = "") -> None:
+        """Run a script as root on a host; with `unless`, raise that where it has not acted."""
+        inside = f"sh -c {shlex.quote(script)}"
+        ended = self.swarm.to(self._host(host)).run(inside, sudo=True, timeout=30, check=False)
+        if unless and "acted" not in ended.stdout.split():
+            raise OperatorError(f"{unless} on {host}: {ended.stdout} {ended.stderr}".strip())
+
+    def _image(self) -> str:
+        """Return the image that the shop's service runs."""
+        ask = f"docker service inspect -f '{{{{.Spec.TaskTemplate.ContainerSpec.Image}}}}' {SHOP}"
+        return self._manager().run(ask, sudo=True).stdout.strip()
+
+    def _rehearsal_only(self, what: str) -> None:
+        if not self.rehearsed:
+            raise OperatorError(
+                f"A drill does not {what} on hosts other than a rehearsal's ({REHEARSED})."
+            )
+
+
+def _wait(done: Callable[[], bool], unless: str) -> None:
+    """Wait until a fault has acted; raise OperatorError where it does not."""
+    deadline = time.monotonic() + ACTS
+    while not done():
+        if time.monotonic() > deadline:
+            raise OperatorError(f"{unless} in {ACTS:g} s: the fault did not act.")
+        time.sleep(0.2)

@@ -1,0 +1,199 @@
+"""A fault acts, or says that it has not: with stand-ins for Docker, systemd and the database."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from loadtest.drills import cloud, faults
+from loadtest.drills.cluster import Cluster
+from loadtest.drills.faults import FREEZE, KILL_EDGE, KILL_ENGINE, THAW, Faults
+from provisioning import cluster as provisioned
+from provisioning.errors import OperatorError
+from provisioning.rehearsal import lifecycle
+
+DOCKER = """#!/bin/sh
+case "$1" in
+ps) cat containers ;;
+top) echo PID; cat processes ;;
+kill) [ -e deaf ] || rm -f running ;;
+inspect) [ -e running ] && echo true || echo false ;;
+esac
+"""
+SYSTEMCTL = """#!/bin/sh
+case "$1" in
+show) cat main ;;
+kill) [ -e deaf ] || echo 4712 > main ;;
+esac
+"""
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Path:
+    """Return a folder that stands for a host, with programs of its own."""
+    for name, text in (("docker", DOCKER), ("systemctl", SYSTEMCTL)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    for name, text in (("containers", "c1\nc2\n"), ("main", "4711\n"), ("running", "")):
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def sleeper(host: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        (host / "processes").write_text(f"{process.pid}\n")
+        yield process
+        process.kill()
+
+
+def on(host: Path, script: str) -> str:
+    path = f"{host}:/usr/bin:/bin:/usr/sbin:/sbin"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=host, env={"PATH": path}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def state(process: subprocess.Popen[bytes]) -> str:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    found = re.search(r"^State:\t(\w)", status, re.M)
+    assert found
+    return found[1]
+
+
+def test_a_replica_freezes_and_thaws(host: Path, sleeper: subprocess.Popen[bytes]) -> None:
+    assert on(host, FREEZE) == "acted"
+    assert state(sleeper) == "T"
+    on(host, THAW)
+    assert state(sleeper) in "SR"
+
+
+def test_where_no_replica_is_none_freezes(host: Path) -> None:
+    (host / "containers").write_text("")
+    (host / "processes").write_text("")
+    assert on(host, FREEZE) == ""
+
+
+@pytest.mark.parametrize("script", [KILL_ENGINE, KILL_EDGE])
+@pytest.mark.parametrize(("deaf", "said"), [(False, "acted"), (True, "")])
+def test_what_does_not_die_is_noticed(host: Path, script: str, deaf: bool, said: str) -> None:
+    if deaf:
+        (host / "deaf").touch()
+    assert on(host, script.replace("seq 100", "seq 3").replace("seq 50", "seq 3")) == said
+
+
+def cluster(said: str, *, rehearsed: bool = True) -> Cluster:
+    """Return a cluster of one host, which says what it is told to say."""
+    ended = SimpleNamespace(stdout=said, stderr="")
+    connection = SimpleNamespace(run=lambda *_a, **_k: ended)
+    spec = SimpleNamespace(domain="shop.example.org")
+    inventory = SimpleNamespace(host=[SimpleNamespace(name="worker1")], cluster=spec)
+    swarm = SimpleNamespace(inventory=inventory, to=lambda _host: connection)
+    made = Cluster(cast(provisioned.Cluster, swarm), rehearsed=False)
+    made.rehearsed = rehearsed
+    return made
+
+
+@pytest.mark.parametrize("act", [Faults.freeze_replica, Faults.kill_engine, Faults.kill_edge])
+def test_a_fault_that_did_not_act_is_an_error(act: Callable[[Faults, str], None]) -> None:
+    act(cluster("acted\n"), "worker1")
+    with pytest.raises(OperatorError, match="on worker1"):
+        act(cluster("no such container\n"), "worker1")
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_packets_that_are_not_lost_are_noticed(lost: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "lose_packets", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "packets_lost", lambda _: 3 if lost else 0)
+    monkeypatch.setattr(faults, "ACTS", 0.3)
+    if lost:
+        cluster("").lose_packets("worker1")
+        return
+    with pytest.raises(OperatorError, match="did not act"):
+        cluster("").lose_packets("worker1")
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["lose_packets", "lose_quorum", "stop_registry", "offer_release", "forbid_writes",
+     "take_connections"],
+)  # fmt: skip
+def test_what_is_for_a_rehearsal_only_is_done_nowhere_else(action: str) -> None:
+    with pytest.raises(OperatorError, match="other than a rehearsal's"):
+        getattr(cluster("acted", rehearsed=False), action)("worker1")
+
+
+class Machine:
+    """Stands for the guest with database and registry; `deaf`: nothing that is done to it takes."""
+
+    def __init__(self, deaf: bool) -> None:
+        self.deaf = deaf
+        self.read_only = self.held = 0
+        self.registry = True
+
+    def run(self, script: str) -> str:
+        if found := re.search(r"SET GLOBAL read_only = (\d)", script):
+            self.read_only = 0 if self.deaf else int(found[1])
+        if "SLEEP" in script and script.startswith("export"):
+            self.held = 0 if self.deaf else cloud.FEWEST
+        if "systemctl stop rehearsal-registry" in script:
+            self.registry = self.deaf
+        if "KILL" in script:
+            self.held = 0
+        if "@@GLOBAL.read_only" in script:
+            return f"{self.read_only}\n"
+        if "COUNT(*)" in script:
+            return f"{self.held}\n"
+        if "SELECT id FROM" in script:
+            return "7\n8\n" if self.held else ""
+        if "SELECT 1" in script:
+            return "ERROR 1040 (08004): Too many connections\n" if self.held else "1\n1\n"
+        if "/v2/" in script:
+            return "answers\n" if self.registry else ""
+        return ""
+
+
+URL = "mysql://bookstore:it's@database.test:3306/bookstore"
+FAULTS: dict[str, Callable[[Machine], None]] = {
+    "read only": lambda machine: cloud.forbid_writes(machine.run),
+    "connections": lambda machine: cloud.take_connections(URL, machine.run, tries=2),
+    "registry": lambda machine: cloud.stop_registry(machine.run),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_done_to_the_cloud_acts_or_is_an_error(fault: str) -> None:
+    FAULTS[fault](Machine(deaf=False))
+    with pytest.raises(OperatorError, match="the fault did not act"):
+        FAULTS[fault](Machine(deaf=True))
+
+
+def test_what_was_done_to_the_database_is_undone() -> None:
+    machine = Machine(deaf=False)
+    cloud.forbid_writes(machine.run)
+    cloud.take_connections(URL, machine.run)
+    assert (machine.read_only, machine.held) == (1, cloud.FEWEST)
+    cloud.allow_writes(machine.run)
+    cloud.give_connections(machine.run)
+    assert (machine.read_only, machine.held) == (0, 0)
+
+
+def test_a_release_that_no_host_has_is_another_manifest_of_the_same_image() -> None:
+    said: list[str] = []
+    image = "registry.bookstore.test/bookstore:abc@sha256:12"
+
+    def run(script: str) -> str:
+        said.append(script)
+        return ""
+
+    cloud.offer_release(image, "next", run)
+    assert "https://registry.bookstore.test/v2/bookstore/manifests/sha256:12 " in said[0]
+    assert "https://registry.bookstore.test/v2/bookstore/manifests/next -X PUT" in said[0]
