@@ -55,7 +55,7 @@ async def check_request() -> None:
         if _age(given) > LIFETIME:
             set_stale(Reason.AGE)
     elif site == "same-origin" or origin is not None:
-        set_stale(Reason.SESSION)
+        set_stale(Reason.COOKIES if bound is None else Reason.SESSION)
     else:
         note(Event.FORM_REFUSED, reason="no token of this session")
         raise PageError(

@@ -26,10 +26,10 @@ async def answer_to_stale() -> Response | None:
     given = await answer_given_before()
     if given is not None:
         return given
-    if treatment() is Treatment.DONE and session_token() is not None:
+    if treatment() in {Treatment.DONE, Treatment.SIGNS_IN} and session_token() is not None:
         g.stale = None
         return None
-    if treatment() is Treatment.SHOWN:
+    if treatment() in {Treatment.SHOWN, Treatment.SIGNS_IN}:
         return None
     contents = await _contents()
     if _holds_secrets(contents):
@@ -78,7 +78,6 @@ async def _send_again_page(
         picture=any(file.filename for file in (await request.files).values()),
         sentence=said,
         sign_in=sign_in,
-        without_cookies=session_token() is None,
     )
     if inbound().htmx:
         response.headers["HX-Retarget"] = "body"

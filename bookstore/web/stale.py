@@ -2,8 +2,9 @@
 tab, or sent before with other contents.
 
 What becomes of one, the handler says: where it is harmless it is done (`done_anyway`), where the
-handler shows the form again when something in it is wrong it does so now (`shown_again`), and
-everywhere else a page asks whether to send it again.
+handler shows the form again when something in it is wrong it does so now (`shown_again`), signing in
+is either, by whether the browser keeps cookies (`signs_in`), and everywhere else a page asks whether
+to send it again.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ class Reason(StrEnum):
     """Why a form is out of date."""
 
     SESSION = "session"
+    COOKIES = "cookies"
     AGE = "age"
     CONTENTS = "contents"
 
@@ -28,6 +30,7 @@ class Treatment(StrEnum):
 
     DONE = "done"
     SHOWN = "shown"
+    SIGNS_IN = "signs in"
     ASKED = "asked"
 
 
@@ -40,6 +43,12 @@ def shown_again[H: Callable[..., Any]](handler: H) -> H:
     """Have a handler show forms that are out of date again: its ShopForm says that it is not valid
     and why."""
     return _treated(handler, Treatment.SHOWN)
+
+
+def signs_in[H: Callable[..., Any]](handler: H) -> H:
+    """Have a handler that starts a session take forms that are out of date, but show them again,
+    as above, where no cookie came along: there the session might be of somebody else's choosing."""
+    return _treated(handler, Treatment.SIGNS_IN)
 
 
 def treatment() -> Treatment:
@@ -66,6 +75,10 @@ def sentence(reason: Reason) -> str:
         Reason.SESSION: _(
             "You signed in or out since this form was opened, so nothing was done yet. "
             "Look through it and send it again."
+        ),
+        Reason.COOKIES: _(
+            "Your browser brought no cookie of this shop along, so nothing was done yet. Send it "
+            "again; if this comes back, allow cookies for this shop."
         ),
         Reason.AGE: _(
             "This form was opened long ago, so nothing was done yet. "

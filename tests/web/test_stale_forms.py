@@ -7,13 +7,15 @@ import json
 import time
 from typing import Any
 
+import pyotp
 import pytest
 from PIL import Image
 from werkzeug.datastructures import FileStorage
 
+from bookstore.accounts.recovery import reset_link
 from bookstore.accounts.service import Accounts
 from bookstore.app import derived_key
-from bookstore.web import kept_answers
+from bookstore.web import kept_answers, urls
 from bookstore.web.csrf import LIFETIME, token_of
 from bookstore.web.shop import Shop
 from bookstore.web.stale import Treatment
@@ -262,6 +264,48 @@ async def test_a_page_holds_no_password_for_later(tabs: Tabs) -> None:
     assert (answer.location or "").startswith("/login")
 
 
+@pytest.mark.parametrize("action", ["/login", "/register", "a link for a new password"])
+async def test_a_browser_that_forgot_its_cookies_signs_in_with_one_more_press(
+    tabs: Tabs, shop: Shop, action: str
+) -> None:
+    await tabs.register(email="ana@example.org")
+    await tabs.submit("/account", "/logout")
+    fields = {"email": "ana@example.org", "password": PASSWORD}
+    if action == "/register":
+        fields = {"name": "Nora", "email": "nora@example.org", "password": PASSWORD}
+    elif action != "/login":
+        accounts: Accounts = shop.extensions["bookstore.accounts"]
+        number = await person_id(shop, "ana@example.org")
+        action = urls.account_link(await reset_link(accounts, number))
+        fields = {"password": "another quiet lantern"}
+    form = (await tabs.get(action)).form(action)
+    tabs.forget()
+    shown = await tabs.post(action, {**form, **fields})
+    assert shown.status == 422
+    assert "no cookie of this shop" in shown.text
+    assert fields["password"] not in shown.text
+    kept = shown.form(action)
+    assert {kept.get(name) for name in fields if name != "password"} == {
+        value for name, value in fields.items() if name != "password"
+    }
+    done = await tabs.post(action, {**kept, "password": fields["password"]})
+    assert done.status == 303
+    assert (await tabs.get("/account")).status == 200
+
+
+async def test_without_cookies_no_session_starts_and_the_page_says_why(tabs: Tabs) -> None:
+    await tabs.register(email="ana@example.org")
+    fields = {"email": "ana@example.org", "password": PASSWORD}
+    for _press in range(3):
+        tabs.forget()
+        form = (await tabs.get("/login")).form("/login")
+        tabs.forget()
+        answer = await tabs.post("/login", {**form, **fields})
+        assert answer.status == 422
+        assert "allow cookies" in answer.text
+        assert not any(c.startswith("session=s") for c in answer.headers.getlist("Set-Cookie"))
+
+
 @pytest.mark.parametrize("word", [{}, {"Sec_Fetch_Site": "none"}])
 async def test_without_the_browser_s_word_an_old_form_is_refused(
     shop: Shop, word: dict[str, Any]
@@ -282,7 +326,11 @@ async def test_no_handler_takes_an_old_form_that_it_is_to_show_again(
     book = await on_sale(shop, seller_id=seller)
     await tabs.post("/basket", await book_form(tabs, await on_sale(shop)))
     order = await tabs.submit("/checkout", **ADDRESS)
+    set_up = (await tabs.get("/account/second-step")).see("code")
     pages = {
+        "/account/second-step": "/account/second-step",
+        "/account/second-step/off": "/account/second-step",
+        "/account/delete": "/account/delete",
         "/account": "/account", "/account/password": "/account", "/account/email": "/account",
         "/sell": "/sell", "/checkout": "/checkout", f"/my/books/{book}": f"/my/books/{book}",
         str(order.location): str(order.location),
@@ -296,8 +344,12 @@ async def test_no_handler_takes_an_old_form_that_it_is_to_show_again(
     assert len(marked) == len(pages)
     await tabs.post("/basket", await book_form(tabs, await on_sale(shop)))
     values = {**BOOK, **ADDRESS, "name": "Berta", "current": PASSWORD, "email": "b@example.org",
-              "password": "another quiet lantern", "card_number": "4242424242424242"}  # fmt: skip
+              "password": "another quiet lantern", "card_number": "4242424242424242",
+              "code": "123456"}  # fmt: skip
     for action, page in pages.items():
+        if action == "/account/second-step/off":
+            code = pyotp.TOTP(set_up).now()
+            await tabs.submit(page, "/account/second-step", code=code)
         form = (await tabs.get(page)).form("/account" if page == "/account" else action)
         fields = {name: values.get(name, value) for name, value in {**form, **values}.items()}
         answer = await tabs.post(action, aged({**form, **fields}, tabs))

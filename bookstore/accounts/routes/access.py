@@ -22,7 +22,7 @@ from bookstore.web.sessions import (
     forget_cookie,
     session_token,
 )
-from bookstore.web.stale import done_anyway
+from bookstore.web.stale import done_anyway, signs_in
 from bookstore.web.templating import page
 
 
@@ -36,7 +36,7 @@ async def register_form() -> Response | AnyResponse:
 
 
 @blueprint.post("/register")
-@done_anyway
+@signs_in
 async def register() -> Response:
     """Create an account and sign in, or show what is wrong with it."""
     form = await RegisterForm.from_request()
@@ -74,7 +74,7 @@ async def login_form() -> Response | AnyResponse:
 
 
 @blueprint.post("/login")
-@done_anyway
+@signs_in
 async def login() -> Response:
     """Start a session, ask for the second step, or say what is wrong."""
     form = await LoginForm.from_request()

@@ -17,6 +17,7 @@ from bookstore.web.sessions import (
     login_required,
     required_person,
 )
+from bookstore.web.stale import shown_again
 from bookstore.web.templating import page
 
 
@@ -42,6 +43,7 @@ async def delete_form() -> Response:
 
 @blueprint.post("/account/delete")
 @login_required
+@shown_again
 async def delete() -> Response:
     """Delete the account, or say what has to be settled first."""
     form = await DeleteForm.from_request()

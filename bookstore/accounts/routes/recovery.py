@@ -15,6 +15,7 @@ from bookstore.web import i18n, urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import idempotent
 from bookstore.web.responses import see_other
+from bookstore.web.stale import signs_in
 from bookstore.web.templating import page
 
 
@@ -49,6 +50,7 @@ async def open_link(token: str) -> Response:
 
 @blueprint.post("/account/links/<token>")
 @idempotent
+@signs_in
 async def use_link(token: str) -> Response:
     """Do once what a mailed link is for: confirm, change the address or set a password."""
     accounts = the_accounts()

@@ -13,7 +13,7 @@ from bookstore.web import urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.responses import see_other
 from bookstore.web.sessions import login_required, required_person
-from bookstore.web.stale import done_anyway
+from bookstore.web.stale import shown_again, signs_in
 from bookstore.web.templating import page
 
 
@@ -26,7 +26,7 @@ async def code_form(token: str) -> Response:
 
 
 @blueprint.post("/login/code/<token>")
-@done_anyway
+@signs_in
 async def check_code(token: str) -> Response:
     """Start the session if the code fits."""
     link = await _step().waiting(token)
@@ -55,6 +55,7 @@ async def second_step() -> Response:
 
 @blueprint.post("/account/second-step")
 @login_required
+@shown_again
 async def switch_on() -> Response:
     """Require codes from now on, and show the recovery codes this once."""
     form = await CodeForm.from_request()
@@ -73,6 +74,7 @@ async def switch_on() -> Response:
 
 @blueprint.post("/account/second-step/off")
 @login_required
+@shown_again
 async def switch_off() -> Response:
     """Require codes no longer, given the current password."""
     form = await DeleteForm.from_request()
