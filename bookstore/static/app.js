@@ -237,12 +237,3 @@ function countDown(element) {
   element.closest("[hidden]").hidden = false;
 }
 window.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-seconds]").forEach(countDown));
-
-// Nobody buys a book of their own: a cookie tells who sells it, and the button gives way to a link.
-window.addEventListener("pageshow", () => {
-  const form = document.querySelector("form.add[data-seller]");
-  const own = form && new RegExp(`(^|; )(__Host-)?person=${form.dataset.seller}(;|$)`).test(document.cookie);
-  if (!form) return;
-  form.hidden = own;
-  document.querySelector(".own-book").hidden = !own;
-});

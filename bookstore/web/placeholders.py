@@ -11,6 +11,7 @@ from quart import Response, has_request_context, request
 # In the ASGI scope of a request whose answer may be kept.
 FLAG = "bookstore.page_cache"
 HEADER = "x-page-cache"  # from the handler to the cache: the page's tags; never sent
+OWNER = "x-page-owner"  # and the number of the one person who gets another page; never sent
 CSRF_MARK = f"mark-{secrets.token_hex(12)}-csrf"
 KEY_MARK = f"mark-{secrets.token_hex(12)}-key"
 
@@ -20,8 +21,11 @@ def rendering_for_everybody() -> bool:
     return has_request_context() and bool(request.scope.get(FLAG))
 
 
-def cacheable(response: Response, *tags: str) -> Response:
-    """Offer a page to the cache; it is kept until one of the tags changes."""
+def cacheable(response: Response, *tags: str, owner: int | None = None) -> Response:
+    """Offer a page to the cache; it is kept until one of the tags changes. The person who owns
+    what it shows is not given it, but asks the handler."""
     if rendering_for_everybody():
         response.headers[HEADER] = ",".join(tags)
+        if owner is not None:
+            response.headers[OWNER] = str(owner)
     return response

@@ -121,15 +121,8 @@ def set_basket_hint(response: Response, *, there: bool) -> None:
 
 
 def set_person_hint(response: Response, person_id: int) -> None:
-    """Tell the page's script which books are the reader's own. It proves nothing to the server."""
-    response.set_cookie(
-        cookie_name(_settings(), PERSON_COOKIE),
-        str(person_id),
-        max_age=ABSOLUTE // SECOND,
-        path="/",
-        secure=_settings().https,
-        samesite="Lax",
-    )
+    """Tell the page cache whose pages it is not to answer itself. It proves nothing."""
+    set_private_cookie(response, PERSON_COOKIE, str(person_id))
 
 
 def forget_cookie(response: Response, name: str) -> None:

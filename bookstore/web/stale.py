@@ -2,9 +2,9 @@
 tab, or sent before with other contents.
 
 What becomes of one, the handler says: where it is harmless it is done (`done_anyway`), where the
-handler shows the form again when something in it is wrong it does so now (`shown_again`), signing in
-is either, by whether the browser keeps cookies (`signs_in`), and everywhere else a page asks whether
-to send it again.
+handler shows the form again when something in it is wrong it does so now (`shown_again`), signing
+in is either, by whether the browser keeps cookies (`signs_in`), and everywhere else a page asks
+whether to send it again.
 """
 
 from collections.abc import Callable

@@ -98,6 +98,32 @@ async def test_a_sold_out_book_is_refused(reader: Reader, shop: Shop) -> None:
     assert answer.see(".notice.error") == "“Orlando” is sold out."
 
 
+async def test_the_page_of_one_s_own_book_has_no_button_for_its_seller_alone(
+    reader: Reader, shop: Shop
+) -> None:
+    other = Reader(shop)
+    await reader.register(email="ana@example.org")
+    await other.register(email="berta@example.org")
+    ana = await person_id(shop, "ana@example.org")
+    path = f"/books/{await on_sale(shop, seller_id=ana)}"
+
+    async def offers_basket(who: Reader) -> bool:
+        page = await who.get(path)
+        own = f"/my{path}" in {a.get("href") for a in page.soup.select("main a")}
+        button = page.soup.select_one("main form[action='/basket']") is not None
+        assert own is not button
+        return button
+
+    assert not await offers_basket(reader)
+    assert await offers_basket(other)
+    assert not await offers_basket(reader)
+    await reader.submit("/account", "/logout")
+    assert await offers_basket(reader)
+    stranger = Reader(shop)
+    stranger._client.set_cookie("localhost", "person", str(ana))
+    assert await offers_basket(stranger)
+
+
 async def test_nobody_buys_their_own_book(reader: Reader, shop: Shop) -> None:
     await reader.register()
     book = await on_sale(shop, seller_id=await person_id(shop, reader.email))

@@ -365,3 +365,18 @@ async def test_other_requests_pass_by(site: Site, method: str, path: str) -> Non
     await site.get(path, method=method)
     await site.get(path, method=method)
     assert site.asked == 2
+
+
+async def test_who_owns_what_a_page_shows_is_answered_by_the_handler(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.extra = [(b"x-page-owner", b"12")]
+    owner, other = f"session={SIGNED_IN}; person=12", f"session={SIGNED_IN}; person=1"
+    assert "True" in (await site.get("/books/7", cookie=other)).text
+    assert site.asked == 1
+    answer = await site.get("/books/7", cookie=owner)
+    assert "None" in answer.text  # not rendered for everybody
+    assert site.asked == 2
+    kept = await site.get("/books/7", cookie=other)
+    assert site.asked == 2
+    assert "x-page-owner" not in kept.headers
+    assert "1 /books/7 True" in kept.text

@@ -28,8 +28,9 @@ from bookstore.catalogue.routes.common import (
 from bookstore.web import i18n, urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.page_error import PageError, not_found
-from bookstore.web.placeholders import cacheable
+from bookstore.web.placeholders import cacheable, rendering_for_everybody
 from bookstore.web.responses import own_origin, wants_fragment
+from bookstore.web.sessions import current_person
 from bookstore.web.templating import page, render_fragment
 
 TEMPLATE = "catalogue/index.html"
@@ -142,10 +143,12 @@ async def book(book_id: int) -> Response:
     found, details, others = offers
     title, series, number = titles.parted(found.title, details.series, details.series_number)
     found = found._replace(title=title)
+    person = None if rendering_for_everybody() else await current_person()
     response = public(
         page(
             "catalogue/book.html",
             book=found,
+            own=person is not None and person.id == found.seller_id,
             details=details,
             series=series,
             series_number=number,
@@ -160,7 +163,7 @@ async def book(book_id: int) -> Response:
         )
     )
     same = [isbn_tag(found.isbn13)] if found.isbn13 else []
-    return cacheable(response, book_tag(found.id), *same)
+    return cacheable(response, book_tag(found.id), *same, owner=found.seller_id)
 
 
 @blueprint.get(f"/books/<{urls.ID}:book_id>/similar")

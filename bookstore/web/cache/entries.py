@@ -42,15 +42,17 @@ class Key(NamedTuple):
 
 
 class Entry:
-    """One answer: its headers, its body, and its body in each encoding that was asked for."""
+    """One answer: its headers, its body, and its body in each encoding that was asked for; and the
+    number of the person, if there is one, who gets another answer."""
 
     def __init__(
         self, status: int, headers: list[tuple[bytes, bytes]], body: bytes, tags: list[str],
-        version: int, route: str,
+        version: int, route: str, owner: str | None = None,
     ) -> None:  # fmt: skip
         self.status = status
         self.tags = tags
         self.version = version
+        self.owner = owner
         self.headers = headers
         self.body = body
         self.personal = CSRF_MARK.encode() in body or KEY_MARK.encode() in body

@@ -24,8 +24,14 @@ from bookstore.web.csrf import token_of
 from bookstore.web.headers import on_every_answer
 from bookstore.web.idempotency import new_key
 from bookstore.web.inbound import Inbound
-from bookstore.web.placeholders import CSRF_MARK, FLAG, HEADER, KEY_MARK
-from bookstore.web.sessions import new_token, session_cookie, token_in
+from bookstore.web.placeholders import CSRF_MARK, FLAG, HEADER, KEY_MARK, OWNER
+from bookstore.web.sessions import (
+    PERSON_COOKIE,
+    cookie_name,
+    new_token,
+    session_cookie,
+    token_in,
+)
 
 type Scope = MutableMapping[str, Any]
 type Message = MutableMapping[str, Any]
@@ -58,6 +64,7 @@ class PageCache:
         self._always = [
             (name.lower().encode(), value.encode()) for name, value in on_every_answer(settings)
         ]
+        self._person_cookie = cookie_name(settings, PERSON_COOKIE)
         self._versions = versions
         self._rendering: dict[Key, asyncio.Future[None]] = {}
 
@@ -74,14 +81,23 @@ class PageCache:
         if entry is None and key in self._rendering:
             await asyncio.shield(self._rendering[key])
             entry = self.entries.fresh(key)
+        rendered = entry is None
         if entry is None:
-            _miss.inc()
             entry = await self._render(key, scope, asked)
+        if self._is_owners(entry, asked):
+            return await self._app(_without_range(scope, asked), receive, send)
+        if rendered:
+            _miss.inc()
             return await self._send(key, entry, scope, send, asked, rendered=True)
         _hit.inc()
         await self._send(key, entry, scope, send, asked)
         entry.seconds.observe(time.perf_counter() - started)
         return None
+
+    def _is_owners(self, entry: Entry, asked: Inbound) -> bool:
+        """Tell whether the handler has another page for whoever asks, by the cookie's word: it
+        looks itself who that is."""
+        return entry.owner is not None and entry.owner == asked.cookies.get(self._person_cookie)
 
     def _key(self, asked: Inbound) -> Key | None:
         """Return under what the answer to a request may be kept, or None."""
@@ -167,11 +183,14 @@ class PageCache:
 
     def _entry_of(self, key: Key, start: Message, body: bytes, version: int) -> Entry:
         tags: list[str] = []
+        owner = None
         kept = [*self._always] if key.page else [(b"accept-ranges", b"bytes")]
         for name, value in start["headers"]:
             lower = name.lower()
             if lower == HEADER.encode():
                 tags = [tag for tag in value.decode().split(",") if tag]
+            elif lower == OWNER.encode():
+                owner = value.decode()
             elif lower not in _REPLACED:
                 kept.append((lower, value))
         if not key.page and start["status"] == 200:
@@ -179,7 +198,7 @@ class PageCache:
         names = {name for name, _value in kept}
         if names & {b"set-cookie", b"transfer-encoding"}:
             tags = []
-        return Entry(start["status"], kept, body, tags, version, _route(key.path))
+        return Entry(start["status"], kept, body, tags, version, _route(key.path), owner)
 
     async def _send(
         self, key: Key, entry: Entry, scope: Scope, send: Send, asked: Inbound,
