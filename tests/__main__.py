@@ -29,7 +29,7 @@ PACKAGES = {
 # Tests that share nothing but the processor run two at a time, each process with a database server
 # of its own. Those that measure, load a shop, or kill its processes run alone, afterwards.
 SIDE_BY_SIDE = [
-    f"tests/{name}" for name in ("accounts", "catalogue", "mail", "orders", "provisioning")
+    f"tests/{name}" for name in ("accounts", "catalogue", "mail", "orders", "provisioning", "web")
 ]
 PROCESSES = ["-n", "2", "--dist", "loadfile"]
 
@@ -143,6 +143,8 @@ def arguments(suite: str, given: Sequence[str]) -> list[str]:
         return [*options, *PROCESSES, *SIDE_BY_SIDE, "--cov", "--cov-report="]
     if not any(_names_tests(option) for option in given):
         options.append(folder)
+    if suite == "journeys" and not given:
+        options += PROCESSES  # a browser waits more than it works
     if suite != "tests":
         options += ["-o", f"cache_dir=.pytest_cache/{suite}"]
     if {"--lf", "--last-failed"} & set(given):

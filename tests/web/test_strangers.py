@@ -160,7 +160,7 @@ def test_other_protocols_leave_nothing_behind(server: Server, opening: bytes) ->
     knock(50)
     before = resident_megabytes(server.process.pid), open_descriptors(server.process.pid)
     knock(600)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while open_descriptors(server.process.pid) - before[1] >= 5:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -247,7 +247,7 @@ def test_an_answer_that_nobody_takes_ends_in_time(server: Server) -> None:
         sock.sendall(STYLES * 300)
     time.sleep(1)
     assert metric(server, "bookstore_connections") > 15
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while metric(server, "bookstore_connections") > 2:
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -284,7 +284,7 @@ def test_connections_closed_unread_cost_neither_memory_nor_time(server: Server) 
     assert longest_silence(server, 1) < 1
     wait_for_rest(server)
     assert resident_megabytes(server.process.pid, peak=True) < 250
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while metric(server, "bookstore_connections") > 2:
         assert time.monotonic() < deadline
         time.sleep(0.2)
