@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -19,14 +19,12 @@ import paramiko
 
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
-from provisioning.inventory import Host
-from provisioning.ssh.transport import LOST, NO_SUDO, Connection, HostError, LockLost
+from provisioning.ssh.transport import BEGIN, LOST, Connection, HostError, LockLost
 
 STATE = "/var/lib/bookstore"
 AUDIT = f"{STATE}/audit.log"
-LOCK = f"{STATE}/lock"
+LOCK = "/run/bookstore/lock"  # in memory: a full disk must not keep anybody from cleaning it up
 BEAT = 10.0  # seconds between signs of life of the lock's holder
-PATIENCE = 60.0  # seconds that sudo may take
 TAKEN, OURS = "lock-is-taken", "lock-is-ours"
 SILENCE = 30  # seconds without one after which the lock frees itself
 
@@ -90,15 +88,22 @@ def exclusive(cluster: Cluster, command: str) -> Iterator[None]:
     ones still meet.
     """
     managers = cluster.inventory.managers
-    answers = cluster.fleet.each(managers, lambda c: c)
-    reached = [h for h in managers if isinstance(answers[h.name], Connection)]
+    # On connections of its own, so that it outlasts a command whose connection is lost, and works
+    # where sshd allows one session for each.
+    answers = cluster.fleet.each(managers, lambda c: cluster.fleet.apart(c.endpoint))
+    reached = [a for a in answers.values() if isinstance(a, Connection)]
     if not reached:
         raise OperatorError("\n".join(str(answer) for answer in answers.values()))
+    cluster.fleet.all(
+        [h for h in managers if isinstance(answers[h.name], Connection)],
+        lambda c: c.run("true", sudo=True, shown="become root"),
+    )
     lease = Lease(secrets.token_hex(8))
     holder = {"who": operator(), "since": now(), "command": command, "token": lease.token}
     with ExitStack() as stack:
-        for host in reached:
-            stack.enter_context(_locked(cluster, host, lease, json.dumps(holder)))
+        for connection in reached:
+            stack.enter_context(closing(connection))
+            stack.enter_context(_locked(connection, lease, json.dumps(holder)))
         cluster.fleet.fence = lease.fence
         try:
             yield
@@ -144,18 +149,17 @@ def trail(cluster: Cluster, count: int) -> list[Entry]:
 
 
 @contextmanager
-def _locked(cluster: Cluster, host: Host, lease: Lease, holder: str) -> Iterator[None]:
-    connection = cluster.to(host)
+def _locked(connection: Connection, lease: Lease, holder: str) -> Iterator[None]:
     channel = connection.converse(
-        f"mkdir -p {STATE}; exec 9>>{LOCK}; "
+        f"mkdir -p {LOCK.rpartition('/')[0]} && : >>{LOCK} && exec 9>>{LOCK} || exit; "
         f"flock -n 9 || {{ echo {TAKEN} $(cat {LOCK}.holder); exit 1; }}; "
-        f"echo {shlex.quote(holder)} > {LOCK}.holder; echo {OURS}; "
+        f"echo {shlex.quote(holder)} > {LOCK}.holder || exit; echo {OURS}; "
         f"while read -r -t {SILENCE} _; do echo {OURS}; done; rm -f {LOCK}.holder",
-        PATIENCE,
+        BEGIN,
     )
     with channel:
         _wait_for(connection, channel)
-        lease.hear(host.name)
+        lease.hear(connection.name)
         done = threading.Event()
 
         def beat() -> None:
@@ -165,11 +169,11 @@ def _locked(cluster: Cluster, host: Host, lease: Lease, holder: str) -> Iterator
                     channel.sendall(b"\n")
                     if not channel.recv(4096):
                         break
-                    lease.hear(host.name)
+                    lease.hear(connection.name)
             except OSError:
                 pass
             if not done.is_set():
-                lease.forget(host.name)  # whatever runs next will see
+                lease.forget(connection.name)  # whatever runs next will see
 
         pulse = threading.Thread(target=beat, daemon=True)
         pulse.start()
@@ -188,11 +192,7 @@ def _wait_for(connection: Connection, channel: paramiko.Channel) -> None:
         while f"{OURS}\n" not in said and (chunk := channel.recv(4096)):
             said += chunk.decode("utf-8", "replace")
     except TimeoutError:
-        raise HostError(
-            connection.name,
-            f"sudo does not answer within {PATIENCE:g} s. Often a name server is in its way: see "
-            "whether `sudo true` is as slow there, and whether the host knows its own name.",
-        ) from None
+        raise HostError(connection.name, f"the lock gives no answer within {BEGIN:g} s.") from None
     if f"{OURS}\n" in said:
         return
     # One pass over what it said besides: the channel has ended.
@@ -208,8 +208,6 @@ def _wait_for(connection: Connection, channel: paramiko.Channel) -> None:
             f"the cluster is being changed by {by}. Wait for it to end; a lock whose holder "
             f"died frees itself within {SILENCE} seconds.",
         )
-    if NO_SUDO.search(complaint):
-        raise connection.no_sudo()
     last = " / ".join((complaint or said).strip().splitlines()[-3:]) or "it said nothing"
     raise HostError(connection.name, f"the lock cannot be taken there: {last}.")
 

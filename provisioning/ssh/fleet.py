@@ -37,6 +37,7 @@ class Fleet:
         self.redact = redact
         self._jumps = {jump.name: jump for jump in jumps}
         self._open: dict[str, Connection] = {}
+        self._apart: list[Connection] = []
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
         self._handshakes = threading.BoundedSemaphore(PARALLEL_CONNECTS)
@@ -66,6 +67,12 @@ class Fleet:
             if connection is None or not connection.is_open:
                 connection = self._open[host.name] = self._connect(host)
             return connection
+
+    def apart(self, host: Endpoint) -> Connection:
+        """Return another connection to a host, which nothing else uses."""
+        connection = self._connect(host)
+        self._apart.append(connection)
+        return connection
 
     def hurry(self, seconds: float) -> None:
         """Wait no longer than this for a host, and try once: some are known to be away."""
@@ -115,9 +122,10 @@ class Fleet:
 
     def close(self) -> None:
         """Close every connection."""
-        for connection in list(self._open.values()):
+        for connection in (*self._open.values(), *self._apart):
             connection.close()
         self._open.clear()
+        self._apart.clear()
 
     def _fenced(self, host: str) -> str:
         return self.fence(host) if self.fence else ""

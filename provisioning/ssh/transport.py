@@ -11,16 +11,18 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import paramiko
 
 from provisioning.errors import OperatorError
 from provisioning.inventory import Endpoint
+from provisioning.ssh.beginning import SILENT, AfterMark, last_words, not_begun, slow_to_begin
 from provisioning.ssh.redaction import Redactor
 
 CONNECT_TIMEOUT = 10.0  # seconds for TCP, then for the SSH banner, then for authentication
+BEGIN = 60.0  # seconds until a command begins: sudo may wait for a name server first
 KILL_AFTER = 5  # seconds between SIGTERM and SIGKILL for a command that ran out of time
 GRACE = 15.0  # seconds we wait beyond the remote deadline before calling the host lost
 CHUNK = 65536
@@ -30,9 +32,9 @@ LOST = (
     "another operator may be at work. Nothing more was changed. Look at ./run ops audit, then run "
     "the same command again."
 )
-NO_SUDO = re.compile(
-    r"sudo: a (password|terminal) is required|is not in the sudoers|may not run|sudo: command not"
-)
+# Whatever the user's own settings are: what is said is in English, and what is run is the program
+# and no function or alias of that name.
+PLAIN = "env LC_ALL=C.UTF-8 LANGUAGE=en"
 
 
 class HostError(OperatorError):
@@ -48,11 +50,15 @@ class LockLost(OperatorError):
     """Another operator may be at work: whoever lost the lock stops, and undoes nothing."""
 
 
+class NothingBeganError(Exception):
+    """A host took a command, and has not begun with it."""
+
+
 class CommandFailed(HostError):
     """A command ended with a status other than zero."""
 
     def __init__(self, host: str, result: Result, shown: str) -> None:
-        words = _last_words(result) or ": it said nothing"
+        words = last_words(result.stdout, result.stderr) or SILENT
         super().__init__(host, f"`{shown}` failed (status {result.status}){words}")
         self.result = result
 
@@ -65,6 +71,7 @@ class Result:
     stdout: str
     stderr: str
     raw: bytes = field(default=b"", repr=False)  # stdout as it came
+    begun: bool = True  # False where a shell or sudo ended before it
 
 
 Fence = Callable[[str], str]  # what must hold on a host before a command may run there
@@ -122,14 +129,15 @@ class Connection:
             f"{in_bash(f'echo {mark}; echo {mark} >&2; {command}')}"
         )
         started = time.monotonic()
-        deadline = started + timeout + KILL_AFTER + GRACE
         try:
-            channel = self._transport().open_session(timeout=CONNECT_TIMEOUT)
-            with channel:
-                channel.exec_command(f"sudo -n -- {limited}" if sudo else limited)
-                result = self._exchange(channel, stdin, deadline, echo, sink, f"{mark}\n".encode())
+            with self._session() as channel:
+                channel.exec_command(f"{PLAIN} {self._root() if sudo else ''}{limited}")
+                result = self._exchange(channel, stdin, timeout, echo, sink, f"{mark}\n".encode())
         except BrokenPipeError:
             raise
+        except NothingBeganError:
+            self.close()
+            raise HostError(self.name, slow_to_begin(self.endpoint, shown, BEGIN)) from None
         except (OSError, EOFError, paramiko.SSHException) as error:
             self.close()
             raise HostError(
@@ -137,16 +145,19 @@ class Connection:
                 f"the connection was lost during `{shown}` ({str(error) or type(error).__name__}). "
                 "Check that the host is up, then run the same command again.",
             ) from None
+        if not result.begun:
+            said = self._clean(result)
+            words = f"status {said.status}{last_words(said.stdout, said.stderr) or SILENT}"
+            why = not_begun(self.endpoint, shown, words, said.stderr if sudo else "")
+            raise HostError(self.name, why)
         if result.status in (124, 137, -1) and time.monotonic() - started >= timeout:
             raise HostError(
                 self.name,
                 f"`{shown}` took longer than {timeout:g} seconds and was ended"
-                f"{_last_words(self._clean(result))}.",
+                f"{self._last_words(result)}.",
             )
         if result.status == FENCED and fenced and sudo and self._fence(self.name):
             raise LockLost(LOST)
-        if sudo and result.status and NO_SUDO.search(result.stderr):
-            raise self.no_sudo()
         if check and result.status:
             raise CommandFailed(self.name, self._clean(result), shown)
         return result
@@ -161,16 +172,19 @@ class Connection:
         shown = shown or "read the host's facts"
         edge = secrets.token_hex(8)
         script = "\n".join(
-            f"echo {edge}; ( {command} ) 2>/dev/null; echo {edge} $?"
-            for command in commands.values()
+            f"echo {edge}; ( {command} ){'' if name in need else ' 2>/dev/null'}; echo {edge} $?; "
+            f"echo {edge} >&2"
+            for name, command in commands.items()
         )
-        out = self.run(f"{script}\ntrue", sudo=True, timeout=60, shown=shown).stdout
+        result = self.run(f"{script}\ntrue", sudo=True, timeout=60, shown=shown)
+        out, complaints = result.stdout, result.stderr.split(f"{edge}\n")
         answers = re.findall(rf"{edge}\n(.*?){edge} (\d+)\n", out, re.DOTALL)
         if len(answers) != len(commands):
             raise HostError(self.name, "its facts came back incomplete. Run the command again.")
-        for (name, command), (text, status) in zip(commands.items(), answers, strict=True):
+        for name, (text, status), said in zip(commands, answers, complaints, strict=False):
             if name in need and status != "0":
-                raise CommandFailed(self.name, Result(int(status), text, ""), self.redact(command))
+                failed = self._clean(Result(int(status), text, said))
+                raise CommandFailed(self.name, failed, f"{shown}: {name}")
         return dict(zip(commands, (text for text, _ in answers), strict=True))
 
     def upload(self, path: str, content: bytes, *, mode: int = 0o644, sudo: bool = False) -> None:
@@ -196,24 +210,29 @@ class Connection:
         """Close the connection."""
         self._client.close()
 
-    def no_sudo(self) -> HostError:
-        """Return the error of a user who may not use sudo."""
-        user = self.endpoint.user
-        return HostError(
-            self.name,
-            f"the user {user} may not use sudo without a password. Put the line "
-            f'"{user} ALL=(ALL) NOPASSWD: ALL" into /etc/sudoers.d/bookstore there.',
-        )
-
     def converse(self, command: str, timeout: float) -> paramiko.Channel:
         """Start a command as root and return its streams; it ends when the channel closes."""
         try:
-            channel = self._transport().open_session(timeout=CONNECT_TIMEOUT)
+            channel = self._session()
             channel.settimeout(timeout)
-            channel.exec_command(f"sudo -n -- {in_bash(command)}")
+            channel.exec_command(f"{PLAIN} {self._root()}{in_bash(command)}")
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise HostError(self.name, f"no command can be started there ({error}).") from None
         return channel
+
+    def _root(self) -> str:
+        """Return what comes before a command for it to run as root."""
+        return "" if self.endpoint.user == "root" else "sudo -n -- "
+
+    def _session(self) -> paramiko.Channel:
+        try:
+            return self._transport().open_session(timeout=CONNECT_TIMEOUT)
+        except paramiko.ChannelException as error:
+            raise HostError(
+                self.name,
+                f"sshd there allows no further session ({error.text}). Raise MaxSessions in its "
+                "sshd_config (10 is usual).",
+            ) from None
 
     @property
     def is_open(self) -> bool:
@@ -246,17 +265,20 @@ class Connection:
         self,
         channel: paramiko.Channel,
         stdin: bytes | BinaryIO,
-        deadline: float,
+        timeout: float,
         echo: Callable[[str], None] | None,
         sink: Callable[[bytes], object] | None,
         mark: bytes,
     ) -> Result:
-        """Feed standard input and drain both streams at once (one after the other deadlocks)."""
-        out, err = _After(mark, keep=sink is None), _After(mark)
+        """Feed standard input and drain both streams at once (one after the other deadlocks).
+
+        Nothing is fed before the command has begun: what else is there might take it for commands.
+        """
+        out, err = AfterMark(mark, keep=sink is None), AfterMark(mark)
         lost: list[Exception] = []
         unheard: list[Exception] = []
 
-        def drain(receive: Callable[[int], bytes], into: _After) -> None:
+        def drain(receive: Callable[[int], bytes], into: AfterMark) -> None:
             try:
                 while chunk := receive(CHUNK):
                     fresh = into.add(chunk)
@@ -270,17 +292,24 @@ class Connection:
                             channel.close()
             except OSError as error:
                 lost.append(error)
+            finally:
+                into.settled.set()
 
-        channel.settimeout(max(deadline - time.monotonic(), 1))
+        channel.settimeout(BEGIN + timeout + KILL_AFTER + GRACE)
         readers = [
             threading.Thread(target=drain, args=pair, daemon=True)
             for pair in ((channel.recv, out), (channel.recv_stderr, err))
         ]
         for reader in readers:
             reader.start()
+        if not stdin:
+            channel.shutdown_write()
+        if not out.settled.wait(BEGIN):
+            raise NothingBeganError
+        deadline = time.monotonic() + timeout + KILL_AFTER + GRACE
         try:
             source = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
-            while chunk := source.read(CHUNK):
+            while out.found and (chunk := source.read(CHUNK)):
                 channel.sendall(chunk)
         except OSError:
             # The command ended without reading its input; its status says more than we could.
@@ -304,47 +333,21 @@ class Connection:
             raw.decode("utf-8", "replace"),
             err.content().decode("utf-8", "replace"),
             raw,
+            out.found,
         )
 
+    def _last_words(self, result: Result) -> str:
+        return self.redact(last_words(result.stdout, result.stderr))
+
     def _clean(self, result: Result) -> Result:
-        return Result(result.status, self.redact(result.stdout), self.redact(result.stderr))
-
-
-class _After:
-    """What a stream says after a mark; all of it where the mark never comes."""
-
-    def __init__(self, mark: bytes, *, keep: bool = True) -> None:
-        self._mark = mark
-        self._keep = keep
-        self._chunks: list[bytes] = []
-        self._found = False
-
-    def add(self, chunk: bytes) -> bytes:
-        """Take what came; return what of it is after the mark."""
-        if self._keep or not self._found:
-            self._chunks.append(chunk)
-        if self._found:
-            return chunk
-        _, mark, after = b"".join(self._chunks).partition(self._mark)
-        if not mark:
-            return b""
-        self._found, self._chunks = True, [after] if self._keep else []
-        return after
-
-    def content(self) -> bytes:
-        """Return it all."""
-        return b"".join(self._chunks)
+        out, err = self.redact(result.stdout), self.redact(result.stderr)
+        return replace(result, stdout=out, stderr=err, raw=b"")
 
 
 def in_bash(script: str) -> str:
     """Write a command line that any login shell understands and that runs a script in bash."""
     if "\n" not in script and "!" not in script:
-        return f"bash -c {shlex.quote(script)}"
+        return f"bash --norc -c {shlex.quote(script)}"
     # Some shells take neither a line's end nor an exclamation mark between quotes.
     packed = base64.b64encode(script.encode()).decode()
-    return f"bash -c 'eval \"$(echo {packed} | base64 -d)\"'"
-
-
-def _last_words(result: Result) -> str:
-    said = (result.stderr.strip() or result.stdout.strip()).splitlines()
-    return f": {' / '.join(said[-3:])}" if said else ""
+    return f"bash --norc -c 'eval \"$(echo {packed} | base64 -d)\"'"
