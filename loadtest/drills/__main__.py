@@ -36,14 +36,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Of `all`, those that need a larger cluster are left out and said so; with --strict that is 2.
     """
     args = _parser().parse_args(argv)
-    if args.drill == "list":
+    if args.drill == ["list"]:
         for name, drill in DRILLS.items():
             print(f"{name:<20} {drill.about}")
         return 0
-    if args.drill != "random" and (args.seed is not None or args.schedule):
+    alone = {"all", "random", "list"}.intersection(args.drill)
+    if alone and len(args.drill) > 1:
+        print(f"`{min(alone)}` goes alone, without other drills.", file=sys.stderr)
+        return 2
+    if args.drill != ["random"] and (args.seed is not None or args.schedule):
         print("--seed and --schedule are for ./run drill random.", file=sys.stderr)
         return 2
-    names = list(DRILLS) if args.drill == "all" else [args.drill]
+    names = list(DRILLS if args.drill == ["all"] else dict.fromkeys(args.drill))
     folder = args.folder or Path("var/drills") / time.strftime("%Y%m%d-%H%M%S")
     try:
         path = args.inventory or REHEARSED
@@ -57,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         cluster = Cluster(
             provisioned.Cluster(inventory, fleet), path.resolve() == REHEARSED.resolve()
         )
-        if args.drill == "random":
+        if args.drill == ["random"]:
             return _random(args, cluster, folder)
         for name, place in _set(names, args.repeat, folder):
             if name in unable or (place / kept.FILE).exists():
@@ -75,8 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 continue
             print(show(verdict), flush=True)
             if args.publish:
-                _publish(summed(name, args.repeat, folder), verdict, inventory)
-    rows = [unable.get(name) or summed(name, args.repeat, folder) for name in names]
+                _publish(summed(name, folder), verdict, inventory)
+    rows = [unable.get(name) or summed(name, folder) for name in names]
     if len(names) > 1:
         print("\n" + table.text(rows))
     print(f"\nReports: {folder}")
@@ -85,14 +89,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _set(names: Sequence[str], repeat: int, folder: Path) -> list[tuple[str, Path]]:
     """Return each drill with the folder of its run: each of them once, then each once more."""
-    if repeat == 1:
-        return [(name, folder / name) for name in names]
     return [(name, folder / f"{name}-{n + 1}") for n in range(repeat) for name in names]
 
 
-def summed(name: str, repeat: int, folder: Path) -> Row:
+def summed(name: str, folder: Path) -> Row:
     """Sum the runs of a drill up that a folder holds."""
-    places = [place for _name, place in _set([name], repeat, folder)]
+    places = sorted(folder.glob(f"{name}-[0-9]*"))
     results = [result for place in places if (result := kept.read(place)) is not None]
     return table.row(name, *results) if results else Row(name, "not run")
 
@@ -191,9 +193,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "drill",
+        nargs="+",
         choices=[*DRILLS, "all", "random", "list"],
         metavar="NAME",
-        help="a drill, `all`, `random` or `list`",
+        help="drills, or `all`, `random` or `list`",
     )
     parser.add_argument("--seed", type=int, help="random: of the first schedule (default: any)")
     parser.add_argument(

@@ -59,6 +59,6 @@ def set_aside(folder: Path) -> None:
     """Give way to another try where a drill did not come to its end."""
     if (folder / RUN).exists() and not (folder / FILE).exists():
         number = 1
-        while (aside := folder.with_name(f"{folder.name}.interrupted-{number}")).exists():
+        while (aside := folder.with_name(f"interrupted-{folder.name}.{number}")).exists():
             number += 1
         folder.rename(aside)

@@ -23,6 +23,7 @@ from provisioning.rehearsal.layout import (
     SERVICES,
     SHOP,
     ZONE,
+    Host,
     guest_folder,
     hosts,
 )
@@ -31,6 +32,7 @@ from provisioning.rehearsal.system import run, wait_for
 FILES = Path(__file__).parent / "files"
 MAILBOX = Path(__file__).parents[2] / "swarm/mailbox.py"
 PING_PORT = 8082  # where Traefik tells the load balancer whether it takes requests
+SAYS = 9100  # and an edge's number: where the load balancer tells itself how that edge is
 DATABASE_URL = KEYS / "database_url"
 ACME_ENV = "PEBBLE_VA_NOSLEEP=1"  # validate at once
 ACME_ROOT = KEYS / "acme-root.pem"  # what a browser would have to trust
@@ -77,13 +79,23 @@ def _render(file: str, **values: object) -> str:
 def load_balancer_config(managers: int) -> str:
     """Write HAProxy's configuration for the edges, which are the managers."""
 
-    def frontend(port: int) -> str:
-        servers = "\n".join(f"    server {e.name} {e.address}:{port}" for e in hosts(managers, 0))
-        return _render(
-            "frontend.cfg", port=port, address=LOAD_BALANCER, ping=PING_PORT, servers=servers
-        )
+    edges = hosts(managers, 0)
 
-    return _render("haproxy.cfg", frontends="\n".join(map(frontend, (80, 443))))
+    def frontend(port: int) -> str:
+        servers = "\n".join(
+            f"    server {edge.name} {edge.address}:{port} port {SAYS + edge.number}"
+            for edge in edges
+        )
+        return _render("frontend.cfg", port=port, address=LOAD_BALANCER, servers=servers)
+
+    def known(edge: Host) -> str:
+        return _render(
+            "edge.cfg", name=edge.name, edge=edge.address, local=SAYS + edge.number,
+            address=LOAD_BALANCER, ping=PING_PORT,
+        )  # fmt: skip
+
+    parts = [*map(frontend, (80, 443)), *map(known, edges)]
+    return _render("haproxy.cfg", frontends="\n".join(parts))
 
 
 def resolver_config() -> str:

@@ -1,0 +1,112 @@
+"""A set of drills keeps what each came to, and goes on where it stood."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from loadtest.drills import __main__ as command
+from loadtest.drills import kept
+from loadtest.drills.run import Verdict
+from loadtest.evidence import recorder
+from loadtest.evidence.ledger.model import Audit
+from loadtest.evidence.result import Event, Expectation, Result, Sample
+
+
+def result(title: str = "drain", *, met: bool = True, lost: int = 0) -> Result:
+    audit = Audit({"orders confirmed to buyers": 5})
+    for number in range(lost):
+        audit.add("lost", f"Order {number} does not exist.")
+    return Result(
+        title,
+        "A worker is emptied.",
+        [],
+        expectations=[Expectation("detection", "", "2.0 s", None), Expectation("x", "", "", met)],
+        events=[Event(20.0, "drain w1", 21.0)],
+        samples=[
+            Sample(19.0, {"w1": 1}, 1, [], ""),
+            Sample(22.0, {"w2": 1}, 2, ["w1"], "updating"),
+        ],
+        audit=audit,
+        notes=["Commit abc."],
+        incidents=[],
+    )
+
+
+@pytest.mark.parametrize("met", [True, False])
+def test_a_verdict_is_read_as_it_was_written(met: bool, tmp_path: Path) -> None:
+    written = result(met=met, lost=2)
+    kept.write(tmp_path, written)
+    read = kept.read(tmp_path)
+    assert read is not None
+    assert read == written
+    assert read.passed is met
+
+
+def test_requests_come_from_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(recorder.FOLDER, str(tmp_path))
+    recorder.write("requests", at=1.0, ms=5.0, name="GET /", error=None)
+    kept.write(tmp_path, result())
+    read = kept.read(tmp_path)
+    assert read is not None
+    assert [r["name"] for r in read.requests] == ["GET /"]
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"title": "drain"'])
+def test_a_run_without_a_verdict_has_not_ended(text: str | None, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / kept.FILE).write_text(text)
+    assert kept.read(tmp_path) is None
+
+
+def test_only_what_was_interrupted_is_set_aside(tmp_path: Path) -> None:
+    for name, files in (("a-1", ("run.json",)), ("b-1", ("run.json", "verdict.json")), ("c-1", ())):
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).touch()
+        kept.set_aside(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b-1", "c-1", "interrupted-a-1.1"]
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the folders of the drills that ran, on a cluster that is none."""
+    there: list[str] = []
+
+    def run(name: str, _drill: object, _cluster: object, folder: Path, _say: object) -> Verdict:
+        there.append(folder.name)
+        folder.mkdir(parents=True)
+        if len(there) == 4:
+            raise KeyboardInterrupt
+        kept.write(folder, made := result(name))
+        return Verdict(name, made, folder / "report.html")
+
+    inventory = SimpleNamespace(jump=[])
+    monkeypatch.setattr(command, "load", lambda _path: inventory)
+    monkeypatch.setattr(command, "check_files", lambda _inventory: None)
+    monkeypatch.setattr(command, "Cluster", lambda *_: None)
+    monkeypatch.setattr(command, "run_drill", run)
+    return there
+
+
+def test_a_set_runs_each_once_then_again_and_goes_on_where_it_stood(
+    ran: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["drain", "worker-loss", "--repeat", "3", "--folder", str(tmp_path)]
+    with contextlib.suppress(KeyboardInterrupt):
+        command.main(options)
+    assert ran == ["drain-1", "worker-loss-1", "drain-2", "worker-loss-2"]
+    (tmp_path / "worker-loss-2" / "run.json").write_text(json.dumps({}))
+    ran.clear()
+    assert command.main(options) == 0
+    assert ran == ["worker-loss-2", "drain-3", "worker-loss-3"]
+    assert capsys.readouterr().out.count("passed (3 of 3)") == 2
+
+
+def test_all_and_random_go_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["drain", "all"]) == 2
+    assert "`all` goes alone" in capsys.readouterr().err
