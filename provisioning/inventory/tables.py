@@ -52,7 +52,7 @@ class Endpoint(Table):
     """A machine reached over SSH; its host key is pinned."""
 
     name: Name
-    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$")]
+    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9:][A-Za-z0-9.:-]*$")]
     user: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9._-]*$")]
     port: Port
     key_file: Path

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import logging
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +16,7 @@ import paramiko
 
 from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Endpoint, Host, Jump
+from provisioning.ssh.reasons import check_key, explain, passing
 from provisioning.ssh.redaction import Redactor
 from provisioning.ssh.transport import CONNECT_TIMEOUT, Connection, Fence, HostError
 
@@ -133,6 +131,7 @@ class Fleet:
     def _connect(self, host: Endpoint) -> Connection:
         jump = self._jumps[host.jump] if isinstance(host, Host) and host.jump else None
         for attempt in range(1, self._tries + 1):
+            started = time.monotonic()
             try:
                 bastion = self.to(jump) if jump else None
                 with self._handshakes:
@@ -143,14 +142,15 @@ class Fleet:
             except (EOFError, OSError, paramiko.SSHException) as error:
                 # Only what time may heal is tried again: sshd hung up because it had too many
                 # callers, or it has just been restarted.
-                if attempt == self._tries or not _passing(error):
-                    raise HostError(host.name, _explain(host, error, jump)) from None
+                silent = time.monotonic() - started >= self.connect_timeout
+                if attempt == self._tries or silent or not passing(error):
+                    raise HostError(host.name, explain(host, error, jump)) from None
             time.sleep(random.uniform(0.5, 1.5) * 0.25 * 2**attempt)  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
 
 def _client(host: Endpoint, sock: paramiko.Channel | None, timeout: float) -> paramiko.SSHClient:
-    _check_key(host.key_file)
+    check_key(host.key_file)
     client = paramiko.SSHClient()  # refuses every host key but the pinned one
     kind, _, blob = host.host_key.partition(" ")
     known = host.address if host.port == 22 else f"[{host.address}]:{host.port}"
@@ -174,80 +174,3 @@ def _client(host: Endpoint, sock: paramiko.Channel | None, timeout: float) -> pa
     if transport is not None:
         transport.set_keepalive(10)
     return client
-
-
-class UnreadableKeyError(paramiko.SSHException):
-    """The key file is none."""
-
-
-def _check_key(path: Path) -> None:
-    """Refuse a file that cannot hold a private key; one with a passphrase may be in the agent."""
-    if b"PRIVATE KEY" not in path.read_bytes()[:200]:
-        raise UnreadableKeyError
-
-
-def fingerprint(key: paramiko.PKey) -> str:
-    """Return a key's SHA256 fingerprint as ssh-keygen -l prints it."""
-    digest = hashlib.sha256(key.asbytes()).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
-
-
-def _passing(error: Exception) -> bool:
-    if isinstance(
-        error,
-        paramiko.AuthenticationException
-        | paramiko.BadHostKeyException
-        | FileNotFoundError
-        | PermissionError
-        | UnreadableKeyError,
-    ):
-        return False
-    if isinstance(
-        error, EOFError | ConnectionError | paramiko.ssh_exception.NoValidConnectionsError
-    ):
-        return True
-    return isinstance(error, paramiko.SSHException) and "known_hosts" not in str(error)
-
-
-def _explain(host: Endpoint, error: Exception, jump: Jump | None) -> str:
-    """Say in a sentence why a host could not be reached and what to do."""
-    where = f"{host.address} port {host.port}" + (f" (through {jump.name})" if jump else "")
-    match error:
-        case paramiko.BadHostKeyException():
-            return (
-                f"{where} shows the host key {fingerprint(error.key)}, not the pinned "
-                f"{fingerprint(error.expected_key)}. Somebody may be listening in, or the host was "
-                "set up anew: compare with its console log, and only then change host_key in the "
-                "inventory."
-            )
-        case paramiko.PasswordRequiredException():
-            return f"the SSH key {host.key_file} has a passphrase: add it with ssh-add first."
-        case paramiko.AuthenticationException():
-            return (
-                f"{where} refuses the key {host.key_file} for the user {host.user}. Check the "
-                "user, and that ~/.ssh/authorized_keys there holds the public key, not expired."
-            )
-        case socket.gaierror():
-            return f"the address {host.address} is unknown to DNS. Correct it in the inventory."
-        case UnreadableKeyError():
-            return (
-                f"{host.key_file} is no private SSH key. Name the private one as key_file, without "
-                ".pub."
-            )
-        case PermissionError():
-            return f"the SSH key {host.key_file} cannot be read by you."
-        case FileNotFoundError():
-            return f"the SSH key {host.key_file} does not exist."
-        case TimeoutError():
-            return (
-                f"{where} does not answer. Check that the host is up and that its firewall or "
-                "security group lets you in."
-            )
-        case paramiko.SSHException() if "known_hosts" in str(error):
-            return f"{where} has no ed25519 host key, so the pinned one cannot be checked."
-        case _:
-            why = str(error) or type(error).__name__
-            return (
-                f"{where} cannot be reached over SSH ({why}). Check that the host is up and sshd "
-                "runs there."
-            )

@@ -249,6 +249,12 @@ class Connection:
                 "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout
             )
         except paramiko.ChannelException as error:
+            if error.code == paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED:
+                raise HostError(
+                    self.name,
+                    f"sshd on {self.name} forwards nothing to {address} port {port}. Let it, with "
+                    "AllowTcpForwarding yes, and PermitOpen any, in its sshd_config.",
+                ) from None
             raise ConnectionRefusedError(f"{self.name} cannot open it: {error.text}") from None
         except paramiko.SSHException as error:
             raise TimeoutError(f"{self.name} does not get through: {error}") from None

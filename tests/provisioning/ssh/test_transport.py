@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from provisioning.errors import OperatorError
 from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.reasons import explain
 from provisioning.ssh.redaction import Redactor
 from provisioning.ssh.transport import CommandFailed, HostError, in_bash
 from tests.provisioning.conftest import Sshd, make_key
@@ -190,10 +193,72 @@ def test_a_script_is_written_so_that_any_shell_reads_it() -> None:
     assert "!" not in made
 
 
-def test_a_public_key_as_key_file_is_named(sshd: Sshd, fleet: Fleet, tmp_path: Path) -> None:
+def test_a_key_file_that_cannot_be_used_says_what_it_is(
+    sshd: Sshd, fleet: Fleet, tmp_path: Path
+) -> None:
     make_key(tmp_path / "mine")
-    with pytest.raises(HostError, match=r"mine\.pub is no private SSH key"):
-        fleet.to(sshd.host(key_file=tmp_path / "mine.pub"))
+    (tmp_path / "putty").write_text("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n")
+    (tmp_path / "empty").touch()
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ecdsa", "-m", "PKCS8", "-N", "", "-f", tmp_path / "pkcs8"],
+        check=True,
+    )
+    text = sshd.client_key.read_text()
+    (tmp_path / "cut").write_text(text[:150])
+    (tmp_path / "exported").write_text(f"Bag Attributes\n{text}")
+    for name, said in {
+        "cut": r"cut cannot be read as a private SSH key \(.*: ssh-keygen -p -f .*/cut",
+        "exported": r"exported cannot be read .*nothing may stand before it",
+        "mine.pub": r"mine\.pub is no private SSH key\. .* without \.pub",
+        "empty": "empty is no private SSH key",
+        "putty": r"putty is a key of PuTTY's\. .*: puttygen .*/putty -O private-openssh -o",
+        "pkcs8": r"pkcs8 cannot be read as a private SSH key \(.*: ssh-keygen -p -f .*/pkcs8",
+        ".": r"is a folder. Name the file",
+    }.items():
+        with pytest.raises(HostError, match=f"alpha: .*{said}"):
+            fleet.to(sshd.host(key_file=tmp_path / name))
+
+
+def test_a_host_that_shares_no_algorithm_is_said_as_such(start_sshd: Callable[..., Sshd]) -> None:
+    strict = start_sshd("KexAlgorithms sntrup761x25519-sha512@openssh.com")
+    with (
+        Fleet([], Redactor()) as fleet,
+        pytest.raises(HostError, match=r"share no algorithm .*kex.*sshd_config .*curve25519"),
+    ):
+        fleet.to(strict.host())
+
+
+def test_a_port_where_something_else_speaks_is_said_as_such(sshd: Sshd) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, Fleet([], Redactor()) as fleet:
+        fleet.connect_timeout = 0.5
+        port = silent.getsockname()[1]
+        with pytest.raises(HostError, match=rf"port {port} is open, but no SSH server speaks"):
+            fleet.to(sshd.host(port=port))
+
+
+def test_a_slow_directory_of_users_is_no_refusal(sshd: Sshd) -> None:
+    said = explain(sshd.host(), paramiko.AuthenticationException("Authentication timeout."), None)
+    assert "does not say in time whether it lets" in said
+    assert "refuses" not in said
+
+
+def test_an_address_of_ip_version_6_will_do(start_sshd: Callable[..., Sshd]) -> None:
+    six = start_sshd("ListenAddress ::1")
+    with Fleet([], Redactor()) as fleet:
+        assert fleet.to(six.host(address="::1")).run("echo in").stdout == "in\n"
+
+
+def test_a_bastion_that_forwards_nothing_is_named(
+    sshd: Sshd, start_sshd: Callable[..., Sshd]
+) -> None:
+    shut = start_sshd("AllowTcpForwarding no")
+    with (
+        Fleet([shut.jump()], Redactor()) as fleet,
+        pytest.raises(
+            HostError, match=r"bastion: .*forwards nothing.*AllowTcpForwarding.*PermitOpen"
+        ),
+    ):
+        fleet.to(sshd.host(jump="bastion"))
 
 
 def test_nobody_reads_what_is_printed(sshd: Sshd, fleet: Fleet) -> None:
@@ -216,6 +281,7 @@ def test_a_command_out_of_time_is_told_with_its_last_words(sshd: Sshd, fleet: Fl
 def test_ctrl_c_ends_at_once_and_says_what_goes_on(sshd: Sshd) -> None:
     program = f"""
 import signal
+import socket
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from provisioning.inventory import Host
 from provisioning.ssh.fleet import Fleet
