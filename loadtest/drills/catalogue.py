@@ -49,7 +49,8 @@ class Drill:
     cut: float | None = None  # seconds after which what was in flight on a lost edge has an answer
     outage: float | None = None  # seconds after which the shop answers although all replicas died
     answers: float | None = None  # seconds in which the shop answers once the fault is over
-    # How a fault shows: host, rollout, readers, replicas, replaced, managers; "": not from outside.
+    # How a fault shows: host, rollout, readers, replicas, replaced, managers; itself: it has made
+    # sure, and nobody needs to notice; "": not judged.
     felt: str = "host"
     lenient: bool = False  # a fault that finds nothing to break is noted, and the drill goes on
     begun: int = 30  # requests that must begin within 30 s of each event; 0: no matter how many
@@ -196,7 +197,7 @@ DRILLS: dict[str, Drill] = {
         failures=None,
         managers=3,
         seconds=80,
-        felt="readers",
+        felt="itself",  # connections end at once, and browsers open others
         reroute=2,
         # Its host refuses what comes next, and the load balancer dials another edge at once; what
         # is still sent to it is told within 1.8 s, as with a lost edge.

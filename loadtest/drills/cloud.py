@@ -19,7 +19,7 @@ from provisioning.rehearsal.layout import CLOUD, DATABASE, REGISTRY
 
 type Run = Callable[[str], str]
 FEWEST = 10  # connections, of which MariaDB keeps one more for its administrator
-HELD = "/* held */ SELECT SLEEP(600)"
+HELD = "SELECT SLEEP(600)"
 MANIFESTS = ", ".join(
     f"application/vnd.{kind}+json"
     for kind in ("oci.image.manifest.v1", "docker.distribution.manifest.v2")

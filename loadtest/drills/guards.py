@@ -81,6 +81,7 @@ def felt(
         ),
         "replicas": len({sample.configured for sample in samples}) > 1,
         "replaced": any(sum(sample.replicas.values()) < sample.configured for sample in after),
+        "itself": True,  # else there would be no event
         "managers": any(b.at - a.at > UNTOLD for a, b in itertools.pairwise(after)),
     }[drill.felt]
     what = {
@@ -88,6 +89,7 @@ def felt(
         "readers": "readers waited or failed", "replicas": "the number of replicas changed",
         "replaced": "a replica was missing",
         "managers": "no manager told how the swarm is",
+        "itself": "what was broken said so",
     }[drill.felt]  # fmt: skip
     return [Expectation("the fault was felt", what, "yes" if seen else "no", seen)]
 

@@ -70,6 +70,11 @@ def test_a_fault_is_felt_in_its_own_way(felt: str, more: Sample) -> None:
     assert judged(replace(DRILL, felt=felt), samples=[*SAMPLES, more]) == []
 
 
+def test_what_has_made_sure_that_it_acted_need_not_be_noticed() -> None:
+    quiet = [replace(sample, down=()) for sample in SAMPLES]
+    assert judged(replace(DRILL, felt="itself"), samples=quiet) == []
+
+
 def test_readers_feel_a_fault_by_waiting() -> None:
     waited = [*REQUESTS, request(30, ms=1500)]
     assert judged(replace(DRILL, felt="readers"), requests=waited) == []
