@@ -89,7 +89,7 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         watch.start()
         with watched_from_outside(planned, folder), start(planned, folder) as load:
             try:
-                begin = _first_request(folder, load)
+                begin = first_request(folder, load)
                 with Watchdog(folder, load) as watchdog:
                     _steps(drill, cluster, events, say, begin, watchdog.gave_up)
                     load.wait(drill.seconds + 60)
@@ -144,7 +144,7 @@ def _load(drill: Drill, cluster: Cluster) -> Load:
     )
 
 
-def _first_request(folder: Path, load: subprocess.Popen[bytes]) -> float:
+def first_request(folder: Path, load: subprocess.Popen[bytes]) -> float:
     """Wait until the load has begun; give the moment."""
     for _ in range(600):
         if load.poll() is not None:

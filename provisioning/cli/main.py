@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from provisioning import lock
 from provisioning.care.status import status
@@ -20,7 +22,9 @@ from provisioning.doctor.report import report as doctor
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import cli as rehearsal
 from provisioning.rehearsal import lifecycle
+from provisioning.rehearsal import machine as single
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
+from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
 
 
@@ -96,6 +100,9 @@ def parser() -> argparse.ArgumentParser:
     rehearse.add_argument("--managers", type=int, choices=(1, 3), default=1)
     rehearse.add_argument("--workers", type=int, default=3)
     rehearsal.add_mail(rehearse)
+    rehearse.add_argument(
+        "--machine", action="store_true", help="one machine without a swarm: docs/one-machine.md"
+    )
     rehearse.set_defaults(handler=_rehearse)
     machine = commands.add_parser(
         "rehearsal", help="make bare hosts on this machine to rehearse on"
@@ -115,21 +122,37 @@ def _audit(cluster: Cluster, args: argparse.Namespace) -> None:
 
 
 def _rehearse(args: argparse.Namespace) -> int:
-    phases: list[tuple[str, float]] = []
     common = ["--inventory", str(REHEARSED), "--yes"]
-    for name, work in (
+    phases = (
         ("rehearsal up", lambda: _up(args)),
         ("apply", lambda: main(["apply", *common])),
         ("deploy", lambda: main(["deploy", *common])),
-    ):
+    )
+    return _timed(_of_machine() if args.machine else phases)
+
+
+def _of_machine() -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield what is done on one machine: the blocks of its guide."""
+    yield "rehearsal up", lifecycle.up_machine
+    with Fleet((), Redactor()) as fleet:
+        yield "copy swarm/", partial(single.copy_files, fleet)
+        for name in single.SET_UP:
+            yield name, partial(single.follow, fleet, name)
+        yield "certificate", single.wait_for_readers
+
+
+def _timed(phases: Iterable[tuple[str, Callable[[], object]]]) -> int:
+    """Carry phases out until one returns a status; show how long each took."""
+    took: list[tuple[str, float]] = []
+    for name, work in phases:
         print(f"\n=== {name}", flush=True)
         started = time.monotonic()
         status_ = work()
-        phases.append((name, time.monotonic() - started))
-        if status_:
-            return int(status_)
+        took.append((name, time.monotonic() - started))
+        if isinstance(status_, int) and status_:
+            return status_
     print("\nphase          seconds")
-    for name, seconds in [*phases, ("in all", sum(s for _, s in phases))]:
+    for name, seconds in [*took, ("in all", sum(s for _, s in took))]:
         print(f"{name:<14} {seconds:>7.1f}")
     return 0
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from provisioning.rehearsal.layout import SLICE
@@ -97,3 +99,43 @@ def delete(name: str) -> None:
             group.rmdir()
         if top.is_dir() and not any(top.glob("*/")):
             top.rmdir()
+
+
+@contextmanager
+def limited(names: Iterable[str], cores: float) -> Iterator[None]:
+    """Give each of these guests so much of the processor and no more, as long as this lasts.
+
+    All guests share one machine's processors: only so does a host that is added add something.
+    """
+    quotas = [q for name in names for h in _hierarchies() for q in _quotas(h / SLICE / name)]
+    before = {quota: quota.read_text() for quota in quotas}
+    try:
+        # A group may have no more than the one around it, so the innermost are limited first.
+        for quota in quotas:
+            quota.write_text(_lowered(quota, cores))
+        yield
+    finally:
+        for quota, text in reversed(before.items()):
+            with suppress(OSError):  # its container has gone
+                quota.write_text(text)
+
+
+def _quotas(group: Path) -> list[Path]:
+    """List the files of a guest that say how much it may use, those of its containers first.
+
+    Of groups inside only those that have a limit: the others follow the one around them.
+    """
+    files = ("cpu.cfs_quota_us", "cpu.max")
+    found = [inner / file for inner in group.glob("**/") for file in files]
+    own = [quota for quota in found if quota.parent == group and quota.exists()]
+    inside = [q for q in found if q.parent != group and q.exists() and q.read_text()[0].isdigit()]
+    return [*sorted(inside, key=lambda quota: -len(quota.parts)), *own]
+
+
+def _lowered(quota: Path, cores: float) -> str:
+    given = quota.read_text().split()
+    period = int(given[1] if len(given) > 1 else (quota.parent / "cpu.cfs_period_us").read_text())
+    most = round(cores * period)
+    if given[0].isdigit():
+        most = min(most, int(given[0]))
+    return f"{most} {period}" if len(given) > 1 else str(most)

@@ -10,6 +10,7 @@ from provisioning.rehearsal.layout import (
     CLOUD,
     INVENTORY,
     LOAD_BALANCER,
+    MACHINE,
     MAIL,
     SERVICES,
     SHOP,
@@ -87,14 +88,15 @@ def _show(hosts: tuple[Host, ...]) -> None:
     print(f"{'host':<10} {'address':<14} {'zone':<5} state")
     for host in hosts:
         print(f"{host.name:<10} {host.address:<14} {host.zone:<5} {lifecycle.state(host)}")
+    door = MACHINE.address if MACHINE in hosts else LOAD_BALANCER
     print(
         f"{CLOUD:<10} {LOAD_BALANCER:<14} {'':<5} {'up' if guests.running(CLOUD) else 'no power'}"
     )
-    print(f"\nInventory  {INVENTORY}")
+    print()
+    if MACHINE not in hosts:
+        print(f"Inventory  {INVENTORY}")
     print(f"Log in     ssh -i {OPERATOR_KEY} {USER}@{hosts[0].address}")
-    print(
-        f"Shop       curl --resolve {SHOP}:443:{LOAD_BALANCER} -k https://{SHOP}/ (once deployed)"
-    )
+    print(f"Shop       curl --resolve {SHOP}:443:{door} -k https://{SHOP}/ (once deployed)")
     if SMTP_URL.exists():
         print(f"Mail       http://{SERVICES[MAIL]}/")
 

@@ -17,6 +17,7 @@ from provisioning.rehearsal.layout import (
     DATABASE,
     KEYS,
     LOAD_BALANCER,
+    MACHINE,
     MAIL,
     REGISTRY,
     RESOLVER,
@@ -39,7 +40,7 @@ ACME_ROOT = KEYS / "acme-root.pem"  # what a browser would have to trust
 
 
 def guest(managers: int) -> Guest:
-    """Describe the guest that serves so many managers and their workers."""
+    """Describe the guest that serves so many managers and their workers; 0: the one machine."""
     return Guest(
         name=CLOUD,
         addresses=[*SERVICES.values()],
@@ -57,9 +58,10 @@ def create_database_url() -> None:
         write_secret(DATABASE_URL, url)
 
 
-def wait_until_up() -> None:
+def wait_until_up(managers: int) -> None:
     """Wait until every service answers, then fetch the root that the ACME server issues from."""
-    for name, port in ((DATABASE, 3306), (REGISTRY, 443), (ACME, 443), (SHOP, 443)):
+    balanced = ((SHOP, 443),) if managers else ()
+    for name, port in ((DATABASE, 3306), (REGISTRY, 443), (ACME, 443), *balanced):
         wait_for(
             lambda n=name, p=port: answers(CLOUD, SERVICES[n], p),
             f"{name} does not answer (journalctl in {guest_folder(CLOUD)}/root may say why)",
@@ -98,9 +100,13 @@ def load_balancer_config(managers: int) -> str:
     return _render("haproxy.cfg", frontends="\n".join(parts))
 
 
-def resolver_config() -> str:
-    """Write dnsmasq's configuration: every service and host has a name in the rehearsal's zone."""
+def resolver_config(managers: int = 1) -> str:
+    """Write dnsmasq's configuration: every service and host has a name in the rehearsal's zone.
+
+    The shop's leads to the load balancer; where there are no managers, to the one machine.
+    """
     names = {name: address for name, address in SERVICES.items() if "." in name}
+    names |= {} if managers else {SHOP: MACHINE.address}
     names |= {f"{host.name}.{ZONE}": host.address for host in hosts(3, 9)}
     records = "\n".join(f"host-record={name},{address}" for name, address in names.items())
     return _render("dnsmasq.conf", resolver=RESOLVER, zone=ZONE, records=records)
@@ -130,8 +136,9 @@ def _furnish(root: Path, managers: int) -> None:
         certificate, key = issue(name)
         (certificates / f"{name}.crt").write_bytes(certificate)
         write_secret(certificates / f"{name}.key", key)
-    (certificates / "haproxy.cfg").write_text(load_balancer_config(managers))
-    (certificates / "dnsmasq.conf").write_text(resolver_config())
+    if managers:
+        (certificates / "haproxy.cfg").write_text(load_balancer_config(managers))
+    (certificates / "dnsmasq.conf").write_text(resolver_config(managers))
     for file, name in (("registry.yml", REGISTRY), ("pebble.json", ACME)):
         (certificates / file).write_text(_render(file, address=SERVICES[name], name=name))
     database = etc / "mysql/mariadb.conf.d/99-rehearsal.cnf"
@@ -149,7 +156,8 @@ def _furnish(root: Path, managers: int) -> None:
     for name, command, environment in units():
         unit = _render("service.unit", name=name, command=command, environment=environment)
         (etc / f"systemd/system/rehearsal-{name}.service").write_text(unit)
-        enable(root, f"rehearsal-{name}.service")
+        if managers or name != "load-balancer":
+            enable(root, f"rehearsal-{name}.service")
     enable(root, "mariadb.service", "/usr/lib")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import shlex
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -50,9 +51,14 @@ def third_party(stacks: Iterable[Path]) -> set[str]:
     return {image for path in stacks for image in pattern.findall(path.read_text("utf-8"))}
 
 
-def provide_all() -> None:
-    """Build and push every image that the stack files name, and the shop's."""
-    for image in sorted(third_party(SWARM.glob("*.yml"))):
+def stack_files() -> list[Path]:
+    """List what a swarm runs: the compose files are for one machine."""
+    return sorted(set(SWARM.glob("*.yml")) - set(SWARM.glob("compose*.yml")))
+
+
+def provide(files: Iterable[Path]) -> None:
+    """Build and push every image that stack files name, and the shop's."""
+    for image in sorted(third_party(files)):
         folder = DOCKERFILES / image.split(":")[0].split("/")[-1]
         if not (folder / "Dockerfile").is_file():
             raise OperatorError(
@@ -68,6 +74,13 @@ def build_shop(image: str = SHOP) -> str:
     """Build the shop from the working tree, push it, and give its reference by digest."""
     with step(f"Image {image}"):
         return build(image, PROJECT)
+
+
+def relabel_shop(label: str) -> str:
+    """Build the shop as it is as another release, push it, and give its reference by digest."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "Dockerfile").write_text(f"FROM {SHOP}\nLABEL release={label}\n")
+        return build(f"bookstore:{label}", Path(folder))
 
 
 def build(image: str, context: Path) -> str:

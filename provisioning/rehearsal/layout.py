@@ -54,7 +54,7 @@ SERVICES = {
     MAIL: f"{_NET}.0.50",
 }
 
-Role = Literal["manager", "worker"]
+Role = Literal["manager", "worker", "machine"]
 MOST_WORKERS = 9
 
 
@@ -68,17 +68,21 @@ class Host:
     @property
     def name(self) -> str:
         """Return the host's name, such as `worker2`."""
-        return f"{self.role}{self.number}"
+        return self.role if self.role == "machine" else f"{self.role}{self.number}"
 
     @property
     def address(self) -> str:
         """Return its address in the VPC."""
-        return f"{_NET}.0.{(100 if self.role == 'manager' else 200) + self.number}"
+        first = {"manager": 100, "worker": 200, "machine": 50}[self.role]
+        return f"{_NET}.0.{first + self.number}"
 
     @property
     def zone(self) -> str:
         """Return its availability zone: hosts of a role are dealt out to three."""
         return "abc"[(self.number - 1) % 3]
+
+
+MACHINE = Host("machine", 1)  # the one host where there is no swarm
 
 
 def hosts(managers: int, workers: int) -> tuple[Host, ...]:
@@ -95,7 +99,10 @@ def hosts(managers: int, workers: int) -> tuple[Host, ...]:
 
 def parse_host(name: str) -> Host:
     """Turn a host's name back into the host."""
-    for role in ("manager", "worker"):
+    if name == MACHINE.name:
+        return MACHINE
+    roles: tuple[Role, ...] = ("manager", "worker")
+    for role in roles:
         number = name.removeprefix(role)
         if number != name and number.isdecimal() and 1 <= int(number) <= MOST_WORKERS:
             return Host(role, int(number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 from provisioning.errors import OperatorError
@@ -13,6 +14,7 @@ from provisioning.rehearsal.authority import create_authority, ssh_pair, write_s
 from provisioning.rehearsal.cluster_file import OPERATOR_KEY, host_key, send_mail, write_inventory
 from provisioning.rehearsal.layout import (
     CACHE,
+    MACHINE,
     MOST_WORKERS,
     SHARED,
     SHARED_IN_HOST,
@@ -30,36 +32,54 @@ MEMBERS = STATE / "members.json"
 
 
 def up(managers: int, workers: int, *, mail: bool = False) -> tuple[Host, ...]:
-    """Make the rehearsal, or what is missing of it; give its hosts."""
+    """Make the rehearsal of a swarm, or what is missing of it; give its hosts."""
     wanted = hosts(managers, workers)
     require_machine()
     with only_one(), only_one(STATE):
         there = current_hosts()
-        found = len(there) - len(current_workers())
-        if there and found != managers:
-            raise OperatorError(
-                f"A rehearsal with {found} manager(s) is up. Take it down first: "
-                "./run ops rehearsal down"
-            )
+        _refuse_another({"manager": managers})
         wanted += tuple(host for host in there if host not in wanted)
-        trees.build()
-        _remember(wanted, max(workers, _newest()))
-        create_authority()
-        cloud.create_database_url()
-        if mail:
-            send_mail()
-        with step("Network and cloud"):
-            network.create_vpc()
-            storage.serve()
-            guests.boot(cloud.guest(managers))
-            cloud.wait_until_up()
-        for host in wanted:
-            if not guests.running(host.name):
-                with step(f"{host.name} ({host.address})"):
-                    _power_on(host)
+        _make(wanted, managers, max(workers, _newest()), mail=mail)
         write_inventory(wanted)
-        images.provide_all()
+        images.provide(images.stack_files())
     return wanted
+
+
+def up_machine() -> Host:
+    """Make the rehearsal of one machine without a swarm, or what is missing of it."""
+    require_machine()
+    with only_one(), only_one(STATE):
+        _refuse_another({"machine": 1})
+        _make((MACHINE,), 0, 0)
+        images.provide([images.SWARM / "compose.https.yml"])
+    return MACHINE
+
+
+def _refuse_another(wanted: dict[str, int]) -> None:
+    found = Counter(host.role for host in current_hosts() if host.role != "worker")
+    if found and found != wanted:
+        what = " and ".join(f"{count} {role}(s)" for role, count in found.items())
+        raise OperatorError(
+            f"A rehearsal with {what} is up. Take it down first: ./run ops rehearsal down"
+        )
+
+
+def _make(wanted: tuple[Host, ...], managers: int, newest: int, *, mail: bool = False) -> None:
+    trees.build()
+    _remember(wanted, newest)
+    create_authority()
+    cloud.create_database_url()
+    if mail:
+        send_mail()
+    with step("Network and cloud"):
+        network.create_vpc()
+        storage.serve()
+        guests.boot(cloud.guest(managers))
+        cloud.wait_until_up(managers)
+    for host in wanted:
+        if not guests.running(host.name):
+            with step(f"{host.name} ({host.address})"):
+                _power_on(host)
 
 
 def current_hosts() -> tuple[Host, ...]:
@@ -79,6 +99,8 @@ def add_worker() -> Host:
     _require_rehearsal()
     with only_one(STATE):
         there = current_hosts()
+        if MACHINE in there:
+            raise OperatorError("This rehearsal is of one machine: no swarm takes workers there.")
         # As on a cloud, a name does not come back at once: the swarm may still list its bearer.
         newest = _newest()
         numbers = (*range(newest + 1, MOST_WORKERS + 1), *range(1, newest + 1))
@@ -139,6 +161,14 @@ def state(host: Host) -> str:
     if not guests.running(host.name):
         return "no power"
     return "up" if network.plugged(host.name) else "partitioned"
+
+
+def replace_machine() -> None:
+    """Take the one machine away with its disk, and boot a bare one in its place."""
+    named(MACHINE.name)
+    with only_one(STATE):
+        guests.delete(MACHINE.name)
+        _power_on(MACHINE)
 
 
 def crash(*names: str) -> None:

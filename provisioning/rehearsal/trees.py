@@ -20,7 +20,10 @@ HOST = (
     *("curl", "procps", "kmod", "less", "iputils-ping", "apt-utils"),
 )
 # What an operator may want to install: the hosts have no way out, so it waits in a local mirror.
-MIRROR = ("docker.io", "docker-cli", "nfs-common", "chrony", "jq", "nftables", "tcpdump")
+MIRROR = (
+    *("docker.io", "docker-cli", "docker-compose", "nfs-common", "chrony", "jq", "nftables"),
+    "tcpdump",
+)
 # What plays AWS, what builds images, and what examines TLS from outside.
 CLOUD = (
     *("mariadb-server", "haproxy", "docker-registry", "pebble", "dnsmasq-base"),

@@ -38,6 +38,7 @@ class Load:
     """Readers who come at a steady rate, each on a connection of its own; a third of them post."""
 
     rate: float = 20
+    address: str = LOAD_BALANCER
     outcomes: list[Outcome] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -91,7 +92,7 @@ class Load:
         try:
             response = await client.request(
                 method,
-                f"https://{LOAD_BALANCER}{path}",
+                f"https://{self.address}{path}",
                 data=form,
                 headers={"Host": SHOP},
                 extensions={"sni_hostname": SHOP},
