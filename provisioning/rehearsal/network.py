@@ -111,16 +111,19 @@ def plug(name: str, *, into: bool) -> None:
 
 def lose(name: str, percent: int) -> None:
     """Lose a part of the frames to and from a guest at the switch, by chance; 0: none any more."""
-    table = f"lossy-{name}"
-    rules = f"table bridge {table}\ndelete table bridge {table}\n"  # the first: it may not exist
-    if percent:
-        chance = f"numgen random mod 100 < {percent} counter drop"
-        rules += (
-            f"table bridge {table} {{ chain forward {{\n"
-            "type filter hook forward priority 0; policy accept;\n"
-            f'iifname "{name}" {chance}\noifname "{name}" {chance}\n}} }}\n'
-        )
-    run(inside(VPC, "nft", "-f", "-"), stdin=rules)
+    run(inside(VPC, "nft", "-f", "-"), stdin=lossy(name, percent))
+
+
+def lossy(name: str, percent: int) -> str:
+    """Return the rules by which the switch loses a part of a guest's frames, in place of others."""
+    table = f"table bridge lossy-{name}"
+    cleared = f"{table}\ndelete {table}\n"  # the first: there may be none to delete
+    if not percent:
+        return cleared
+    chance = f"numgen random mod 100 < {percent} counter drop"
+    ways = "".join(f'    {way} "{name}" {chance}\n' for way in ("iifname", "oifname"))
+    hook = "    type filter hook forward priority 0; policy accept;\n"
+    return f"{cleared}{table} {{\n  chain forward {{\n{hook}{ways}  }}\n}}\n"
 
 
 def lost(name: str) -> int:
