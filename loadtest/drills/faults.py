@@ -89,12 +89,11 @@ class Faults(Observer):
         self.lost.remove(host)
 
     def lose_quorum(self, _: str) -> None:
-        """Cut the power of managers until they are no majority, the leader's last."""
+        """Cut the power of so many managers at once, the leader among them, that none can lead."""
         self._rehearsal_only("cut power")
-        managers = self.inventory.managers
         leader = self._leader()
-        others = [host.name for host in managers if host.name != leader]
-        gone = [*others[1:], leader]
+        others = [host.name for host in self.inventory.managers if host.name != leader]
+        gone = [*others[: (len(others) + 1) // 2], leader]
         self.lost += gone
         lifecycle.crash(*gone)
 

@@ -121,6 +121,26 @@ def test_packets_that_are_not_lost_are_noticed(lost: bool, monkeypatch: pytest.M
         cluster("").lose_packets("worker1")
 
 
+@pytest.mark.parametrize(("managers", "lost"), [(3, 2), (5, 3), (7, 4)])
+def test_a_quorum_is_lost_with_the_leader_and_no_more_managers_than_that_takes(
+    managers: int, lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[str] = []
+    monkeypatch.setattr(lifecycle, "crash", lambda *names: gone.extend(names))
+    names = [f"manager{number}" for number in range(1, managers + 1)]
+    made = cluster("")
+    hosts = [SimpleNamespace(name=name) for name in names]
+    monkeypatch.setattr(made.inventory, "managers", hosts, raising=False)
+    leading = [SimpleNamespace(hostname=name, leader=name == "manager2") for name in names]
+    monkeypatch.setattr(made.swarm, "nodes", lambda: leading, raising=False)
+    made.lose_quorum("")
+    assert len(set(gone)) == len(gone) == lost
+    assert "manager2" in gone
+    assert managers - lost <= managers // 2, "the rest is no majority"
+    assert managers - (lost - 1) > managers // 2, "one more would be"
+    assert made.lost == gone
+
+
 @pytest.mark.parametrize(
     "action",
     ["lose_packets", "lose_quorum", "stop_registry", "offer_release", "forbid_writes",
