@@ -21,11 +21,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--once", action="store_true", help="look and act once, then end")
     command.add_argument("--dry-run", action="store_true", help="only say what would be done")
     for option, kind, default, help_ in (
-        ("--interval", _seconds, 10.0, "seconds from one look to the next"),
+        ("--interval", seconds, 10.0, "seconds from one look to the next"),
         ("--idle-below", _share, usual.idle_below, "share reserved below which a host is idle"),
-        ("--idle-for", _seconds, usual.idle_for, "seconds after which an idle host goes"),
-        ("--after-growth", _seconds, usual.after_growth, "seconds without any going after growth"),
-        ("--boot-time", _seconds, usual.boot_time, "seconds after which a new host is given up"),
+        ("--idle-for", seconds, usual.idle_for, "seconds after which an idle host goes"),
+        ("--after-growth", seconds, usual.after_growth, "seconds without any going after growth"),
+        ("--boot-time", seconds, usual.boot_time, "seconds after which a new host is given up"),
     ):
         command.add_argument(
             option, type=kind, default=default, help=f"{help_} (default: {default:g})"
@@ -80,7 +80,8 @@ def provider_of(inventory: Inventory) -> Provider:
     return Ec2Workers(Aws(group.region), group.name, inventory.cluster.name)
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Read a number of seconds, a day at most."""
     return _number(text, 0, 86400, "seconds, from 0 to 86400")
 
 

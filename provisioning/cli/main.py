@@ -80,6 +80,12 @@ def parser() -> argparse.ArgumentParser:
     release.add_commands(add, add_change)
     report = add("doctor", doctor, "examine hosts, network, storage, certificate and database")
     report.add_argument("--json", action="store_true", help="print the findings as JSON")
+    report.add_argument(
+        "--watch", action="store_true", help="go on, and tell whom [alert] names what is new"
+    )
+    report.add_argument(
+        "--every", type=hosts.seconds, default=300.0, help="seconds between two looks (300)"
+    )
     healing = add("heal", heal, "find tasks that do not see each other, and repair that")
     healing.add_argument("--watch", action="store_true", help="go on until stopped")
     healing.add_argument("--dry-run", action="store_true", help="only say what is wrong")

@@ -17,6 +17,9 @@ from provisioning.setup.swarm import VXLAN
 from swarm.model import Service
 
 SKEW = 1.0  # seconds that clocks may differ
+OURS = 30.0  # seconds by which all of them may differ from this machine's
+CROWDED = 95  # percent of a file system's inodes
+ROOM = 2**30  # bytes that covers should find on the shared storage
 # Shares of a certificate's lifetime. It is renewed when a third is left, whether that is a month
 # or two days.
 SOON, URGENT = 0.25, 0.1
@@ -120,19 +123,32 @@ def _hosts(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[F
                 left = f"{free / 2**30:.1f} GiB left on {path}"
                 advice = "Free some soon: apt-get clean, journalctl --vacuum-size=100M."
                 yield Finding(name, left, advice, bad=False)
+        for path, used in found.inodes.items():
+            if used >= CROWDED:
+                what = f"{used} % of the inodes on {path} are taken: soon no file can be made"
+                advice = f"Find who makes so many: du --inodes -x {path} | sort -n | tail"
+                yield Finding(name, what, advice)
 
 
 def _clocks(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
     ahead = sorted(f.clock for f in seen.facts.hosts.values())
     if not ahead:
         return
-    middle = ahead[len(ahead) // 2]
+    # Of two halves that disagree the one nearer to ours is believed.
+    middle = min(ahead[(len(ahead) - 1) // 2], ahead[len(ahead) // 2], key=abs)
     for name, found in seen.facts.hosts.items():
         off = found.clock - middle
         if abs(off) > SKEW + found.uncertainty:
             side = "ahead of" if off > 0 else "behind"
             what = f"its clock is {abs(off):.1f} s {side} the others"
             yield Finding(name, what, "Install chrony there, and allow it NTP (port 123/udp) out.")
+    if abs(middle) > OURS + max(f.uncertainty for f in seen.facts.hosts.values()):
+        side = "ahead of" if middle > 0 else "behind"
+        yield Finding(
+            "hosts",
+            f"their clocks are {abs(middle):.0f} s {side} this machine's: one side is wrong",
+            "Compare with another clock (date -u); install chrony where it is wrong.",
+        )
 
 
 def _swarm(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
@@ -284,6 +300,9 @@ def _storage(inventory: Inventory, seen: Examination, now: datetime) -> Iterator
             yield Finding(name, what, "Run ./run ops apply.")
         elif found.storage_marker is None:
             yield Finding(name, f"{path} is not the shared folder", "Run ./run ops apply.")
+        elif found.room is not None and found.room < ROOM:
+            what = f"only {found.room / 2**30:.1f} GiB are left on {path}, where covers go"
+            yield Finding(name, what, "Enlarge the storage, or clean it up.")
         elif inventory.cluster.nfs_source and found.storage:
             wanted = {o for o in NFS_OPTIONS.split(",") if o in ("hard", "noresvport")}
             missing = wanted - found.storage.options

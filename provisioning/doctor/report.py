@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -12,7 +13,9 @@ from datetime import UTC, datetime
 
 from provisioning.cluster import Cluster, snapshot
 from provisioning.doctor import probes
+from provisioning.doctor.alert import Alert
 from provisioning.doctor.checks import TITLES, Examination, Finding, examine
+from provisioning.doctor.watch import Watch
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
 from provisioning.release.certificate import Certificate
@@ -24,11 +27,14 @@ from provisioning.setup.swarm import read_swarm
 from provisioning.ssh.transport import Connection
 from swarm.model import Service
 
+AGAIN = 20.0  # seconds until what is new is looked at again: only what lasts is told
 PROBE_PATIENCE = 60.0  # seconds for a probe to run on every host
 
 
 def report(cluster: Cluster, args: argparse.Namespace) -> int:
     """Print what was examined and found; give 1 when something is wrong."""
+    if args.watch:
+        return watch(cluster, args)
     say = (lambda text: None) if args.json else (lambda text: print(text, flush=True))
     seen = look(cluster, say)
     examined = list(examine(cluster.inventory, seen, datetime.now(UTC)))
@@ -48,6 +54,28 @@ def report(cluster: Cluster, args: argparse.Namespace) -> int:
         hints = len(findings) - bad - unknown
         print(f"\n{bad} to put right, {unknown} not examined, {hints} to know about.")
     return 1 if bad or unknown else 0
+
+
+def watch(cluster: Cluster, args: argparse.Namespace) -> int:
+    """Examine again and again until stopped, and tell whom [alert] names what is new."""
+    alert = Alert(cluster)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # a service manager's stop is like Ctrl-C
+        signal.signal(stop, signal.default_int_handler)
+
+    def say(text: str) -> None:
+        print(f"{datetime.now(UTC):%H:%M:%S}  {cluster.redact(text)}", flush=True)
+
+    def findings() -> list[Finding]:
+        seen = look(cluster, lambda text: None)
+        examined = examine(cluster.inventory, seen, datetime.now(UTC))
+        return [finding for _, found in examined for finding in found]
+
+    alert.send("watched from now on", f"The doctor looks each {args.every:g} s.")
+    say("Watching.")
+    watching = Watch(findings, lambda *words: alert.send(*map(cluster.redact, words)), say)
+    while True:
+        watching.round()
+        time.sleep(AGAIN if watching.suspects else args.every)
 
 
 def _sign(found: list[Finding]) -> str:

@@ -4,6 +4,7 @@ from provisioning.inventory.reading import check_files, check_secrets, load
 from provisioning.inventory.tables import (
     LETS_ENCRYPT,
     STORAGE_MOUNT,
+    Alert,
     Backup,
     ClusterTable,
     Endpoint,
@@ -17,6 +18,7 @@ from provisioning.inventory.tables import (
 __all__ = [
     "LETS_ENCRYPT",
     "STORAGE_MOUNT",
+    "Alert",
     "Backup",
     "ClusterTable",
     "Endpoint",

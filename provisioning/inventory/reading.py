@@ -105,8 +105,12 @@ def _absolute(inventory: Inventory, folder: Path) -> Inventory:
         files = {k: getattr(backup, k) for k in ("identity_file", "database_url_file")}
         to = backup.to if backup.to.startswith("s3://") else str(fix(Path(backup.to)))
         backup = backup.model_copy(update={k: v and fix(v) for k, v in files.items()} | {"to": to})
+    alert = inventory.alert
+    if alert and alert.webhook_file:
+        alert = alert.model_copy(update={"webhook_file": fix(alert.webhook_file)})
     return inventory.model_copy(
         update={
+            "alert": alert,
             "backup": backup,
             "cluster": cluster.model_copy(
                 update={

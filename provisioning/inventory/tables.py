@@ -144,6 +144,19 @@ class Backup(Table):
     keep: Annotated[int, Field(ge=1, le=1000)] = 14
 
 
+class Alert(Table):
+    """Who is told by `doctor --watch`."""
+
+    webhook_file: Path | None = None  # one line: where a chat takes {"text": …}
+    mail_to: Annotated[str, AfterValidator(values.email)] | None = None
+
+    @model_validator(mode="after")
+    def _check_somebody(self) -> Alert:
+        if not (self.webhook_file or self.mail_to):
+            raise ValueError("say who is told: webhook_file, mail_to, or both")
+        return self
+
+
 class Inventory(Table):
     """The whole file, checked; paths in it are absolute."""
 
@@ -151,6 +164,7 @@ class Inventory(Table):
     ssh: Ssh = Ssh()
     node_group: NodeGroup | None = None
     backup: Backup | None = None
+    alert: Alert | None = None
     settings: Annotated[dict[str, str | int | float | bool], AfterValidator(check_settings)] = {}
     secrets: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Path] = {}
     jump: tuple[Jump, ...] = ()
@@ -196,7 +210,8 @@ class Inventory(Table):
     def private_files(self) -> list[Path]:
         """Return every file that nobody else may read."""
         backup = self.backup
-        more = (backup.identity_file, backup.database_url_file) if backup else ()
+        more = [backup.identity_file, backup.database_url_file] if backup else []
+        more += [self.alert.webhook_file] if self.alert else []
         return [*self.secret_files().values(), *(path for path in more if path)]
 
     @model_validator(mode="after")
@@ -236,6 +251,8 @@ class Inventory(Table):
             for h in self.host
             if h.jump and h.jump not in jumps
         ]
+        if self.alert and self.alert.mail_to and "smtp_url" not in self.secrets:
+            problems.append("[alert] mail_to needs a mail server: smtp_url under [secrets].")
         if "database_url" in self.secrets:
             problems.append("Give the database URL as database_url_file, not under [secrets].")
         if problems:

@@ -52,6 +52,8 @@ class HostFacts:
     system: str = ""
     apt: bool = True
     free: dict[str, int] = field(default_factory=dict)  # bytes by path
+    inodes: dict[str, int] = field(default_factory=dict)  # percent used by path
+    room: int | None = None  # bytes free on the shared storage
     engine: str | None = None  # the running engine's version
     installed: bool = False
     python: bool = True
@@ -80,6 +82,12 @@ def parse_df(text: str) -> dict[str, int]:
     """Return free bytes by path from lines of "PATH KIB"."""
     rows = (line.split() for line in text.splitlines())
     return {row[0]: int(row[1]) * 1024 for row in rows if len(row) == 2 and row[1].isdigit()}
+
+
+def parse_percent(text: str) -> dict[str, int]:
+    """Return percents by path from lines of "PATH 12%"; file systems without the figure say "-"."""
+    rows = (line.split() for line in text.splitlines())
+    return {row[0]: int(row[1][:-1]) for row in rows if len(row) == 2 and row[1].endswith("%")}
 
 
 def parse_settings(text: str) -> dict[str, Any] | None:
@@ -141,6 +149,10 @@ def host_commands(storage: str, address: str) -> dict[str, str]:
             "for d in / /var/lib/docker; do [ -d $d ] && "
             "echo $d $(df -k --output=avail $d | tail -1); done"
         ),
+        "inodes": (
+            "for d in / /var/lib/docker; do [ -d $d ] && "
+            "echo $d $(df --output=ipcent $d | tail -1); done"
+        ),
         "engine": "docker version --format '{{.Server.Version}}'",
         "installed": "command -v dockerd",
         "python": "command -v python3",
@@ -151,6 +163,7 @@ def host_commands(storage: str, address: str) -> dict[str, str]:
         # A dead NFS server would hang these; the deadline is short of the whole script's.
         "storage": f"timeout 5 findmnt --json -o SOURCE,FSTYPE,OPTIONS --mountpoint {path}",
         "marker": f"timeout 5 cat {path}/{MARKER}",
+        "room": f"echo {path} $(timeout 5 df -k --output=avail {path} | tail -1)",
         "media": f"timeout 5 test -d {path}/media && echo yes",
         "fstab": f"awk -v path={path} '$1 !~ /^#/ && $2 == path' /etc/fstab",
         "nfs": "command -v mount.nfs4",
@@ -166,6 +179,8 @@ def parse_host(name: str, sections: dict[str, str]) -> HostFacts:
         system=parse_release(sections["release"]),
         apt=bool(sections["apt"].strip()),
         free=parse_df(sections["free"]),
+        inodes=parse_percent(sections["inodes"]),
+        room=next(iter(parse_df(sections["room"]).values()), None),
         engine=sections["engine"].strip() or None,
         installed=bool(sections["installed"].strip()),
         python=bool(sections["python"].strip()),

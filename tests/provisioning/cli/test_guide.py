@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from provisioning.cli.main import parser
-from provisioning.inventory import ClusterTable, Host, NodeGroup, Ssh
+from provisioning.inventory import Alert, Backup, ClusterTable, Host, NodeGroup, Ssh
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "operators-guide.md").read_text()
+TABLES = (Alert, Backup, ClusterTable, Host, NodeGroup, Ssh)
 
 
 def commands() -> list[str]:
@@ -27,7 +28,13 @@ def test_every_command_is_in_the_guide(command: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    sorted({k for table in (ClusterTable, Host, NodeGroup, Ssh) for k in table.model_fields}),
+    sorted(
+        {
+            k
+            for table in (Alert, Backup, ClusterTable, Host, NodeGroup, Ssh)
+            for k in table.model_fields
+        }
+    ),
 )
 def test_every_key_is_in_the_guide(key: str) -> None:
     assert f"`{key}`" in GUIDE

@@ -101,6 +101,27 @@ def test_clocks_that_differ() -> None:
     assert finding.what == "its clock is 7.0 s ahead of the others"
 
 
+def test_a_clock_that_is_wrong_everywhere_is_told_by_ours() -> None:
+    """As on a single host, or where no host may ask for the time."""
+    facts = joined(**{name: {"clock": 3600.0 + n / 10} for n, name in enumerate(HOSTS)})
+    (finding,) = bad(healthy(facts=facts), "clocks")
+    assert finding.where == "hosts"
+    assert "3600 s ahead of this machine's" in finding.what
+
+
+def test_of_two_clocks_that_disagree_the_one_that_differs_from_ours_is_wrong() -> None:
+    facts = joined(worker1={"clock": 0.0}, manager1={"clock": 90.0})
+    del facts.hosts["worker2"]
+    assert [f.where for f in bad(healthy(facts=facts), "clocks")] == ["manager1"]
+
+
+def test_what_fills_up_is_found_beforehand() -> None:
+    facts = joined(worker1={"inodes": {"/": 97}}, worker2={"room": 10**8})
+    seen = healthy(facts=facts)
+    assert ["97 % of the inodes on /" in f.what for f in bad(seen, "hosts")] == [True]
+    assert ["only 0.1 GiB" in f.what for f in bad(seen, "storage")] == [True]
+
+
 def test_an_unreachable_host_does_not_stop_the_rest() -> None:
     seen = healthy(lost={"worker2": "worker2: 10.77.0.202 port 22 does not answer."})
     (finding,) = bad(seen, "reach")
