@@ -21,11 +21,11 @@ from provisioning.errors import OperatorError
 from provisioning.rehearsal import cgroups
 
 SHARE = 0.25  # of a core, for each host while it is measured how much a step serves
-RATES = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)  # clicks a second
-AT_A_RATE = 25  # seconds
+RATES = (1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)  # clicks a second
+AT_A_RATE = 20  # seconds
 # Seconds after the load has come up at which faults begin: each has the time until the next.
-FAULTS = ((30.0, "process"), (75.0, "database"), (120.0, "release"), (225.0, "host"))
-LONG = 330  # seconds of load with faults in it
+FAULTS = ((20.0, "process"), (50.0, "database"), (80.0, "release"), (170.0, "host"))
+LONG = 255  # seconds of load with faults in it
 PEOPLE = 2000
 RECOVERS = 180.0  # seconds that a step may take to be well again
 
@@ -39,7 +39,7 @@ def measure(
     _wait(step)
     say("A crowd first, so that there are books and everything is warm")
     folder.mkdir(parents=True)
-    _load(step, "selling", 6.0, 30, seed, folder / "first")
+    _load(step, "selling", 6.0, 20, seed, folder / "first")
     rates = _rates(step, folder, seed, say)
     _wait(step)
     return _broken(step, image, folder / "faults", seed, clicks, rates, say)

@@ -63,7 +63,7 @@ def follow(fleet: Fleet, name: str, **also: str) -> str:
     """Carry a block of the guide out on the machine; return what it printed."""
     script = rehearsed(commands(GUIDE.read_text(encoding="utf-8"))[name], **also)
     shown = f"the guide's commands for {name}"
-    return fleet.to(endpoint()).run(f"set -e\n{script}", timeout=300, shown=shown).stdout
+    return fleet.to(endpoint()).run(f"set -e\n{script}", timeout=600, shown=shown).stdout
 
 
 def copy_files(fleet: Fleet) -> None:
