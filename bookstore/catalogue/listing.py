@@ -2,7 +2,9 @@
 facets, and only then the rows of the page are read: the cost does not grow with the catalogue.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bookstore.catalogue import search, titles, words
@@ -10,6 +12,7 @@ from bookstore.catalogue.repository import Source, words_id
 from bookstore.catalogue.search import PAGE, Cursor, Search
 
 COUNTED = 1_000  # more are not counted: "more than 1,000"
+_UNKNOWN: Mapping[str, int] = MappingProxyType({})
 _TITLES = 2_000  # titles that a beginning of one or two letters is looked for in
 
 
@@ -59,12 +62,17 @@ class Found(NamedTuple):
     seller_name: str | None = None
 
 
-_COLUMNS = (
-    "b.id, b.title, b.author, b.`condition`, b.price, b.currency, b.cover, b.seller_name,"
-    " d.series, d.series_number, (SELECT o.price FROM books o WHERE o.isbn13 = b.isbn13"
-    " AND o.on_sale = 1 AND o.id <> b.id ORDER BY o.price LIMIT 1) AS others_from, b.language,"
-    " b.isbn13"
-)
+def _columns(source: Source) -> str:
+    # Seven indexes begin with on_sale; MySQL would weigh them all.
+    index = "FORCE INDEX (books_offers)" if source.dialect == "mysql" else ""
+    return (
+        "b.id, b.title, b.author, b.`condition`, b.price, b.currency, b.cover, b.seller_name,"
+        f" d.series, d.series_number, (SELECT o.price FROM books o {index}"
+        " WHERE o.isbn13 = b.isbn13 AND o.on_sale = 1 AND o.id <> b.id"
+        " ORDER BY o.price LIMIT 1) AS others_from, b.language, b.isbn13"
+    )
+
+
 _DETAILS = "LEFT JOIN book_details d ON d.book_id = b.id"
 
 
@@ -78,9 +86,10 @@ _ORDERS = {
 }
 
 
-async def page(source: Source, wish: Search) -> Found:
-    """Return one page of the books that the wish asks for."""
-    return await (_text_page(source, wish) if wish.text else _browse_page(source, wish))
+async def page(source: Source, wish: Search, books: Mapping[str, int] = _UNKNOWN) -> Found:
+    """Return one page of the books that the wish asks for. `books` is in how many books words of
+    its text are, where that is known: the rare ones are then looked up first."""
+    return await (_text_page(source, wish, books) if wish.text else _browse_page(source, wish))
 
 
 async def _browse_page(source: Source, wish: Search) -> Found:
@@ -94,7 +103,7 @@ async def _browse_page(source: Source, wish: Search) -> Found:
     matches = "NULL" if wish.after else f"({_count(source, wish)})"
     rows = await source.all(
         _Row,
-        f"SELECT {_COLUMNS}, {key} AS rank_, {matches} AS matches"
+        f"SELECT {_columns(source)}, {key} AS rank_, {matches} AS matches"
         f" FROM ({inner}) hits JOIN books b ON b.id = hits.id {_DETAILS}"
         f" ORDER BY {_order(wish, 'b')}",
         {**values, **more},
@@ -115,7 +124,7 @@ async def cards(source: Source, book_ids: Sequence[int]) -> dict[int, Card]:
     """Return the cards of those of the books that are on sale."""
     rows = await source.all(
         _Row,
-        f"SELECT {_COLUMNS}, NULL AS rank_, NULL AS matches FROM books b {_DETAILS}"
+        f"SELECT {_columns(source)}, NULL AS rank_, NULL AS matches FROM books b {_DETAILS}"
         " WHERE b.id IN :ids AND b.on_sale = 1",
         {"ids": list(book_ids)},
     )
@@ -135,28 +144,30 @@ _LANGUAGES = (
 )
 
 
-async def _text_page(source: Source, wish: Search) -> Found:
+async def _text_page(source: Source, wish: Search, books: Mapping[str, int]) -> Found:
     terms = search.terms(wish.text)
     if terms.kind == "nothing":
         return Found([], 0, None)
-    ids, values = _ids(source, terms)
+    ids, values = _ids(source, terms, books)
     joined, facets = _joined(source, wish)
     keyset, more = _keyset(wish)
     # The whole title; a title and its author; a title's beginning; words; what is only begun.
     inner = (
-        "SELECT f.id, f.price, f.title_key, COUNT(*) OVER () AS matches,"
+        "SELECT f.id AS id, f.price AS price, f.title_key AS title_key,"
+        " COUNT(*) OVER () AS matches,"
         " CASE WHEN f.title_key = :key THEN 0"
         " WHEN f.title_key IN :phrases AND ids.begun = 0 THEN 1"
         " WHEN f.title_key LIKE :key_words THEN 2 WHEN ids.begun = 0 THEN 3"
         " WHEN f.title_key LIKE :key_like THEN 4 ELSE 5 END"
         f" AS rank_ FROM ({ids}) ids {joined}"
     )
+    if keyset:
+        inner = f"SELECT * FROM ({inner}) ranked WHERE 1 = 1{keyset}"
     key = "b.title_key" if wish.sort == "title" else "hits.rank_"
     rows = await source.all(
         _Row,
-        f"SELECT {_COLUMNS}, {key} AS rank_, hits.matches"
-        f" FROM (SELECT * FROM ({inner}) ranked WHERE 1 = 1{keyset}"
-        f" ORDER BY {_order(wish)} LIMIT {PAGE + 1}) hits"
+        f"SELECT {_columns(source)}, {key} AS rank_, hits.matches"
+        f" FROM ({inner} ORDER BY {_order(wish)} LIMIT {PAGE + 1}) hits"
         f" JOIN books b ON b.id = hits.id {_DETAILS} ORDER BY {_order(wish, 'hits')}",
         {
             **values,
@@ -171,12 +182,15 @@ async def _text_page(source: Source, wish: Search) -> Found:
     return _found(wish, rows)
 
 
-async def finds(source: Source, wish: Search, *, at_least: int = 1) -> bool:
-    """Tell whether a wish with a text finds so many books; nothing of them is read or ranked."""
+async def finds(
+    source: Source, wish: Search, books: Mapping[str, int] = _UNKNOWN, *, at_least: int = 1
+) -> bool:
+    """Tell whether a wish with a text finds so many books; nothing of them is read or ranked.
+    `books` is as for a page."""
     terms = search.terms(wish.text)
     if terms.kind == "nothing":
         return False
-    ids, values = _ids(source, terms, ranked=False)
+    ids, values = _ids(source, terms, books)
     joined, facets = _joined(source, wish)
     some = f"SELECT f.id FROM ({ids}) ids {joined} LIMIT {at_least}"
     found = await source.value(f"SELECT COUNT(*) FROM ({some}) some", values | facets)
@@ -193,9 +207,11 @@ def _joined(source: Source, wish: Search) -> tuple[str, dict[str, Any]]:
     return f"{join} books f {force} ON f.id = ids.id AND {where}", values
 
 
-def _ids(source: Source, terms: search.Terms, *, ranked: bool = True) -> tuple[str, dict[str, Any]]:
+def _ids(
+    source: Source, terms: search.Terms, books: Mapping[str, int]
+) -> tuple[str, dict[str, Any]]:
     """Return the statement that finds the ids of the books with the text, and its values. `begun`
-    is 1 where the last word is only begun, if the books are to be ranked."""
+    is 1 where the last word is only begun."""
     if terms.kind == "isbn":
         return "SELECT id, 0 AS begun FROM books WHERE isbn13 = :isbn13", {"isbn13": terms.isbn13}
     statements: list[str] = []
@@ -209,39 +225,33 @@ def _ids(source: Source, terms: search.Terms, *, ranked: bool = True) -> tuple[s
         )
         values |= {"first": terms.beginning, "last": terms.beginning + "\U0010ffff"}
     if terms.kind in {"words", "either"}:
-        name = words_id(source)
+        sqlite = source.dialect == "sqlite"
         match = (
-            "books_words MATCH :{}"
-            if source.dialect == "sqlite"
-            else "MATCH(words) AGAINST (:{} IN BOOLEAN MODE)"
+            "books_words MATCH :words"
+            if sqlite
+            else "MATCH(words) AGAINST (:words IN BOOLEAN MODE)"
         )
-        whole = [*terms.full, *([terms.prefix] if terms.prefix else [])]
-        wanted = []
-        if ranked or not terms.prefix:
-            wanted.append(("words", 0, _expression(source, whole, None)))
-        if terms.prefix:  # the whole word begins as it does
-            wanted.append(("begun", 1, _expression(source, terms.full, terms.prefix)))
-        for parameter, begun, expression in wanted:
-            statements.append(
-                f"SELECT {name} AS id, {begun} AS begun FROM books_words"
-                f" WHERE {match.format(parameter)}"
-            )
-            values[parameter] = expression
-    if len(statements) == 1:
-        return statements[0], values
-    return (
-        f"SELECT id, MIN(begun) AS begun FROM ({' UNION ALL '.join(statements)}) found GROUP BY id",
-        values,
-    )
+        begun = "0"
+        if terms.prefix:  # the whole word begins as it does: looked up once, told apart by the row
+            row = "' ' || words || ' '" if sqlite else "CONCAT(' ', words, ' ')"
+            begun = f"INSTR({row}, :whole) = 0"
+            values["whole"] = f" {words.marked(terms.prefix)} "
+        statements.append(
+            f"SELECT {words_id(source)} AS id, {begun} AS begun FROM books_words WHERE {match}"
+        )
+        values["words"] = _expression(source, terms, books)
+    return " UNION ".join(statements), values
 
 
-def _expression(source: Source, full: Sequence[str], begun: str | None) -> str:
-    """Write the words for the engine; they are letters and digits behind a mark, nothing else."""
-    marked = [words.marked(word) for word in full]
-    last = [words.marked(begun)] if begun else []
-    if source.dialect == "sqlite":
-        return " ".join([*(f'"{word}"' for word in marked), *(f'"{word}" *' for word in last)])
-    return " ".join([*(f"+{word}" for word in marked), *(f"+{word}*" for word in last)])
+def _expression(source: Source, terms: search.Terms, books: Mapping[str, int]) -> str:
+    """Write the words for the engine; they are letters and digits behind a mark, nothing else. The
+    rare ones stand first: MySQL reads what follows only for what it has found by then."""
+    form, begun = ('"{}"', '"{}" *') if source.dialect == "sqlite" else ("+{}", "+{}*")
+    wanted = [(word, form) for word in terms.full]
+    if terms.prefix:
+        wanted.append((terms.prefix, begun))
+    wanted.sort(key=lambda one: books.get(one[0], inf))
+    return " ".join(form.format(words.marked(word)) for word, form in wanted)
 
 
 def _facets(wish: Search, table: str) -> tuple[str, dict[str, Any]]:

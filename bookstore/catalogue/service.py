@@ -1,7 +1,7 @@
 """What the catalogue decides."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from bookstore import money
@@ -110,7 +110,7 @@ class Catalogue:
         if wish.text and not (wish.exact or wish.after):
             if not found.cards:
                 found, meant = await self._meant(wish, found)
-            elif 0 < (found.matches or 0) <= _FEW and await spelling.rare(self.database, wish.text):
+            elif 0 < (found.matches or 0) <= _FEW:
                 instead = await self._instead(wish, found.matches or 1)
         if wish.after is None and self.clock() >= self._languages_until:
             self._languages = await listing.languages(self.database)
@@ -120,11 +120,13 @@ class Catalogue:
     async def _instead(self, wish: Search, found: int) -> str | None:
         """Return a text that finds many times as much, if what was typed may be that mistyped."""
 
-        async def finds(text: str) -> bool:
-            more = _TIMES_MORE * found
-            return await listing.finds(self.database, wish._replace(text=text), at_least=more)
+        more = _TIMES_MORE * found
 
-        return await spelling.meant(self.database, wish.text, finds, tried=5)
+        async def finds(text: str, books: Mapping[str, int]) -> bool:
+            wanted = wish._replace(text=text)
+            return await listing.finds(self.database, wanted, books, at_least=more)
+
+        return await spelling.instead(self.database, wish.text, finds, more)
 
     async def shelves(self, language: str) -> Shelves:
         """Return what the front page shows: the newest books, and more of them in a language."""
@@ -143,13 +145,15 @@ class Catalogue:
     async def _meant(self, wish: Search, nothing: Found) -> tuple[Found, str | None]:
         """Return what is found for what the text may have meant, and that text."""
 
-        async def finds(text: str) -> bool:
-            return await listing.finds(self.database, wish._replace(text=text))
+        found = nothing
+
+        async def finds(text: str, books: Mapping[str, int]) -> bool:
+            nonlocal found
+            found = await listing.page(self.database, wish._replace(text=text), books)
+            return bool(found.cards)
 
         meant = await spelling.meant(self.database, wish.text, finds)
-        if meant is None:
-            return nothing, None
-        return await listing.page(self.database, wish._replace(text=meant)), meant
+        return found, meant
 
     async def suggestions(self, text: str) -> list[str]:
         """Return what somebody who is typing may mean: authors, series, titles."""

@@ -3,7 +3,7 @@ typing errors away, apart or together, and that some book has."""
 
 import heapq
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from math import log10
 from typing import NamedTuple
 
@@ -11,9 +11,14 @@ from bookstore.catalogue import vocabulary, words
 from bookstore.catalogue.repository import Source
 
 _TRIED = 10  # readings that are looked up
+_TRIED_INSTEAD = 5  # where something was found
 _PER_WORD = 6
 _RARE = 2  # books that may have a word which is a slip of their sellers
 _MOST = 6  # words; longer texts are no slips of the finger
+
+
+# Tells whether a text finds enough; it is told in how many books each of the words is.
+Finds = Callable[[str, Mapping[str, int]], Awaitable[bool]]
 
 
 class _Reading(NamedTuple):
@@ -21,42 +26,59 @@ class _Reading(NamedTuple):
     words: tuple[str, ...]
 
 
-async def rare(source: Source, text: str) -> bool:
-    """Tell whether a text has a word that few books have, and that may be another one mistyped."""
-    typed = [word for word in words.split(text) if allowed(word) and not words.is_pair(word)]
-    if not typed:
-        return False
-    known = await vocabulary.known(source, typed)
-    return any(known.get(word, 0) <= _RARE for word in typed)
+async def meant(source: Source, text: str, finds: Finds) -> str | None:
+    """Return what a text that finds nothing may have meant; `finds` tells whether a text finds
+    something."""
+    readings, books = await _readings(source, text)
+    return await _first_found(readings[:_TRIED], books, finds)
 
 
-async def meant(
-    source: Source, text: str, finds: Callable[[str], Awaitable[bool]], *, tried: int = _TRIED
+async def instead(source: Source, text: str, finds: Finds, at_least: int) -> str | None:
+    """Return what a text that finds little may have meant, if it has a word that few books have,
+    and that may be another one mistyped: words that are in as many books as are to be found."""
+    readings, books = await _readings(source, text, least=at_least, rare=_RARE)
+    return await _first_found(readings[:_TRIED_INSTEAD], books, finds)
+
+
+async def _first_found(
+    readings: Iterable[_Reading], books: Mapping[str, int], finds: Finds
 ) -> str | None:
-    """Return what the text may have meant; `finds` tells whether a text finds enough, of so many
-    readings at most."""
+    for reading in readings:
+        candidate = " ".join(reading.words)
+        if await finds(candidate, books):
+            return candidate
+    return None
+
+
+async def _readings(
+    source: Source, text: str, *, least: int = 1, rare: int | None = None
+) -> tuple[list[_Reading], dict[str, int]]:
+    """Return how a text may be read, the likeliest first, and in how many books the words are;
+    `least` and `rare` are as the vocabulary takes them."""
     typed = words.split(text)
     if not 1 <= len(typed) <= _MOST or any(words.is_pair(word) for word in typed):
-        return None
-    known = await vocabulary.known(source, {*typed, *_pieces(typed)})
-    options = [await _options(source, word, known) for word in typed]
+        return [], {}
+    mistyped = [(word, allowed(word)) for word in dict.fromkeys(typed) if allowed(word)]
+    some = {*typed, *_pieces(typed)}
+    known, near = await vocabulary.around(source, some, mistyped, least=least, rare=rare)
+    if rare is not None and all(known.get(word, 0) > rare for word, _errors in mistyped):
+        return [], {}
+    similar = {word: found for (word, _errors), found in zip(mistyped, near, strict=True)}
+    options = [_options(word, known, similar.get(word, [])) for word in typed]
     readings = [
         _Reading(sum(one.cost for one in chosen), tuple(w for one in chosen for w in one.words))
         for chosen in _cheapest(options)
     ]
     readings += _joined(typed, known, options)
-    for reading in heapq.nsmallest(tried, readings):
-        candidate = " ".join(reading.words)
-        if reading.words == tuple(typed) or _strange(reading.words[:-1], typed, known):
-            continue
-        if await finds(candidate):
-            return candidate
-    return None
-
-
-def _strange(read: Sequence[str], typed: Sequence[str], known: dict[str, int]) -> bool:
-    """Tell whether one of the words is as it was typed, and in no book."""
-    return any(len(word) > 1 and word in typed and word not in known for word in read)
+    books = known | {one.word: one.books for found in near for one in found}
+    # All words but the last, which may be begun only, are to be in books.
+    possible = [
+        reading
+        for reading in sorted(readings)
+        if reading.words != tuple(typed)
+        and all(len(word) < 2 or books.get(word, 0) >= least for word in reading.words[:-1])
+    ]
+    return possible, books
 
 
 def _cheapest(options: Sequence[Sequence[_Reading]]) -> list[tuple[_Reading, ...]]:
@@ -71,17 +93,21 @@ def _cheapest(options: Sequence[Sequence[_Reading]]) -> list[tuple[_Reading, ...
     return [chosen for _cost, chosen in best]
 
 
-async def _options(source: Source, word: str, known: dict[str, int]) -> list[_Reading]:
+def _options(
+    word: str, known: Mapping[str, int], similar: Iterable[vocabulary.Word]
+) -> list[_Reading]:
     """Return how a word may be read: as it stands, as a similar one, or as two."""
     errors = allowed(word)
+    letters = set(word)
     found = [_Reading(0.0 if word in known else 4.0, (word,))]
-    if errors:
-        for other in await vocabulary.similar(source, word, errors):
-            cost = distance(word, other.word, errors)
-            if other.word != word and cost <= errors:
-                strange = 0.4 if other.word[0] != word[0] else 0.0
-                rare = 0.6 / (1 + log10(other.books))
-                found.append(_Reading(cost + strange + rare, (other.word,)))
+    for other in similar:
+        if other.word == word or len(letters.symmetric_difference(other.word)) > 2 * errors:
+            continue
+        cost = distance(word, other.word, errors)
+        if cost <= errors:
+            strange = 0.4 if other.word[0] != word[0] else 0.0
+            rare = 0.6 / (1 + log10(other.books))
+            found.append(_Reading(cost + strange + rare, (other.word,)))
     if word not in known:
         found += [
             _Reading(1.2, (word[:place], word[place:]))
@@ -103,7 +129,7 @@ def _pieces(typed: Sequence[str]) -> set[str]:
 
 
 def _joined(
-    typed: Sequence[str], known: dict[str, int], options: Sequence[Sequence[_Reading]]
+    typed: Sequence[str], known: Mapping[str, int], options: Sequence[Sequence[_Reading]]
 ) -> list[_Reading]:
     """Return readings in which two words are one."""
     found = []

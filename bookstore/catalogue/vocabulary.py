@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import batched
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bookstore.catalogue import words
 from bookstore.catalogue.repository import Source
@@ -17,6 +17,7 @@ _AT_ONCE = 1_000  # books
 _BATCHES = 40  # a sweep
 _STUB = 7  # letters of a word in which typing errors are looked for
 _MAX_NAME = 120
+_NEAR = 400  # words that are looked at for one that was mistyped
 
 
 class Word(NamedTuple):
@@ -162,23 +163,49 @@ def stubs(word: str, errors: int) -> set[str]:
     return {stub for stub in found if stub}
 
 
-async def known(source: Source, some: Iterable[str]) -> dict[str, int]:
-    """Return those of the words that the catalogue has, and in how many books."""
-    rows = await source.all(
-        Word, "SELECT word, books FROM search_words WHERE word IN :words", {"words": list(some)}
-    )
-    return dict(rows)
+class _Near(NamedTuple):
+    place: int
+    word: str
+    books: int
 
 
-async def similar(source: Source, word: str, errors: int) -> list[Word]:
-    """Return words of the catalogue that share a stub with a word, the frequent ones first."""
-    return await source.all(
-        Word,
-        "SELECT w.word, w.books FROM search_words w WHERE w.word IN"
-        " (SELECT s.word FROM search_stubs s WHERE s.stub IN :stubs)"
-        " ORDER BY w.books DESC LIMIT 400",
-        {"stubs": sorted(stubs(word, errors))},
-    )
+async def around(
+    source: Source,
+    some: Iterable[str],
+    mistyped: Sequence[tuple[str, int]],
+    *,
+    least: int = 1,
+    rare: int | None = None,
+) -> tuple[dict[str, int], list[list[Word]]]:
+    """Return in how many books each of some words is, of those that the catalogue has; and for
+    each mistyped word with the errors that it may have the words that share a stub with it, the
+    frequent ones first, that are in as many books as `least`. With `rare`, there are such words
+    only if a mistyped one is in no more books than that."""
+    statements = ["SELECT -1 AS place, word, books FROM search_words WHERE word IN :some"]
+    values: dict[str, Any] = {"some": list(some), "least": least}
+    condition = ""
+    if rare is not None:
+        condition = (
+            " AND :all > (SELECT COUNT(*) FROM search_words WHERE word IN :typed AND books > :rare)"
+        )
+        typed = {word for word, _errors in mistyped}
+        values |= {"all": len(typed), "typed": sorted(typed), "rare": rare}
+    for place, (word, errors) in enumerate(mistyped):
+        statements.append(
+            f"SELECT {place}, word, books FROM (SELECT DISTINCT w.word, w.books"
+            f" FROM search_stubs s JOIN search_words w ON w.word = s.word"
+            f" WHERE s.stub IN :stubs{place} AND w.books >= :least{condition}"
+            f" ORDER BY w.books DESC LIMIT {_NEAR}) near{place}"
+        )
+        values[f"stubs{place}"] = sorted(stubs(word, errors))
+    known: dict[str, int] = {}
+    near: list[list[Word]] = [[] for _one in mistyped]
+    for place, word, books in await source.all(_Near, " UNION ALL ".join(statements), values):
+        if place < 0:
+            known[word] = books
+        else:
+            near[place].append(Word(word, books))
+    return known, near
 
 
 def authors_of(author: str) -> list[str]:

@@ -1,12 +1,16 @@
 """Finding what one means: a hundred queries, typing errors, suggestions."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bookstore.catalogue import listing, spelling, vocabulary
 from bookstore.catalogue.search import Search
 from bookstore.catalogue.service import Catalogue
+from bookstore.data import mysql, sqlite
+from bookstore.data.answer import Answer
 from bookstore.data.database import Database
 from bookstore.web.shop import Shop
 from tests.catalogue import finding_queries
@@ -116,6 +120,59 @@ async def test_what_comes_first(shop: Shop, text: str, first: str, meant: str | 
     found = await catalogue.search(Search(text=text, sort="relevance"))
     assert found.cards[0].title.startswith(first)
     assert found.meant == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        ("king", 1),
+        ("emma", 2),  # found, but little: are there similar words in more books?
+        ("xylographer", 2),  # what else may it be?
+        ("hary poter", 3),
+        ("chmaber of scerets", 3),
+    ],
+)
+async def test_what_was_meant_takes_few_statements(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, text: str, statements: int
+) -> None:
+    catalogue = await shelf(shop)
+    wish = Search(text=text, sort="relevance")
+    expected = await catalogue.search(wish)
+    engine = mysql.Connections if catalogue.database.dialect == "mysql" else sqlite.Connections
+    run, sent = engine.run, 0
+    this = asyncio.current_task()
+
+    async def counted(connections: Any, raw: Any, given: Any) -> Answer:
+        nonlocal sent
+        sent += asyncio.current_task() is this  # chores look around meanwhile
+        return await run(connections, raw, given)
+
+    monkeypatch.setattr(engine, "run", counted)
+    assert await catalogue.search(wish) == expected
+    assert sent == statements
+
+
+async def test_more_is_asked_for_only_where_words_are_in_more_books(shop: Shop) -> None:
+    database = (await shelf(shop)).database
+    await add_book(database, title="Kinng of the Moor", author="Ann")
+    for number in range(6):
+        await add_book(database, title=f"Kingdom {number}", author="Ann")
+    catalogue = await catalogue_of(shop)
+    found = await catalogue.search(Search(text="kinng", sort="relevance"))
+    assert (found.matches, found.instead) == (1, None)  # seven begin with king, two have it
+    for number in range(3):
+        await add_book(database, title=f"King {number}", author="Ann")
+    await catalogue.learner.learn_all()
+    found = await catalogue.search(Search(text="kinng", sort="relevance"))
+    assert found.instead == "king"
+
+
+async def test_rare_words_are_looked_up_first(shop: Shop) -> None:
+    database = (await shelf(shop)).database
+    wish = Search(text="stephen king mis", sort="relevance")
+    for books in ({}, {"king": 1, "stephen": 9}, {"stephen": 1, "king": 9, "mis": 0}):
+        found = await listing.page(database, wish, books)
+        assert [card.title for card in found.cards] == ["Misery"]
 
 
 @pytest.mark.parametrize("text", ["xylographer", "qqqq", "12345", "a", "9780141439580", "no such"])
