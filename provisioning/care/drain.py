@@ -29,21 +29,21 @@ def drain(cluster: Cluster, host: Host, say: Say) -> None:
         return
     # Replacements first: the host takes nothing new, the shop grows elsewhere, then it is emptied.
     _set_availability(cluster, node, "pause")
-    grown: dict[str, int] = {}
-    for service in seen.services:
-        here = sum(t.node == node.id for t in service.running)
-        if here and service.replicas is not None and waiting.scales(service):
-            grown[service.name] = service.replicas
-            say(f"  {service.name}: starting {here} more elsewhere")
-            waiting.scale(cluster, service.name, service.replicas + here)
-    try:
-        waiting.until_full(cluster, set(grown))
-        _set_availability(cluster, node, "drain")
-    finally:
-        for name, count in grown.items():
-            waiting.scale(cluster, name, count)
+    moved = [(s, sum(t.node == node.id for t in s.running)) for s in seen.services]
+    grown = [(s, here) for s, here in moved if here and s.replicas and waiting.scales(s)]
+    names = {service.name for service, _here in grown}
+    with waiting.autoscaler_paused(cluster, [service for service, _here in grown]):
+        try:
+            for service, here in grown:
+                say(f"  {service.name}: starting {here} more elsewhere")
+                waiting.scale(cluster, service.name, (service.replicas or 0) + here)
+            waiting.until_full(cluster, names)
+            _set_availability(cluster, node, "drain")
+        finally:
+            for service, _here in grown:
+                waiting.scale(cluster, service.name, service.replicas or 0)
     waiting.until_empty(cluster, node)
-    waiting.until_full(cluster, set(grown))
+    waiting.until_full(cluster, names)
     say(
         f"{host.name} is drained and may be shut down. To use it again: "
         f"./run ops activate {host.name}"

@@ -40,7 +40,9 @@ def rebalance(cluster: Cluster, say: Callable[[str], None]) -> int:
     """
     services = cluster.services()
     waiting.refuse_rollout(services)
-    moved = sum(_even_out(cluster, s.name, say) for s in services if waiting.scales(s))
+    scaled = [service for service in services if waiting.scales(service)]
+    with waiting.autoscaler_paused(cluster, scaled):
+        moved = sum(_even_out(cluster, service.name, say) for service in scaled)
     say(
         f"Moved {moved} task{'s' if moved != 1 else ''}."
         if moved

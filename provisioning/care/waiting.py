@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
+from provisioning.release.alive import PAUSE
 from provisioning.release.stacks import SCALE
+from swarm.autoscaler.labels import PREFIX as AUTOSCALED
 from swarm.model import GONE, Node, Service
 
 PATIENCE = 180.0  # seconds for tasks to move
@@ -32,6 +35,28 @@ def refuse_rollout(services: Iterable[Service]) -> None:
 def scale(cluster: Cluster, name: str, count: int) -> None:
     """Set a service's replicas."""
     cluster.manager().run(f"docker service scale --detach {name}={count}", sudo=True)
+
+
+@contextmanager
+def autoscaler_paused(cluster: Cluster, services: Iterable[Service]) -> Iterator[None]:
+    """Have the autoscaler leave services alone: it would take away what is started on purpose."""
+    held = [
+        service.name
+        for service in services
+        if any(label.startswith(AUTOSCALED) for label in service.labels)
+        and service.labels.get(PAUSE) != "true"
+    ]
+    try:
+        for name in held:
+            _label(cluster, name, f"--label-add {PAUSE}=true")
+        yield
+    finally:
+        for name in held:
+            _label(cluster, name, f"--label-rm {PAUSE}")
+
+
+def _label(cluster: Cluster, name: str, change: str) -> None:
+    cluster.manager().run(f"docker service update --quiet --detach {change} {name}", sudo=True)
 
 
 def until_full(cluster: Cluster, names: set[str]) -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
-from provisioning.care.rebalance import moves, uneven
+from provisioning.care import waiting
+from provisioning.care.rebalance import moves, rebalance, uneven
+from provisioning.cluster import Cluster
+from swarm.model import Node, Service, Snapshot
+from tests.provisioning.factories import service, task
 
 
 @pytest.mark.parametrize(
@@ -26,3 +34,78 @@ def test_uneven(hosts: dict[str, int], zones: dict[str, str], is_uneven: bool) -
 def test_no_more_is_moved_than_lies_above_an_equal_share() -> None:
     assert moves({"a": 4, "b": 0, "c": 0}) == 2
     assert moves({"a": 2, "b": 1}) == 0
+
+
+class Swarm:
+    """A swarm of three hosts and one service, with an autoscaler that wants four replicas."""
+
+    def __init__(self, labels: dict[str, str]) -> None:
+        self.labels = labels
+        self.hosts = ["n1", "n1", "n1", "n3"]
+        self.said: list[str] = []
+
+    def run(self, command: str, **_: Any) -> None:
+        """Do what a manager is told; the emptiest host gets a task, the fullest loses one."""
+        self.said.append(command)
+        if "--label-add" in command:
+            self.labels["bookstore.autoscale.pause"] = "true"
+        if "--label-rm" in command:
+            del self.labels["bookstore.autoscale.pause"]
+        if "service scale" not in command:
+            return
+        for count in [int(command.rpartition("=")[2]), *([] if self._held() else [4])]:
+            while len(self.hosts) < count:
+                self.hosts.append(min(("n1", "n2", "n3"), key=self.hosts.count))
+            while len(self.hosts) > count:
+                # What does not run yet goes first, and it is the last that came.
+                last = self.hosts[-1] if count == 4 and not self._held() else None
+                gone = last or Counter(self.hosts).most_common(1)[0][0]
+                self.hosts.reverse()
+                self.hosts.remove(gone)
+                self.hosts.reverse()
+
+    def _held(self) -> bool:
+        autoscaled = any(label.startswith("bookstore.autoscale.") for label in self.labels)
+        return not autoscaled or self.labels.get("bookstore.autoscale.pause") == "true"
+
+    def services(self) -> tuple[Service, ...]:
+        made = service(*(task(node=host) for host in self.hosts), desired=len(self.hosts))
+        made.spec["Labels"].update(self.labels)
+        return (made,)
+
+    def snapshot(self) -> Snapshot:
+        nodes = tuple(
+            Node(n, n, state="ready", labels={"host": n, "shop": "true", "zone": n})
+            for n in ("n1", "n2", "n3")
+        )
+        return Snapshot(self.services(), self.services()[0].tasks, nodes)
+
+    def cluster(self) -> Cluster:
+        return cast(
+            Cluster,
+            SimpleNamespace(services=self.services, snapshot=self.snapshot, manager=lambda: self),
+        )
+
+
+@pytest.mark.parametrize(
+    "labels", [{}, {"bookstore.autoscale.min": "4"}, {"bookstore.autoscale.pause": "true"}]
+)
+def test_the_autoscaler_does_not_take_away_what_is_started_to_even_out(
+    labels: dict[str, str],
+) -> None:
+    swarm = Swarm(dict(labels))
+    rebalance(swarm.cluster(), lambda _: None)
+    assert sorted(Counter(swarm.hosts).values()) == [1, 1, 2]
+    assert swarm.labels == labels, "as it was before"
+
+
+def test_the_autoscaler_goes_on_after_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        assert swarm.labels["bookstore.autoscale.pause"] == "true"
+        raise KeyboardInterrupt
+
+    swarm = Swarm({"bookstore.autoscale.min": "4"})
+    monkeypatch.setattr(waiting, "until_full", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        rebalance(swarm.cluster(), lambda _: None)
+    assert swarm.labels == {"bookstore.autoscale.min": "4"}
