@@ -107,35 +107,39 @@ def limited(names: Iterable[str], cores: float) -> Iterator[None]:
 
     All guests share one machine's processors: only so does a host that is added add something.
     """
-    quotas = [q for name in names for h in _hierarchies() for q in _quotas(h / SLICE / name)]
-    before = {quota: quota.read_text() for quota in quotas}
+    # A group may have no more than the one around it, so the innermost are limited first.
+    before = {q: text for name in names for h in _hierarchies() for q, text in _quotas(h, name)}
     try:
-        # A group may have no more than the one around it, so the innermost are limited first.
-        for quota in quotas:
-            quota.write_text(_lowered(quota, cores))
+        for quota, text in before.items():
+            with suppress(FileNotFoundError):  # its container has gone
+                quota.write_text(_lowered(quota, text, cores))
         yield
     finally:
         for quota, text in reversed(before.items()):
-            with suppress(OSError):  # its container has gone
+            with suppress(FileNotFoundError):
                 quota.write_text(text)
 
 
-def _quotas(group: Path) -> list[Path]:
-    """List the files of a guest that say how much it may use, those of its containers first.
+def _quotas(hierarchy: Path, name: str) -> list[tuple[Path, str]]:
+    """List the files that say how much a guest may use, and what they say; containers first.
 
     Of groups inside only those that have a limit: the others follow the one around them.
     """
-    files = ("cpu.cfs_quota_us", "cpu.max")
-    found = [inner / file for inner in group.glob("**/") for file in files]
-    own = [quota for quota in found if quota.parent == group and quota.exists()]
-    inside = [q for q in found if q.parent != group and q.exists() and q.read_text()[0].isdigit()]
-    return [*sorted(inside, key=lambda quota: -len(quota.parts)), *own]
+    guest = hierarchy / SLICE / name
+    found = []
+    for group in sorted(guest.glob("**/"), key=lambda group: -len(group.parts)):
+        for file in ("cpu.cfs_quota_us", "cpu.max"):
+            with suppress(FileNotFoundError):
+                text = (group / file).read_text()
+                if group == guest or text[0].isdigit():
+                    found.append((group / file, text))
+    return found
 
 
-def _lowered(quota: Path, cores: float) -> str:
-    given = quota.read_text().split()
-    period = int(given[1] if len(given) > 1 else (quota.parent / "cpu.cfs_period_us").read_text())
-    most = round(cores * period)
-    if given[0].isdigit():
-        most = min(most, int(given[0]))
-    return f"{most} {period}" if len(given) > 1 else str(most)
+def _lowered(quota: Path, text: str, cores: float) -> str:
+    now, _, period = text.strip().partition(" ")  # version 2 has both in one file
+    length = int(period or (quota.parent / "cpu.cfs_period_us").read_text())
+    most = round(cores * length)
+    if now.isdigit():
+        most = min(most, int(now))
+    return f"{most} {period}".strip()
