@@ -15,6 +15,8 @@ SEGMENTS: dict[str, list[str]] = tomllib.loads(
 )
 # Names that can be a part of a path: short, and nothing that browsers would resolve.
 _AUTHOR = re.compile(r"[^./\\%?#][^/\\%?#]{0,59}")
+# Under these, and at home and in the list, pages are the same for everybody who looks.
+FOR_EVERYBODY = ("/books/", "/categories/", "/authors/")
 PRIVATE = ("internal", "metrics", "healthz", "readyz")  # between services and for operators
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bookstore.app import create_app
 from bookstore.catalogue import listing, spelling, vocabulary
 from bookstore.catalogue.search import Search
 from bookstore.catalogue.service import Catalogue
@@ -15,7 +16,7 @@ from bookstore.data.database import Database
 from bookstore.web.shop import Shop
 from tests.catalogue import finding_queries
 from tests.catalogue.importing.support import load
-from tests.conftest import DATA
+from tests.conftest import DATA, settings_for
 from tests.support.books import add_book
 from tests.support.reader import Reader
 
@@ -273,3 +274,15 @@ async def test_what_is_found_is_told_without_reading_it(shop: Shop, text: str) -
         matches = (await listing.page(database, wish)).matches or 0
         told = [await listing.finds(database, wish, at_least=many) for many in range(1, 6)]
         assert told == [many <= matches for many in range(1, 6)]
+
+
+async def test_a_search_that_found_nothing_is_asked_anew(database_url: str, tmp_path: Path) -> None:
+    """The words of new books are learned a while after they are put on sale."""
+    app = create_app(settings_for(database_url, tmp_path, page_cache_mb=8))
+    async with app.test_app():
+        reader = Reader(app)
+        catalogue: Catalogue = app.extensions["bookstore.catalogue"]
+        await add_book(catalogue.database, title="The Hobbit", author="J. R. R. Tolkien")
+        assert "No book on sale fits" in (await reader.get("/?q=tolkein")).text
+        await catalogue.learner.learn_all()
+        assert "Showing results for “tolkien”" in (await reader.get("/?q=tolkein")).text

@@ -1,12 +1,14 @@
 """What search engines, feed readers and browsers get."""
 
 import json
+from fnmatch import fnmatchcase
 from xml.etree.ElementTree import Element
 
 import pytest
 from defusedxml import ElementTree
 
 from bookstore.catalogue import sitemap
+from bookstore.web import urls
 from bookstore.web.shop import Shop
 from tests.orders.support import on_sale
 from tests.support.reader import Page, Reader
@@ -99,7 +101,12 @@ async def test_likely_pages_may_be_fetched_beforehand(reader: Reader) -> None:
     rules = await reader.get(page.headers["Speculation-Rules"].strip('"'))
     assert rules.headers["Content-Type"].startswith("application/speculationrules+json")
     (rule,) = json.loads(rules.text)["prefetch"]
-    assert "/books/*" in rule["where"]["href_matches"]
+    patterns = rule["where"]["href_matches"]
+    likely = [urls.books(), urls.book(7), urls.books(category="poetry"), urls.books(author="A. B.")]
+    for path in likely:
+        assert any(fnmatchcase(path, pattern) for pattern in patterns), path
+    for path in (urls.basket(), urls.account(), urls.my_book(7), urls.pay(7), urls.login()):
+        assert not any(fnmatchcase(path, pattern) for pattern in patterns), path
     assert "Speculation-Rules" not in (await reader.get("/basket")).headers
 
 

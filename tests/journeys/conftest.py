@@ -1,5 +1,6 @@
 """A real browser on the demo shop, as one process and as three services."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -31,17 +32,14 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module", params=["monolith", "services"])
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The demo shop as `./run app` starts it; a parcel's day takes a fifth of a second."""
-    folder = tmp_path_factory.mktemp("demo")
+@contextlib.contextmanager
+def demo(folder: Path, *options: str, **settings: str) -> Iterator[str]:
+    """Run the demo shop as `./run app` starts it, and say where it is."""
     port = free_port()
     command = [sys.executable, "-m", "bookstore", "demo", "--port", str(port)]
-    command += ["--data", str(folder)]
-    if request.param == "services":
-        command.append("--services")
+    command += ["--data", str(folder), *options]
     environment = {key: value for key, value in os.environ.items() if "BOOKSTORE" not in key}
-    environment["BOOKSTORE_SHIPPING_SPEED"] = "432000"
+    environment |= {f"BOOKSTORE_{name.upper()}": value for name, value in settings.items()}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
@@ -56,7 +54,16 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if process.poll() is None:
             process.kill()
             process.wait(timeout=10)
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", params=["monolith", "services"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The demo shop in both topologies; a parcel's day takes a fifth of a second."""
+    folder = tmp_path_factory.mktemp("demo")
+    options = ["--services"] if request.param == "services" else []
+    with demo(folder, *options, shipping_speed="432000") as origin:
+        yield origin
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=[True, False], ids=["script", "no-script"])

@@ -75,7 +75,7 @@ async def test_a_paid_order_is_cancelled_and_refunded_before_shipping(
     assert page.see(".badge") == "Refunded"
     assert "Refund €12.90" in page.see(".sums")
     assert await stock(shop) == 1
-    assert "Nothing is waiting" in (await seller.get("/sales")).text
+    assert "not sold anything yet" in (await seller.get("/sales")).text
 
 
 async def test_after_shipping_nothing_is_cancelled(
@@ -108,7 +108,7 @@ async def test_nothing_is_shipped_without_payment(
 ) -> None:
     book = await on_sale(shop, seller_id=await person_id(shop, seller.email))
     address = await order(buyer, book)
-    assert "Nothing is waiting" in (await seller.get("/sales")).text
+    assert "not sold anything yet" in (await seller.get("/sales")).text
     shipment = int(await databases(shop)["orders"].value("SELECT id FROM shipments"))
     answer = await seller.post(
         f"/sales/{shipment}/ship", {**await safe(seller), "tracking_code": "EZ4000000004"}

@@ -110,8 +110,10 @@ async def _listing(arguments: MultiDict[str, str]) -> Response:
         "canonical": urls.books(**{**asked, "q": typed}),
         "seller_name": found.seller_name,
     }
+    # What found nothing may find something as soon as the words of new books are learned.
+    tags = [LISTINGS] if found.cards or not wish.text else []
     if not wants_fragment():
-        return cacheable(public(page(TEMPLATE, **context)), LISTINGS)
+        return cacheable(public(page(TEMPLATE, **context)), *tags)
     if wish.after is not None:
         block = "cards"
     elif set(request.args) == {"seller"}:
@@ -122,7 +124,7 @@ async def _listing(arguments: MultiDict[str, str]) -> Response:
     response = public(render_fragment(TEMPLATE, block, *beside, **context))
     if block == "listing":  # the address without the fields that were left empty
         response.headers["HX-Push-Url"] = context["canonical"]
-    return cacheable(response, LISTINGS)
+    return cacheable(response, *tags)
 
 
 @blueprint.get(urls.suggestions())

@@ -127,7 +127,7 @@ async def manifest() -> Response:
 async def speculation_rules() -> Response:
     """Return which pages a browser may fetch when the pointer rests on their links: those that are
     the same for everybody."""
-    likely = ["/books", "/books/*", "/categories/*", "/authors/*"]
+    likely = [urls.books(), *(f"{path}*" for path in urls.FOR_EVERYBODY)]
     rules = {"prefetch": [{"where": {"href_matches": likely}, "eagerness": "moderate"}]}
     return _answer(json.dumps(rules), "application/speculationrules+json")
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from werkzeug.http import parse_etags
 
 from bookstore.settings import Settings
-from bookstore.web import inbound
+from bookstore.web import inbound, urls
 from bookstore.web.cache import encoding, ranges
 from bookstore.web.cache.entries import EVENTS, Entries, Entry, Key
 from bookstore.web.cache.versions import Versions
@@ -40,8 +40,7 @@ type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST = 512 * 1024  # bytes of one page or file
-_PAGES = ("/", "/books")
-_LISTS = ("/books/", "/categories/", "/authors/")
+_PAGES = (urls.home(), urls.books())
 _FILES = ("/static/", "/covers/")
 _LONGEST = 1000  # bytes of a query or a path
 # Said anew with each answer, or not at all: Expires is a moment, and Cache-Control says it better.
@@ -102,7 +101,7 @@ class PageCache:
     def _key(self, asked: Inbound) -> Key | None:
         """Return under what the answer to a request may be kept, or None."""
         path = asked.path
-        if path in _PAGES or path.startswith(_LISTS):
+        if path in _PAGES or path.startswith(urls.FOR_EVERYBODY):
             if asked.wish is not None or len(asked.query) > _LONGEST or len(path) > _LONGEST:
                 return None
             session = token_in(asked.cookies, self._settings)
