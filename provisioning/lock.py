@@ -119,7 +119,7 @@ def recorded(cluster: Cluster, command: str) -> Iterator[None]:
         yield
         outcome = "done"
     except OperatorError as error:
-        outcome = f"failed: {str(error).splitlines()[0]}"
+        outcome = f"failed: {_first_sentence(str(error))}"
         raise
     finally:
         entry = Entry(now(), operator(), cluster.redact(command), cluster.redact(outcome))
@@ -210,6 +210,12 @@ def _wait_for(connection: Connection, channel: paramiko.Channel) -> None:
         )
     last = " / ".join((complaint or said).strip().splitlines()[-3:]) or "it said nothing"
     raise HostError(connection.name, f"the lock cannot be taken there: {last}.")
+
+
+def _first_sentence(text: str) -> str:
+    """Return a message's first line, and the next where it only announces it."""
+    first, *more = text.splitlines()
+    return f"{first} {more[0].strip()}" if first.endswith(":") and more else first
 
 
 def _clock() -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -14,8 +15,10 @@ from provisioning.inventory import Host
 from provisioning.release.outside import Outside
 from provisioning.release.waiting import until_served
 from provisioning.setup.plan import RESTART
+from swarm.model import Node
 
 SERVED = 120.0  # seconds until the edges serve again
+JOINED = 60.0  # seconds until a manager that was away takes part again
 
 Say = Callable[[str], None]
 
@@ -26,6 +29,7 @@ def out_of_service(cluster: Cluster, say: Say, host: Host) -> Iterator[None]:
 
     A host that nobody can stand in for is not drained: readers wait for it, and that is said.
     """
+    _until_it_can_be_spared(cluster, host)
     outside = Outside(cluster)
     served = any(s.stack for s in cluster.services())
     tolerated = outside.wrong() if served else {}
@@ -44,6 +48,31 @@ def out_of_service(cluster: Cluster, say: Say, host: Host) -> Iterator[None]:
         waiting.until_well(cluster)
         until_served(outside, tolerated, SERVED, say)
         say(f"  {host.name} is back, and readers are served")
+
+
+def quorum_at_risk(nodes: Iterable[Node], node: Node) -> str:
+    """Say why the managers cannot do without this one for a moment, "" where they can. Pure."""
+    managers = [n for n in nodes if n.role == "manager"]
+    taking_part = [n for n in managers if n.reachability == "reachable"]
+    if len(managers) == 1 or all(n.id != node.id for n in taking_part):
+        return ""
+    if len(taking_part) - 1 > len(managers) // 2:
+        return ""
+    missing = ", ".join(n.hostname for n in managers if n not in taking_part)
+    return (
+        f"{node.hostname} is left as it is: {len(taking_part)} of {len(managers)} managers take "
+        f"part, and without it they would lose their quorum. Bring {missing} back, or replace it "
+        "(./run ops replace), first."
+    )
+
+
+def _until_it_can_be_spared(cluster: Cluster, host: Host) -> None:
+    """Wait for managers that come back; refuse where one stays away."""
+    deadline = time.monotonic() + JOINED
+    while why := quorum_at_risk(cluster.nodes(), cluster.node_of(host)):
+        if time.monotonic() > deadline:
+            raise OperatorError(why)
+        time.sleep(waiting.POLL)
 
 
 def restart(cluster: Cluster, host: Host, say: Say) -> None:

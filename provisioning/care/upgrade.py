@@ -75,8 +75,14 @@ def parse(host: str, text: str) -> tuple[Package, ...]:
     return newer
 
 
-def plan(cluster: Cluster) -> list[Upgrade]:
-    """Say what is to be upgraded: workers first, then managers, the leader last."""
+def plan(cluster: Cluster) -> tuple[list[Upgrade], dict[str, str]]:
+    """Say what is to be upgraded: workers first, then managers, the leader last; and who is lost.
+
+    A host that does not answer is left alone.
+    """
+    answers = cluster.fleet.each(cluster.hosts, lambda c: c.run("true", sudo=True))
+    lost = {name: str(a) for name, a in answers.items() if isinstance(a, OperatorError)}
+    up = [h for h in cluster.hosts if h.name not in lost]
     # Host after host, and patient: reading the lists of packages keeps a small host busy.
     said = {
         host.name: cluster.to(host)
@@ -87,7 +93,7 @@ def plan(cluster: Cluster) -> list[Upgrade]:
             shown="look for newer versions of the engine",
         )
         .stdout
-        for host in cluster.hosts
+        for host in up
     }
     nodes = cluster.nodes()
 
@@ -95,8 +101,8 @@ def plan(cluster: Cluster) -> list[Upgrade]:
         leads = any(n.leader and is_node(cluster.inventory, n, host) for n in nodes)
         return 2 if leads else int(host.role == "manager")
 
-    found = [Upgrade(h, parse(h.name, said[h.name])) for h in sorted(cluster.hosts, key=rank)]
-    return [upgrade for upgrade in found if upgrade.packages]
+    found = [Upgrade(h, parse(h.name, said[h.name])) for h in sorted(up, key=rank)]
+    return [upgrade for upgrade in found if upgrade.packages], lost
 
 
 def upgrade(cluster: Cluster, upgrades: list[Upgrade], say: Say) -> None:

@@ -37,9 +37,7 @@ def add_commands(add: Add, add_change: Add) -> None:
     logs = add("logs", _logs, "show a service's log lines from all hosts")
     logs.add_argument("service", nargs="?", default="app_web", help="(default: app_web)")
     logs.add_argument("--tail", type=int, default=100, help="lines of each task (default: 100)")
-    logs.add_argument(
-        "--since", type=moment, default="", help='only newer ones: 10m, 2h, "2026-11-25 16:00"'
-    )
+    logs.add_argument("--since", type=moment, help='only newer ones: 10m, 2h, "2026-11-25 16:00"')
     logs.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
 
 
@@ -75,14 +73,20 @@ def _restart(cluster: Cluster, args: argparse.Namespace) -> None:
 
 
 def _upgrade(cluster: Cluster, args: argparse.Namespace) -> None:
-    upgrades = upgrade.plan(cluster)
+    upgrades, lost = upgrade.plan(cluster)
     if not upgrades:
         print("Nothing to do: every engine is the newest that its host knows.")
-        return
-    print("\n".join(one.words for one in upgrades))
-    change(
-        cluster, args, "upgrade the engines", lambda say: upgrade.upgrade(cluster, upgrades, say)
-    )
+    else:
+        print("\n".join(one.words for one in upgrades))
+        change(
+            cluster,
+            args,
+            "upgrade the engines",
+            lambda say: upgrade.upgrade(cluster, upgrades, say),
+        )
+    if lost:
+        words = "\n  ".join(lost.values())
+        raise OperatorError(f"Not looked at: {', '.join(lost)}.\n  {words}")
 
 
 def _recover(cluster: Cluster, args: argparse.Namespace) -> None:

@@ -26,15 +26,16 @@ def add_commands(add: Add, add_change: Add) -> None:
     add_change("apply", _apply, "make the hosts what the inventory says")
 
 
-def _plan(cluster: Cluster, args: argparse.Namespace) -> None:
+def _plan(cluster: Cluster, args: argparse.Namespace) -> int:
     hide_secrets(cluster)
     _, plan = read_plan(cluster, networks_of(cluster.inventory))
     _show(cluster, plan, args)
     if plan.operations and not args.json:
         print("\nNothing was changed. To make these changes: ./run ops apply")
+    return 1 if plan.lost else 0
 
 
-def _apply(cluster: Cluster, args: argparse.Namespace) -> None:
+def _apply(cluster: Cluster, args: argparse.Namespace) -> int:
     if args.dry_run:
         return _plan(cluster, args)
     hide_secrets(cluster)
@@ -59,7 +60,7 @@ def _apply(cluster: Cluster, args: argparse.Namespace) -> None:
             f"Not done on {', '.join(plan.lost)}, which cannot be asked. When that is put right, "
             "run this again; a host that is gone for good: ./run ops replace."
         )
-    return None
+    return 0
 
 
 def _show(cluster: Cluster, plan: Plan, args: argparse.Namespace) -> None:

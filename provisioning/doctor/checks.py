@@ -52,6 +52,9 @@ class Examination:
     unseen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
+# These look at each host: where one is lost, they have not looked at all.
+OF_HOSTS = {"hosts", "clocks", "trust", "ports", "mtu", "overlay", "storage", "database"}
+
 Check = Callable[[Inventory, Examination, datetime], Iterator[Finding]]
 
 TITLES = {
@@ -189,6 +192,8 @@ def _swarm(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[F
 def _trust(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
     for name, found in seen.facts.hosts.items():
         if not found.certificate:
+            if found.membership.state == "active":
+                yield _unknown(name, "its certificate cannot be read")
             continue
         node = parse(found.certificate)
         if node.left(now) < URGENT:
@@ -243,6 +248,8 @@ def _mtu(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Fin
         for source, other in seen.wires.items():
             address = addresses[source]
             arrives = (address, 4789, "s") in wire.seen
+            if source != target and not arrives:
+                yield _unknown(f"{source} -> {target}", "small ones do not arrive either")
             if source != target and arrives and (address, 4789, "l") not in wire.seen:
                 size = other.mtu.get(addresses[target], 0)
                 yield Finding(
@@ -344,7 +351,7 @@ def _certificate(inventory: Inventory, seen: Examination, now: datetime) -> Iter
     domain = inventory.cluster.domain
     for host, found in seen.certificates.items():
         if isinstance(found, str):
-            if seen.services:
+            if seen.services or seen.facts.swarm is None:
                 what = found.removeprefix(f"{host}: ")
                 yield Finding(host, what, "./run ops logs edge_traefik")
             continue

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from provisioning.cluster import Cluster, snapshot
 from provisioning.doctor import probes
 from provisioning.doctor.alert import Alert
-from provisioning.doctor.checks import TITLES, Examination, Finding, examine
+from provisioning.doctor.checks import OF_HOSTS, TITLES, Examination, Finding, examine
 from provisioning.doctor.watch import Watch
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
@@ -43,7 +43,9 @@ def report(cluster: Cluster, args: argparse.Namespace) -> int:
         print(cluster.redact(json.dumps([asdict(f) for f in findings], indent=2)))
         return 1 if any(f.bad or f.unknown for f in findings) else 0
     for key, found in examined:
-        print(f"{_sign(found)} {TITLES[key]}")
+        lost = ", ".join(sorted(seen.lost)) if key in OF_HOSTS else ""
+        where = f" (not examined: {lost})" if lost else ""
+        print(f"{_sign(found, bool(lost))} {TITLES[key]}{where}")
         for finding in found:
             print(cluster.redact(f"      {finding.where}: {finding.what}"))
             print(cluster.redact(f"        -> {finding.advice}"))
@@ -78,10 +80,10 @@ def watch(cluster: Cluster, args: argparse.Namespace) -> int:
         time.sleep(AGAIN if watching.suspects else args.every)
 
 
-def _sign(found: list[Finding]) -> str:
+def _sign(found: list[Finding], partly: bool) -> str:
     if any(f.bad for f in found):
         return "!!"
-    if any(f.unknown for f in found):
+    if partly or any(f.unknown for f in found):
         return "??"
     return "i " if found else "ok"
 

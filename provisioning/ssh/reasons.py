@@ -98,6 +98,13 @@ def explain(host: Endpoint, error: Exception, jump: Jump | None) -> str:
             return f"the SSH key {host.key_file} cannot be read by you."
         case FileNotFoundError():
             return f"the SSH key {host.key_file} does not exist."
+        case paramiko.ssh_exception.NoValidConnectionsError() if all(
+            isinstance(e, ConnectionRefusedError) for e in error.errors.values()
+        ):
+            return (
+                f"{where} refuses connections. Check that sshd runs there, and that the port is "
+                "the one in the inventory."
+            )
         case TimeoutError():
             return (
                 f"{where} does not answer. Check that the host is up and that its firewall or "

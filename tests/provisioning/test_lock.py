@@ -61,11 +61,11 @@ def test_the_audit_trail_tells_how_commands_ended(host: Inventory) -> None:
         with lock.recorded(cluster, "apply"):
             pass
         with pytest.raises(OperatorError), lock.recorded(cluster, "deploy"):
-            raise OperatorError("alpha: no hunter2\nmore")
+            raise OperatorError("No manager can be asked:\n  alpha: no hunter2\nmore")
         trail = lock.trail(cluster, 10)
     assert [(e.command, e.outcome) for e in trail] == [
         ("apply", "done"),
-        ("deploy", "failed: alpha: no •••"),
+        ("deploy", "failed: No manager can be asked: alpha: no •••"),
     ]
     assert trail[0].who == lock.operator()
 

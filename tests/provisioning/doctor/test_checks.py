@@ -232,10 +232,24 @@ def test_a_dead_host_and_a_lost_quorum_are_findings_and_no_failure() -> None:
 
 def test_a_node_whose_certificate_is_not_renewed_is_found_beforehand(tmp_path: Path) -> None:
     pem = certificate(tmp_path, "node", until=TODAY + 0.5 * DAY).read_text()
-    facts = joined(worker1={"certificate": pem})
+    good = certificate(tmp_path, "good", until=TODAY + 30 * DAY).read_text()
+    others = {name: {"certificate": good} for name in HOSTS}
+    facts = joined(**others | {"worker1": {"certificate": pem}})
     found = dict(examine(inventory(), healthy(facts=facts), TODAY))
     assert [f.where for f in found["trust"]] == ["worker1"]
     assert "./run ops restart worker1" in found["trust"][0].advice
     fresh = certificate(tmp_path, "node", until=TODAY + 30 * DAY).read_text()
-    facts = joined(worker1={"certificate": fresh})
+    facts = joined(**others | {"worker1": {"certificate": fresh}})
     assert dict(examine(inventory(), healthy(facts=facts), TODAY))["trust"] == []
+
+
+def test_a_certificate_that_cannot_be_read_is_unknown_and_not_well() -> None:
+    found = dict(examine(inventory(), healthy(), NOW))["trust"]
+    assert [f.unknown for f in found] == [True] * len(HOSTS)
+
+
+def test_what_edges_serve_is_judged_though_no_manager_can_be_asked() -> None:
+    facts = Facts(joined().hosts, None)
+    seen = Examination(facts, certificates={"manager1": "port 443 cannot be reached"})
+    (finding,) = bad(seen, "certificate")
+    assert finding.what == "port 443 cannot be reached"

@@ -104,7 +104,7 @@ def test_a_missing_key_file_is_named(sshd: Sshd, fleet: Fleet, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"port": 1}, "127.0.0.1 port 1 cannot be reached over SSH .* sshd runs there"),
+        ({"port": 1}, "127.0.0.1 port 1 refuses connections. Check that sshd runs there"),
         ({"address": "no-such-host.invalid"}, "no-such-host.invalid is unknown to DNS"),
     ],
 )
