@@ -44,10 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measured(name: str, folder: Path, args: argparse.Namespace) -> figures.Step:
-    """Build a step, measure it, and take it away again."""
+    """Build a step, measure it, and take it away again: it, and no rehearsal of somebody else."""
     folder.mkdir(parents=True)
+    there = bool(lifecycle.current_hosts())
+    if there and not args.keep:
+        raise OperatorError("A rehearsal is up. Take it down first: ./run ops rehearsal down")
     try:
-        built = 0.0 if args.keep and lifecycle.current_hosts() else build(name)
+        built = 0.0 if there else build(name)
         image = images.relabel_shop(f"ladder-{time.strftime('%H%M%S')}")
         with Fleet((), Redactor()) as fleet:
             step = STEPS[name](fleet)

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from loadtest.evidence.result import Event
+from loadtest.ladder import __main__ as ladder
 from loadtest.ladder import figures, page
 from loadtest.ladder.figures import Fault, Rate, Step
+from provisioning.rehearsal import lifecycle
+from provisioning.rehearsal.layout import hosts
 
 
 def asked(at: float, ms: float = 50, error: str | None = None) -> dict[str, Any]:
@@ -154,3 +157,16 @@ def test_what_is_kept_is_json_that_a_person_can_read(tmp_path: Path) -> None:
     text = (tmp_path / "kept.json").read_text()
     assert re.search(r'^  "commit": "abc",$', text, re.M)
     assert list(json.loads(text)) == ["machine"]
+
+
+def test_a_rehearsal_of_somebody_else_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def touched(*_: object) -> None:
+        raise AssertionError("it was touched")
+
+    monkeypatch.setattr(lifecycle, "current_hosts", lambda: hosts(1, 1))
+    monkeypatch.setattr(lifecycle, "down", touched)
+    monkeypatch.setattr(ladder, "build", touched)
+    assert ladder.main(["--folder", str(tmp_path / "runs")]) == 2
+    assert "A rehearsal is up." in capsys.readouterr().err
