@@ -27,9 +27,10 @@ def uneven(hosts: Mapping[str, int], zones: Mapping[str, str]) -> bool:
 
 
 def moves(hosts: Mapping[str, int]) -> int:
-    """Return the most tasks worth moving: those above an equal share."""
-    share = -(-sum(hosts.values()) // max(len(hosts), 1))
-    return sum(max(count - share, 0) for count in hosts.values())
+    """Return the most tasks worth moving: those above an equal share, or lacking elsewhere."""
+    share, rest = divmod(sum(hosts.values()), max(len(hosts), 1))
+    above = sum(max(count - share - bool(rest), 0) for count in hosts.values())
+    return max(above, sum(max(share - count, 0) for count in hosts.values()))
 
 
 def rebalance(cluster: Cluster, say: Callable[[str], None]) -> int:

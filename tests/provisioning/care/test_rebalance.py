@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -31,17 +32,32 @@ def test_uneven(hosts: dict[str, int], zones: dict[str, str], is_uneven: bool) -
     assert uneven(hosts, zones) is is_uneven
 
 
-def test_no_more_is_moved_than_lies_above_an_equal_share() -> None:
-    assert moves({"a": 4, "b": 0, "c": 0}) == 2
-    assert moves({"a": 2, "b": 1}) == 0
+@pytest.mark.parametrize(
+    ("hosts", "count"),
+    [
+        ({"a": 4, "b": 0, "c": 0}, 2),
+        ({"a": 2, "b": 1}, 0),
+        ({"a": 2, "b": 0, "c": 2}, 1),  # nobody has more than a share rounded up, one has none
+        ({"a": 3, "b": 0, "c": 1}, 1),
+        ({"a": 3, "b": 3, "c": 0}, 2),
+        ({"a": 1, "b": 1, "c": 0}, 0),
+        ({"a": 0, "b": 0}, 0),
+        ({}, 0),
+    ],
+)
+def test_no_more_is_moved_than_makes_it_even(hosts: dict[str, int], count: int) -> None:
+    assert moves(hosts) == count
+
+
+HOSTS = ("n1", "n1", "n1", "n3")
 
 
 class Swarm:
     """A swarm of three hosts and one service, with an autoscaler that wants four replicas."""
 
-    def __init__(self, labels: dict[str, str]) -> None:
+    def __init__(self, labels: dict[str, str], hosts: Sequence[str] = HOSTS) -> None:
         self.labels = labels
-        self.hosts = ["n1", "n1", "n1", "n3"]
+        self.hosts = list(hosts)
         self.said: list[str] = []
 
     def run(self, command: str, **_: Any) -> None:
@@ -90,10 +106,11 @@ class Swarm:
 @pytest.mark.parametrize(
     "labels", [{}, {"bookstore.autoscale.min": "4"}, {"bookstore.autoscale.pause": "true"}]
 )
+@pytest.mark.parametrize("hosts", [HOSTS, ("n1", "n1", "n3", "n3")])
 def test_the_autoscaler_does_not_take_away_what_is_started_to_even_out(
-    labels: dict[str, str],
+    labels: dict[str, str], hosts: Sequence[str]
 ) -> None:
-    swarm = Swarm(dict(labels))
+    swarm = Swarm(dict(labels), hosts)
     rebalance(swarm.cluster(), lambda _: None)
     assert sorted(Counter(swarm.hosts).values()) == [1, 1, 2]
     assert swarm.labels == labels, "as it was before"
