@@ -21,6 +21,25 @@ COPY = (
     'cp -a /var/lib/docker/swarm "$copy"; ok=$?; kill -CONT $pid; trap - EXIT; [ $ok = 0 ]'
 )
 
+# Puts a copy in place of what the engine has; where that fails, what it had is back and it runs.
+RESTORE = """
+cd /var/lib/docker || exit
+systemctl stop docker.socket docker || exit
+rm -rf swarm.before
+[ ! -e swarm ] || mv swarm swarm.before
+tar -xzf .swarm-backup.tar.gz && systemctl start docker &&
+    docker swarm init --force-new-cluster --advertise-addr ADDRESS >/dev/null
+failed=$?
+if [ $failed != 0 ]; then
+    systemctl stop docker.socket docker
+    rm -rf swarm
+    [ ! -e swarm.before ] || mv swarm.before swarm
+    systemctl start docker
+fi
+rm -f .swarm-backup.tar.gz
+exit $failed
+"""
+
 
 def backup(cluster: Cluster, file: Path, say: Callable[[str], None]) -> None:
     """Write the swarm's state to a file that only its owner may read: it holds the secrets."""
@@ -88,10 +107,7 @@ def restore(cluster: Cluster, host: Host, file: Path, say: Callable[[str], None]
         raise HostError(host.name, "it has no engine. Install it: apt-get install docker.io")
     connection.upload("/var/lib/docker/.swarm-backup.tar.gz", content, mode=0o600, sudo=True)
     connection.run(
-        "systemctl stop docker.socket docker && cd /var/lib/docker && "
-        "rm -rf swarm.before && { [ ! -e swarm ] || mv swarm swarm.before; } && "
-        "tar -xzf .swarm-backup.tar.gz && rm .swarm-backup.tar.gz && systemctl start docker && "
-        f"docker swarm init --force-new-cluster --advertise-addr {host.swarm_address} >/dev/null",
+        RESTORE.replace("ADDRESS", host.swarm_address),
         sudo=True,
         timeout=180,
         shown="put the swarm's state in place",
