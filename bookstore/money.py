@@ -7,7 +7,7 @@ Whatever reads or writes an amount does it here, so that what a page writes ("â‚
 import re
 import unicodedata
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from babel import Locale, UnknownLocaleError
@@ -36,7 +36,6 @@ def currencies() -> frozenset[str]:
 
 
 @cache
-@cache
 def digits(currency: str) -> int:
     """Return how many digits a currency has behind its decimal mark: EUR 2, JPY 0, KWD 3."""
     return int(get_currency_precision(currency))
@@ -48,6 +47,7 @@ def highest(currency: str) -> int:
     return 10 ** (4 + digits(currency)) if digits(currency) else 10**8
 
 
+@lru_cache(maxsize=4096)
 def written(amount: int, currency: str, locale: str) -> str:
     """Write an amount as people of a locale do: 123450, EUR, en_GB -> â‚¬1,234.50."""
     if amount < 0:
@@ -154,8 +154,13 @@ def _point(number: str, behind: int, mark: str | None) -> str | None:
 
 def _without_currency(text: str, currency: str) -> str:
     """Return what is left of an amount without the currency's names at its ends."""
+    return _names_at_its_ends(currency).sub("", text)
+
+
+@cache
+def _names_at_its_ends(currency: str) -> re.Pattern[str]:
     names = "|".join(map(re.escape, _names(currency)))
-    return re.sub(rf"^(?:{names})\.? ?|(?: ?(?:{names})\.?)$", "", text, flags=re.IGNORECASE)
+    return re.compile(rf"^(?:{names})\.? ?|(?: ?(?:{names})\.?)$", re.IGNORECASE)
 
 
 @cache

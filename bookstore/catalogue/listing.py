@@ -342,8 +342,19 @@ def _grouped(wish: Search, rows: list[_Row]) -> list[Card]:
 
 def _card(row: _Row) -> Card:
     title, series, number = titles.parted(row.title, row.series, row.series_number)
-    return Card._make(row[: len(Card._fields)])._replace(
-        title=title, series=series, series_number=number
+    return Card(
+        id=row.id,
+        title=title,
+        author=row.author,
+        condition=row.condition,
+        price=row.price,
+        currency=row.currency,
+        cover=row.cover,
+        seller_name=row.seller_name,
+        series=series,
+        series_number=number,
+        others_from=row.others_from,
+        language=row.language,
     )
 
 

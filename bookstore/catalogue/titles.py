@@ -8,7 +8,7 @@ _SERIES = re.compile(r"^(?P<title>.*\S)\s*\((?P<series>[^()#]+?),?\s*#(?P<number
 def parted(title: str, series: str | None, number: str | None) -> tuple[str, str, str]:
     """Return title, series and number within it, each by itself. What is known of the series goes
     before what the title says."""
-    found = _SERIES.match(title)
+    found = _SERIES.match(title) if title.rstrip().endswith(")") else None
     if found is None:
         return title, series or "", (number or "") if series else ""
     if series:

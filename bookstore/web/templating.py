@@ -8,7 +8,7 @@ without variables and addresses without numbers, becomes part of the compiled te
 import hashlib
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from bookstore.web.sessions import looks_signed_in
 
 _PACKAGE = Path(__file__).parent.parent
 STATIC_DIR = _PACKAGE / "static"
+_NOTHING = Markup()
 _VARIABLE = re.compile(r"%\((\w+)\)s")
 
 
@@ -92,8 +93,12 @@ class Templates(Environment):
 
 def _lang_of(code: str | None) -> Markup:
     """Return the attribute for words in a language other than the page's, where it is known."""
-    known = code and code != "mul" and code != i18n.language()
-    return Markup(' lang="{}"').format(code) if known else Markup()
+    return _lang(code) if code and code != "mul" and code != i18n.language() else _NOTHING
+
+
+@lru_cache(maxsize=256)
+def _lang(code: str) -> Markup:
+    return Markup(' lang="{}"').format(code)
 
 
 def _element(write: Callable[[int], str], style: str) -> Callable[[int], Markup]:
