@@ -120,7 +120,7 @@ def parse(text: str, currency: str, *, mark: str | None = None) -> int | None:
     `mark` is the decimal mark of whoever wrote it, where that is known: it alone tells whether
     1.500 is a thousand and a half or one and a half.
     """
-    if len(text) > _LONGEST:
+    if not 0 < len(text) <= _LONGEST:
         return None
     clean = " ".join(unicodedata.normalize("NFKC", text).translate(_MARKS).split())
     number = re.sub(r"[.,] ?[-–—]$", "", _without_currency(clean, currency))  # 12,– is twelve

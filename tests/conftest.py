@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from bookstore.app import create_app
@@ -19,6 +20,10 @@ from tests.support.reader import Reader
 for _name in [name for name in os.environ if name.startswith("BOOKSTORE_")]:
     if _name != "BOOKSTORE_REHEARSAL":
         del os.environ[_name]
+
+# How long one example takes is the machine's affair, which may be busy with other things.
+hypothesis.settings.register_profile("at leisure", deadline=None)
+hypothesis.settings.load_profile("at leisure")
 
 SECRET = "a secret of the tests, longer than thirty-two characters"
 DATA = Path(__file__).parents[2] / "shared" / "data" / "goodbooks-10k.csv"

@@ -17,13 +17,13 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bookstore.settings import CONTEXTS, Settings, SettingsError
-from bookstore.web import urls
+from bookstore.web import segments
 
 # Which paths belong to which context. The catalogue takes the rest, but nothing that is private.
 ROUTES = {
-    "accounts": f"PathRegexp(`^/({'|'.join(urls.SEGMENTS['accounts'])})(/|$)`)",
-    "orders": f"PathRegexp(`^/({'|'.join(urls.SEGMENTS['orders'])})(/|$)`)",
-    "catalogue": f"!PathRegexp(`^/({'|'.join(urls.PRIVATE)})(/|$)`)",
+    "accounts": f"PathRegexp(`^/({'|'.join(segments.SEGMENTS['accounts'])})(/|$)`)",
+    "orders": f"PathRegexp(`^/({'|'.join(segments.SEGMENTS['orders'])})(/|$)`)",
+    "catalogue": f"!PathRegexp(`^/({'|'.join(segments.PRIVATE)})(/|$)`)",
 }
 LIVES, TRIES, PAUSE = 5.0, 3, 1.0  # a swarm waits a second as well (restart_policy)
 PRIORITY = {"accounts": 20, "orders": 20, "catalogue": 10}

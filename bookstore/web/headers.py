@@ -76,8 +76,10 @@ def install(app: Quart, settings: Settings) -> None:
         headers = response.headers
         if not request.scope.get(FLAG):  # to pages for everybody, the page cache adds them
             headers["X-Request-ID"] = inbound().request_id
-            for name, value in always:
-                headers.setdefault(name, value)  # a page may have a policy of its own
+            own = {name.lower() for name, _value in headers}  # a page may have a policy of its own
+            for name, value in always:  # each look into the headers would read them all
+                if name.lower() not in own:
+                    headers.add(name, value)
         if response.mimetype == "text/html":
             headers["Content-Language"] = i18n.language()
             headers.add("Vary", "Accept-Language, Cookie")

@@ -22,6 +22,8 @@ from werkzeug.http import parse_accept_header
 from bookstore.money import written
 
 LANGUAGES = {"en": "English", "es": "Español"}
+# Amounts and dates of this shop are European: "en_GB" writes day before month.
+_LOCALES = {"en": "en_GB", "es": "es_ES"}
 COOKIE = "lang"
 LOCALE_DIR = Path(__file__).parent.parent / "locale"
 
@@ -146,8 +148,7 @@ def _language_name(code: str, language: str) -> str:
 
 def locale() -> str:
     """Return the locale of the language in use."""
-    # Amounts and dates of this shop are European: "en_GB" writes day before month.
-    return {"en": "en_GB", "es": "es_ES"}[language()]
+    return _LOCALES[language()]
 
 
 _IN_A_PATH = "/:@!$&'()*+,;="  # beside letters and digits

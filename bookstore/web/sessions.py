@@ -16,7 +16,7 @@ from quart import Response, current_app, g, request
 from bookstore.clock import DAY, SECOND
 from bookstore.contracts import Person, SessionLink
 from bookstore.settings import Settings
-from bookstore.web import urls
+from bookstore.web import addresses, urls
 from bookstore.web.inbound import inbound
 from bookstore.web.page_error import SignedOut
 from bookstore.web.responses import see_other
@@ -169,7 +169,7 @@ def login_required[**P](
             wanted = request.full_path.rstrip("?")
         else:  # come back to the page that was open, not to a form's target
             headers = inbound().headers
-            wanted = urls.path_of(headers.get("hx-current-url") or headers.get("referer"))
+            wanted = addresses.path_of(headers.get("hx-current-url") or headers.get("referer"))
             if request.method == "POST":
                 raise SignedOut(wanted)
         return see_other(urls.login(next=wanted if wanted != "/" else None))

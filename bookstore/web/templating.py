@@ -18,7 +18,7 @@ from markupsafe import Markup
 from quart import Response, current_app, request
 
 from bookstore.money import example as price_example
-from bookstore.web import i18n, urls
+from bookstore.web import addresses, i18n, urls
 from bookstore.web.csrf import csrf_token
 from bookstore.web.idempotency import key_for_forms
 from bookstore.web.responses import VARY, own_origin, wants_fragment
@@ -73,6 +73,7 @@ class Templates(Environment):
             language=i18n.language,
             lang_of=_lang_of,
             here=i18n.requested_address,
+            with_language=addresses.with_language,
             looks_signed_in=looks_signed_in,
         )
         self._constant: dict[str, Callable[..., Any]] = {

@@ -1,23 +1,17 @@
 """The paths of the shop. No other module builds a path for a page; routes declare theirs, and
-segments.toml says which service they belong to."""
+segments.py says which service they belong to."""
 
 import re
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 # In a route: numbers that no database can hold are no ids of anything, so they are 404.
 ID = f"int(max={2**63 - 1})"
 
-SEGMENTS: dict[str, list[str]] = tomllib.loads(
-    Path(__file__).with_name("segments.toml").read_text()
-)
 # Names that can be a part of a path: short, and nothing that browsers would resolve.
 _AUTHOR = re.compile(r"[^./\\%?#][^/\\%?#]{0,59}")
 # Under these, and at home and in the list, pages are the same for everybody who looks.
 FOR_EVERYBODY = ("/books/", "/categories/", "/authors/")
-PRIVATE = ("internal", "metrics", "healthz", "readyz")  # between services and for operators
 
 
 def home() -> str:
@@ -346,26 +340,6 @@ def static(name: str) -> str:
     return f"/static/{name}"
 
 
-def with_language(address: str, language: str) -> str:
-    """Return `address` with its language changed, the rest of its query kept."""
-    path, _question, query = address.partition("?")
-    kept = [pair for pair in query.split("&") if pair and not pair.startswith("lang=")]
-    return f"{path}?{'&'.join([*kept, f'lang={language}'])}"
-
-
-def safe_next(address: str | None, default: str) -> str:
-    """Return `address` when it is a path of this shop, else `default`: where to go after signing
-    in never leaves the site."""
-    if not address or not address.startswith("/") or address.startswith(("//", "/\\")):
-        return default
-    if any(
-        ord(character) <= 32 or character in '\\"<>' or ord(character) == 127
-        for character in address
-    ):
-        return default
-    return address
-
-
 def _with_query(path: str, query: Mapping[str, object]) -> str:
     pairs = [(key, value) for key, value in query.items() if _is_said(value)]
     return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
@@ -373,14 +347,3 @@ def _with_query(path: str, query: Mapping[str, object]) -> str:
 
 def _is_said(value: object) -> bool:
     return value not in (None, "", [])
-
-
-def path_of(address: str | None) -> str:
-    """Return path and query of a full address, or / when there is none."""
-    if not address:
-        return "/"
-    try:
-        parts = urlsplit(address)
-    except ValueError:  # not an address, such as http://[x
-        return "/"
-    return safe_next(parts._replace(scheme="", netloc="", fragment="").geturl(), "/")

@@ -15,7 +15,7 @@ from bookstore.app import create_app
 from bookstore.commands.services import ROUTES
 from bookstore.data.database import Database
 from bookstore.settings import CONTEXTS
-from bookstore.web import urls
+from bookstore.web import segments
 from tests.conftest import settings_for
 from tests.support.books import add_book
 from tests.support.mariadb import MariaDB
@@ -110,10 +110,10 @@ def test_each_path_is_routed_to_the_service_that_knows_it(
     app = create_app(settings_for(sqlite_url, tmp_path, contexts=context, **origins))
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<[^>]*>", "1", rule.rule)
-        if path.split("/")[1] in {*urls.PRIVATE, "static"}:
+        if path.split("/")[1] in {*segments.PRIVATE, "static"}:
             continue
         owners = [
-            name for name in urls.SEGMENTS
+            name for name in segments.SEGMENTS
             if re.search(ROUTES[name].removeprefix("PathRegexp(`").removesuffix("`)"), path)
         ]  # fmt: skip
         assert (owners or ["catalogue"]) == [context], f"{path}: see web/segments.toml"

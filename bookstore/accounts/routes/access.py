@@ -10,7 +10,7 @@ from bookstore.accounts.routes.common import blueprint, device, signed_in, the_a
 from bookstore.accounts.routes.passkeys import the_passkeys
 from bookstore.accounts.service import EmailTaken
 from bookstore.accounts.throttle import TooManyTries
-from bookstore.web import i18n, urls
+from bookstore.web import addresses, i18n, urls
 from bookstore.web.forms import ShopForm
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import request_key
@@ -68,7 +68,7 @@ async def register() -> Response:
 async def login_form() -> Response | AnyResponse:
     """Ask for address and password; who is signed in goes on at once."""
     if await current_person() is not None:
-        return redirect(urls.safe_next(request.args.get("next"), urls.home()))
+        return redirect(addresses.safe_next(request.args.get("next"), urls.home()))
     form = LoginForm(next=request.args.get("next", ""))
     return _login_page(form)
 

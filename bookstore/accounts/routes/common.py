@@ -12,7 +12,7 @@ from bookstore.accounts.throttle import TooManyTries
 from bookstore.clock import DAY
 from bookstore.contracts import Person
 from bookstore.settings import Settings
-from bookstore.web import i18n, urls
+from bookstore.web import addresses, i18n, urls
 from bookstore.web.i18n import gettext as _
 from bookstore.web.inbound import inbound
 from bookstore.web.responses import see_other
@@ -86,7 +86,7 @@ async def start_session(person: Person, wanted: str | None, *, told: bool = Fals
         language=i18n.language(),
         new_browser=not told and person.id not in known.person_ids,
     )
-    response = see_other(urls.safe_next(wanted, urls.home()))
+    response = see_other(addresses.safe_next(wanted, urls.home()))
     set_session_cookie(response, token)
     visitor = visitor_token()
     if visitor is not None:  # the basket from before is still theirs

@@ -2,29 +2,22 @@
 whichever replica comes first, and taken up again where one died."""
 
 import asyncio
-import hashlib
 import json
 import secrets
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import structlog
-
-from bookstore.catalogue import changes
-from bookstore.catalogue.domain import Seller, Terms
+from bookstore.catalogue.domain import Seller
 from bookstore.catalogue.importing import jobs_store as store
-from bookstore.catalogue.importing import storing, writing, zip_covers
-from bookstore.catalogue.importing.columns import NEEDED, key
+from bookstore.catalogue.importing import undoing, writing, zip_covers
+from bookstore.catalogue.importing.batches import AT_ONCE, path_of, pause
+from bookstore.catalogue.importing.checking import Checker
 from bookstore.catalogue.importing.errors import ImportRefused
 from bookstore.catalogue.importing.jobs_store import Job, JobRow
-from bookstore.catalogue.importing.offers import Details, Offer, number_of
 from bookstore.catalogue.importing.packing import Pictures, Workbook, unpacked
-from bookstore.catalogue.importing.tables import Row
-from bookstore.catalogue.repository import Book
 from bookstore.catalogue.storage import on_storage
 from bookstore.clock import DAY, SECOND, Clock
 from bookstore.data.database import Database
@@ -32,21 +25,11 @@ from bookstore.data.queries import Queries
 from bookstore.mail.outbox import Outbox
 from bookstore.settings import Settings
 
-if TYPE_CHECKING:
-    from bookstore.catalogue.importing.importer import File
-
-log = structlog.get_logger()
-
 SWEEP_SECONDS = 1.0
 MAX_BYTES = 10 * 1024 * 1024
 UNDO_FOR = DAY
 _KEEP = 30 * DAY
-_AT_ONCE = 50  # rows; more would keep readers of the same replica waiting
-_LONGEST_PAUSE = 1.0
 _PATIENCE = 30 * SECOND  # whoever worked on a file and is silent for so long died
-_SAMPLES = 3
-ASKED = ("price", "condition")  # what may be given row by row
-NOT_IN_FILE = 2_000_000_000  # rows beyond are of offers that the file does not name
 _REMEMBERED = ("mapped", "settings", "encoding")  # for the next file with these columns
 _TOLD = ("added", "changed", "withdrawn", "refused")
 
@@ -67,11 +50,12 @@ class Imports:
         self._settings = settings
         self._clock = clock
         self._tell = tell
+        self._checker = Checker(database, settings, clock)
 
     async def send_in(self, seller: Seller, name: str, content: bytes) -> int:
         """Keep a file and have it checked; return its number. Raise StorageUnavailable."""
         file = secrets.token_hex(16)
-        await on_storage(_write, self._path(file), content)
+        await on_storage(_write, path_of(self._settings, file), content)
         return await store.add_job(
             self._database,
             {
@@ -138,156 +122,25 @@ class Imports:
         if job is None:
             return
         if job.state == store.CHECKING:
-            await self._check(job)
+            await self._checker.check(job)
         elif job.state == store.WORKING:
             await self._work(job)
         else:
-            await self._put_back(job)
+            await undoing.put_back(self._database, self._clock, job)
+            self._tell()  # others, and this replica meanwhile, hear of it by and by
+            await store.move(self._database, job.id, store.UNDOING, store.UNDONE)
 
     async def forget_old(self) -> None:
         """Delete what nobody needs any more, as a background chore."""
         for file in await store.forget(self._database, self._clock() - _KEEP):
-            await on_storage(lambda name=file: self._path(name).unlink(missing_ok=True))  # type: ignore[misc]
-
-    async def _check(self, job: Job) -> None:
-        await store.drop_rows(self._database, job.id)
-        try:
-            await self._check_rows(job)
-        except ImportRefused as refused:
-            told = json.dumps({**job.said, "problem": str(refused)}, ensure_ascii=False)
-            await store.move(self._database, job.id, store.CHECKING, store.REFUSED, told=told)
-
-    async def _check_rows(self, job: Job) -> None:
-        given = json.loads(job.options)
-        file = await asyncio.to_thread(self._opened, job, given)
-        if not given:
-            kept = await store.kept_options(
-                self._database, job.seller_id, header_digest(file.columns.header)
-            )
-            if kept:
-                file.__exit__()
-                given = kept
-                await store.update(self._database, job.id, options=json.dumps(given))
-                file = await asyncio.to_thread(self._opened, job, given)
-        with file:
-            samples = await asyncio.to_thread(self._samples, job)
-            told = _told(file, samples)
-            missing = file.columns.missing(NEEDED)
-            if missing and not (given.get("by_row") and set(missing) <= set(ASKED)):
-                await store.move(
-                    self._database, job.id, store.CHECKING, store.COLUMNS,
-                    told=json.dumps({**told, "missing": missing}, ensure_ascii=False),
-                )  # fmt: skip
-                return
-            seller = Seller(job.seller_id, job.seller_name)
-            offers = file.offers()
-            count = 0
-            began = time.monotonic()
-            while chunk := await asyncio.to_thread(lambda: list(islice(offers, _AT_ONCE))):
-                count += len(chunk)
-                await self._database.in_transaction(
-                    lambda queries, chunk=chunk: self._plan(queries, job, seller, chunk)  # type: ignore[misc]
-                )
-                await store.update(
-                    self._database, job.id, read_rows=count, touched_at=self._clock()
-                )
-                began = await _pause(began)
-            if given.get("withdraw_missing"):
-                await self._add_missing(job, file)
-        await self._add_refused(job, file)
-        told = {**_told(file, samples), "remarks": file.report.remarks()}
-        await store.move(
-            self._database, job.id, store.CHECKING, store.READY, read_rows=count,
-            told=json.dumps(told, ensure_ascii=False),
-        )  # fmt: skip
-
-    async def _plan(
-        self, queries: Queries, job: Job, seller: Seller, chunk: Sequence[Offer]
-    ) -> None:
-        outcomes = await writing.write(
-            queries, seller, chunk, currency=self._settings.currency, now=0, dry_run=True
-        )
-        rows = [
-            JobRow(
-                offer.line,
-                outcome.kind,
-                store.packed(offer, {"before": dict(outcome.before), "after": dict(outcome.after)}),
-                outcome.book_id,
-                None,
-            )
-            for offer, outcome in zip(chunk, outcomes, strict=True)
-        ]
-        await store.add_rows(queries, job.id, rows)
-
-    async def _add_refused(self, job: Job, file: "File") -> None:
-        reasons: dict[int, list[str]] = {}
-        for line, column, reason in file.report.refused:
-            reasons.setdefault(line, []).append(f"{column}: {reason}".removeprefix(": "))
-        for note in file.report.repeated:
-            reasons.setdefault(note.line, []).append(note.text)
-        asked: dict[int, list[str]] = {}
-        for line, column, _reason in file.report.refused:
-            if column in ASKED:
-                asked.setdefault(line, []).append(column)
-        rows = []
-        for line, found in sorted(reasons.items()):
-            data = {"reasons": found, "called": file.called.get(line, ""),
-                    "asked": asked.get(line, [])}  # fmt: skip
-            rows.append(JobRow(line, "refused", json.dumps(data, ensure_ascii=False), None, None))
-        await self._database.in_transaction(lambda queries: store.add_rows(queries, job.id, rows))
-
-    async def _add_missing(self, job: Job, file: "File") -> None:
-        """Plan to withdraw the offers that the file does not name, or say why that cannot be."""
-        if file.unknown_rows:
-            file.report.keep_missing(file.unknown_rows)
-            return
-        identity, line = "", NOT_IN_FILE
-        while True:
-            async with self._database.connection() as queries:
-                page = await writing.offers_after(queries, job.seller_id, identity, _AT_ONCE)
-                missing = [one for one in page if number_of(one.identity) not in file.named]
-                ids = [one.book_id for one in missing]
-                found = await storing.books_by_id(queries, ids, locked=False) if ids else []
-            if not page:
-                return
-            identity = page[-1].identity
-            books = {book.id: book for book in found}
-            rows = []
-            for one in missing:
-                if book := books.get(one.book_id):
-                    line += 1
-                    rows.append(_withdrawal(line, one, book))
-            await self._database.in_transaction(
-                lambda queries, rows=rows: store.add_rows(queries, job.id, rows)  # type: ignore[misc]
-            )
-
-    def _opened(self, job: Job, given: Mapping[str, Any]) -> "File":
-        """Open a job's file: in a thread."""
-        from bookstore.catalogue.importing.importer import File, Options  # not needed at rest
-
-        options = Options(
-            encoding=given.get("encoding") or None,
-            mapped=given.get("mapped", {}),
-            settings=given.get("settings", {}),
-            by_line={int(line): said for line, said in given.get("by_line", {}).items()},
-        )
-        path = self._path(job.file)
-        return File(
-            path, options, currency=self._settings.currency, name=job.name, keep_called=True
-        )
-
-    def _samples(self, job: Job) -> list[list[str]]:
-        """Return the first rows as they stand: in a thread."""
-        with self._opened(job, {}) as file:
-            rows = islice(file.source.rows, _SAMPLES)
-            return [[cell[:60] for cell in row.fields] for row in rows if isinstance(row, Row)]
+            await on_storage(_delete, path_of(self._settings, file))
 
     async def _work(self, job: Job) -> None:
         seller = Seller(job.seller_id, job.seller_name)
         done, began = job.done_rows, time.monotonic()
         pictures = await asyncio.to_thread(self._pictures, job)
         while True:
-            rows = await store.rows_to_do(self._database, job.id, 0, _AT_ONCE)
+            rows = await store.rows_to_do(self._database, job.id, 0, AT_ONCE)
             if not rows:
                 break
             offers = [store.unpacked(r.line, r.data) for r in rows if r.kind != "refused"]
@@ -299,14 +152,14 @@ class Imports:
             )
             done += len(rows)
             await store.update(self._database, job.id, done_rows=done, touched_at=self._clock())
-            began = await _pause(began)
+            began = await pause(began)
         self._tell()  # others, and this replica meanwhile, hear of it by and by
         await self._database.in_transaction(lambda queries: self._end(queries, job))
 
     def _pictures(self, job: Job) -> Pictures | None:
         """Return the pictures that came along: in a thread."""
         try:
-            return unpacked(self._path(job.file), job.name)[1]
+            return unpacked(path_of(self._settings, job.file), job.name)[1]
         except (Workbook, ImportRefused, OSError, zipfile.BadZipFile):
             return None
 
@@ -353,90 +206,11 @@ class Imports:
             finished.append(row._replace(kind=outcome.kind, book_id=outcome.book_id, past=past))
         await store.finish_rows(queries, job.id, finished, 1)
 
-    async def _put_back(self, job: Job) -> None:
-        done, began = job.done_rows, time.monotonic()
-        while True:
-            rows = await store.rows_to_do(self._database, job.id, 1, _AT_ONCE)
-            if not rows:
-                break
-            await self._database.in_transaction(
-                lambda queries, rows=rows: self._undo_rows(queries, job, rows)  # type: ignore[misc]
-            )
-            done += len(rows)
-            await store.update(self._database, job.id, done_rows=done, touched_at=self._clock())
-            began = await _pause(began)
-        self._tell()  # others, and this replica meanwhile, hear of it by and by
-        await store.move(self._database, job.id, store.UNDOING, store.UNDONE)
-
-    async def _undo_rows(self, queries: Queries, job: Job, rows: Sequence[JobRow]) -> None:
-        now = self._clock()
-        await writing.take_turn(queries, job.seller_id)
-        touched = [r for r in rows if r.kind in _CHANGING and r.book_id is not None]
-        ids = sorted({row.book_id for row in touched if row.book_id is not None})
-        books = {
-            book.id: book for book in await storing.books_by_id(queries, ids, locked=True)
-        }  # fmt: skip
-        for row in touched:
-            book = books.get(row.book_id or 0)
-            if book is None or book.seller_id != job.seller_id:
-                continue
-            past = json.loads(row.past or "{}")
-            values = {"stock": 0, "listed": 0} if row.kind == writing.ADDED else past["before"]
-            if row.kind != writing.ADDED and "stock" in values:
-                sold = past["after"]["stock"] - book.stock
-                values = {**values, "stock": max(0, values["stock"] - sold)}
-            await storing.update_from_file(queries, book, values, {}, now)
-            await writing.unsay(queries, job.seller_id, store.unpacked(row.line, row.data).identity,
-                                past.get("said"), now)  # fmt: skip
-        if ids:
-            await changes.record_everything(queries, now)
-        await store.finish_rows(queries, job.id, rows, 2)
-
-    def _path(self, file: str) -> Path:
-        return self._settings.media_dir / "imports" / file
-
-
-def _withdrawal(line: int, last: writing.Said, book: Book) -> JobRow:
-    """Return the row of an offer that the file does not name: as said last, without copies."""
-    terms = Terms(**{name: getattr(book, name) for name in Terms._fields})
-    offer = Offer(
-        line, last.identity, None, terms._replace(price=last.price), Details(), 0, last.marks
-    )
-    return JobRow(line, writing.WITHDRAWN, store.packed(offer), book.id, None)
-
-
-_CHANGING = {writing.ADDED, writing.CHANGED, writing.WITHDRAWN}
-
-
-async def _pause(began: float) -> float:
-    """Leave as much time to readers as the last batch took, more when everything is slow; return
-    when the next one begins."""
-    await asyncio.sleep(min(_LONGEST_PAUSE, time.monotonic() - began))
-    return time.monotonic()
-
-
-def header_digest(header: Sequence[str]) -> str:
-    """Return what files with the same columns have in common."""
-    return hashlib.sha256("\x1f".join(map(key, header)).encode()).hexdigest()
-
-
-def _told(file: "File", samples: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """Return what was found out about a file's columns."""
-    read_as = {place: name for name, places in file.columns.places.items() for place in places}
-    return {
-        "header": header_digest(file.columns.header),
-        "understood": file.report.understood,
-        "columns": [
-            {
-                "name": name,
-                "ours": read_as.get(place, ""),
-                "samples": [row[place] for row in samples if place < len(row)],
-            }
-            for place, name in enumerate(file.columns.header)
-        ],
-    }
-
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
+
+
+def _delete(path: Path) -> None:
+    path.unlink(missing_ok=True)

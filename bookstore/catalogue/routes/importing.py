@@ -10,6 +10,7 @@ from quart import Response, request
 
 from bookstore.catalogue.domain import GRADES, Seller
 from bookstore.catalogue.importing import jobs
+from bookstore.catalogue.importing.checking import ASKED, NOT_IN_FILE
 from bookstore.catalogue.importing.columns import FIELDS, UNASKED
 from bookstore.catalogue.importing.jobs_store import Job
 from bookstore.catalogue.importing.texts import harmless
@@ -135,7 +136,7 @@ async def give_by_row(job_id: int) -> Response:
     for name, text in (await request.form).items():
         what, _line, line = name.rpartition("_")
         given = text.strip()[:40]
-        if given and what in jobs.ASKED and line.isascii() and line.isdigit() and len(line) < 10:
+        if given and what in ASKED and line.isascii() and line.isdigit() and len(line) < 10:
             by_line.setdefault(str(int(line)), {})[what] = given
     await the_catalogue().imports.read_otherwise(job, options)
     return see_other(urls.import_job(job_id))
@@ -182,7 +183,7 @@ async def _report(imports: jobs.Imports, job: Job) -> AsyncIterator[bytes]:
             for row in rows:
                 data = json.loads(row.data)
                 title = data.get("terms", {}).get("title", "") or data.get("called", "")
-                line = row.line if row.line < jobs.NOT_IN_FILE else ""
+                line = row.line if row.line < NOT_IN_FILE else ""
                 cells = (line, kind, title, "; ".join(data.get("reasons", ())))
                 csv.writer(out).writerow([harmless(str(cell)) for cell in cells])
             yield out.getvalue().encode()
@@ -223,7 +224,7 @@ async def _job_page(job: Job) -> Response:
         "told": {"problem": "", "remarks": [], "columns": [], "missing": [], **job.said},
         "given": {"price": "", "condition": "", **options.get("settings", {})},
         "options": {"by_row": False, "withdraw_missing": False, **options},
-        "not_in_file": jobs.NOT_IN_FILE,
+        "not_in_file": NOT_IN_FILE,
         "step": str(_STEPS[job.state]),
         "counts": counts,
         "total": sum(counts.values()),

@@ -20,9 +20,7 @@ from bookstore.catalogue.importing.offers import Offer
 
 HEAD = "sku,title,author,isbn,price,condition,copies,year,language,category,description"
 ROW = "A-1,Emma,Jane Austen,9780141439587,5.00,Good,1,1815,en,Classics,A fine copy"
-MANY = settings(
-    max_examples=150, deadline=2_000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+MANY = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _PIECES = [
     '"', '""', '\\"', "\\", ",", ";", "\t", "|", "\n", "\r", "\r\n", "\0", "\x1b[31m", "\ufeff",
     "Emma", "Jane Austen", "5.00", "Good", "1", "=1+1", '="5"', "#N/A", "<b>", "</p>", "&amp;",

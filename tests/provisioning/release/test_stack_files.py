@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bookstore.web import urls
+from bookstore.web import segments
 from provisioning.inventory import Inventory, NodeGroup
 from provisioning.inventory.settings import environment
 from provisioning.release.stacks import as_mapping, render, variables
@@ -61,7 +61,7 @@ def test_replicas_are_asked_for_beyond_the_hosts_room_only_where_hosts_come(name
 @pytest.mark.parametrize(
     ("path", "owner"),
     [
-        *((f"/{segment}", owner) for owner, all_ in urls.SEGMENTS.items() for segment in all_),
+        *((f"/{segment}", owner) for owner, all_ in segments.SEGMENTS.items() for segment in all_),
         ("/orders/7", "orders"),
         ("/account/sessions", "accounts"),
         ("/orders-of-magnitude", "catalogue"),
@@ -75,7 +75,7 @@ def test_traefik_sends_a_path_to_the_service_that_its_first_segment_names(
     found = services("services")
     rules = {
         name: as_mapping(found[name]["deploy"]["labels"])[f"traefik.http.routers.{name}.rule"]
-        for name in urls.SEGMENTS
+        for name in segments.SEGMENTS
     }
     takers = {name for name, rule in rules.items() if matches(rule, path)}
     assert (takers or {"catalogue"}) == {owner}
@@ -94,7 +94,7 @@ def test_what_is_private_is_closed_to_the_public(name: str) -> None:
     web = {"app": "web", "services": "catalogue"}[name]
     labels = as_mapping(services(name)[web]["deploy"]["labels"])
     rule = labels[f"traefik.http.routers.{web}.rule"]
-    assert all(f"!PathPrefix(`/{segment}`)" in rule for segment in urls.PRIVATE)
+    assert all(f"!PathPrefix(`/{segment}`)" in rule for segment in segments.PRIVATE)
 
 
 @pytest.mark.parametrize("name", ["app", "services"])
@@ -102,7 +102,7 @@ def test_readers_get_a_page_where_the_edges_find_no_replica(name: str) -> None:
     dynamic = yaml.safe_load((SWARM / "edge/traefik.yml").read_text())["http"]
     labels = as_mapping(services("edge")["socket"]["deploy"]["labels"])
     assert all(
-        f"!PathPrefix(`/{p}`)" in labels["traefik.http.routers.away.rule"] for p in urls.PRIVATE
+        f"!PathPrefix(`/{p}`)" in labels["traefik.http.routers.away.rule"] for p in segments.PRIVATE
     )
     assert dynamic["middlewares"]["away"]["errors"]["service"] == "away@swarm"
     for one in services(name).values():
