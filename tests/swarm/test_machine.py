@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 
-from bookstore.web import urls
+from bookstore.web import segments
 from provisioning.rehearsal.machine import GUIDE, SET_UP, commands, rehearsed
 from tests.support.server import free_port
 
@@ -190,7 +190,7 @@ def test_a_copy_that_is_not_ready_gets_no_reader(machine: Machine) -> None:
 
 
 def test_what_is_private_is_closed_and_signing_in_is_limited(machine: Machine) -> None:
-    assert {machine.ask(f"/{path}").status_code for path in urls.PRIVATE} == {404}
+    assert {machine.ask(f"/{path}").status_code for path in segments.PRIVATE} == {404}
     tries = [machine.ask("/login", "POST").status_code for _ in range(40)]
     assert {*tries[:30]} == {200}
     assert 429 in tries[30:]
