@@ -24,6 +24,19 @@ from tests.journeys.test_journeys import add_to_basket, find, pay, place_order, 
 
 GUIDES = Path(__file__).parents[2] / "docs/pictures"
 WIDTHS = (360, 800, 1280)
+SHOPIFY = """Title,URL handle,Description,Vendor,Product category,Type,SKU,Barcode,Option1 name,\
+Option1 value,Price,Inventory quantity
+Emma,emma,<p>Nice</p>,Jane Austen,Media > Books,Book,A-1,9780141439587,Condition,Good,5.00,1
+Kim,kim,,Rudyard Kipling,Media > Books,Book,A-2,,Condition,Fine,7.00,2
+"""
+GOODREADS = """Book Id,Title,Author,ISBN13,My Rating,Publisher,Year Published,Exclusive Shelf
+1,Emma (Penguin Classics),Jane Austen,9780141439587,5,Penguin,2003,read
+2,Persuasion,Jane Austen,9780141439686,4,Penguin,2003,read
+"""
+INVENTORY = """SKU,Title,Author,Price,Condition,Quantity
+B-1,Emma,Jane Austen,5.00,Very Good,1
+B-2,Walden,Henry David Thoreau,4.00,Good,2
+"""
 SCHEMES = ("light", "dark")
 TALLEST = 1600  # pixels of a page; what is below is as above
 
@@ -101,6 +114,7 @@ def guides(browser: Browser, folder: Path) -> None:
         seller.get_by_role("button", name="Look up").click()
         expect(seller.get_by_label("Title")).to_have_value("Dune")
         _save(seller, folder / "sell.png")
+        _imports(seller, folder, data)
         for name, options in (
             ("es", {"locale": "es-ES"}),
             ("dark", {"color_scheme": "dark"}),
@@ -109,6 +123,37 @@ def guides(browser: Browser, folder: Path) -> None:
             page = _new_page(browser, site, **options)
             page.goto("/books" if name != "dark" else "/")
             _save(page, folder / f"{name}.png")
+
+
+def _imports(seller: Page, folder: Path, data: Path) -> None:
+    """What a seller's files look like before they are confirmed."""
+    seller.set_viewport_size({"width": 1000, "height": 760})
+    _send(seller, data / "products_export.csv", SHOPIFY)
+    expect(seller.get_by_role("heading", name="How the columns were read")).to_be_visible()
+    seller.get_by_label("Vendor").select_option("author")
+    seller.get_by_label("Option1 value").select_option("condition")
+    _save(seller, folder / "import-columns.png")
+    _send(seller, data / "goodreads_library_export.csv", GOODREADS)
+    seller.get_by_label("Ask me row by row").check()
+    seller.get_by_role("button", name="Read it like this").click()
+    expect(seller.get_by_label("Price, line 2")).to_be_visible()
+    seller.get_by_label("Price, line 2").fill("4.50")
+    seller.get_by_label("Condition, line 2").select_option(label="Very Good")
+    _save(seller, folder / "import-rows.png")
+    _send(seller, data / "inventory.csv", INVENTORY)
+    seller.get_by_role("button", name="Confirm: change my books").click()
+    expect(seller.get_by_text("Your books are up to date.")).to_be_visible()
+    _send(seller, data / "inventory.csv", INVENTORY.replace("5.00", "6.50"))
+    expect(seller.get_by_role("link", name="Changed 1")).to_be_visible()
+    _save(seller, folder / "import.png")
+
+
+def _send(seller: Page, file: Path, content: str) -> None:
+    file.write_text(content, encoding="utf-8")
+    seller.goto("/my/books/import")
+    seller.get_by_label("File").set_input_files(file)
+    seller.get_by_role("button", name="Look at the file").click()
+    expect(seller.get_by_role("heading", name="How the columns were read")).to_be_visible()
 
 
 def _new_page(browser: Browser, site: str, **options: object) -> Page:

@@ -41,6 +41,34 @@ _KIND_NAMES = {
     "same": lazy_gettext("As before"),
     "nothing": lazy_gettext("Without copies"),
 }
+_FIELD_NAMES = {
+    "author": lazy_gettext("Author"),
+    "binding": lazy_gettext("Binding"),
+    "category": lazy_gettext("Category"),
+    "condition": lazy_gettext("Condition"),
+    "copies": lazy_gettext("Copies"),
+    "cover": lazy_gettext("Cover"),
+    "currency": lazy_gettext("Currency"),
+    "defects": lazy_gettext("Defects"),
+    "description": lazy_gettext("Description"),
+    "edition": lazy_gettext("Edition"),
+    "ex_library": lazy_gettext("From a library"),
+    "isbn": lazy_gettext("ISBN"),
+    "language": lazy_gettext("Language"),
+    "listed": lazy_gettext("On sale"),
+    "more_authors": lazy_gettext("Further authors"),
+    "original_title": lazy_gettext("Original title"),
+    "price": lazy_gettext("Price"),
+    "publisher": lazy_gettext("Publisher"),
+    "series": lazy_gettext("Series"),
+    "series_number": lazy_gettext("Number in the series"),
+    "signed": lazy_gettext("Signed"),
+    "sku": lazy_gettext("SKU"),
+    "stock": lazy_gettext("Copies"),
+    "title": lazy_gettext("Title"),
+    "weight": lazy_gettext("Weight"),
+    "year": lazy_gettext("Year"),
+}
 _STEPS = {
     "checking": lazy_gettext("The file is being read."),
     "columns": lazy_gettext("Something is missing that every offer needs."),
@@ -219,6 +247,7 @@ async def _job_page(job: Job) -> Response:
     blank: dict[str, Any] = {"reasons": [], "before": {}, "after": {}, "called": "", "asked": []}
     shown = [{"line": row.line, **blank, **json.loads(row.data)} for row in rows[:_SHOWN]]
     options = json.loads(job.options)
+    names = {code: str(name) for code, name in _FIELD_NAMES.items()}
     context: dict[str, Any] = {
         "job": job,
         "told": {"problem": "", "remarks": [], "columns": [], "missing": [], **job.said},
@@ -232,7 +261,9 @@ async def _job_page(job: Job) -> Response:
         "kinds": [(name, str(_KIND_NAMES[name])) for name in _KINDS if counts.get(name)],
         "rows": shown,
         "more": rows[_SHOWN - 1].line if len(rows) > _SHOWN else None,
-        "fields": sorted(FIELDS),
+        "fields": sorted(FIELDS, key=lambda field: names[field]),
+        "names": names,
+        "missing": [names[code].lower() for code in job.said.get("missing", ())],
         "grades": grade_names(),
         "grade_list": [grade.code for grade in GRADES],
         "currency": the_settings().currency,
