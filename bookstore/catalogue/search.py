@@ -3,6 +3,7 @@ whatever in it makes no sense is left out."""
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from werkzeug.datastructures import MultiDict
@@ -158,6 +159,7 @@ class Terms(NamedTuple):
     phrases: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=256)
 def terms(text: str) -> Terms:
     """Decide how to look a text up.
 

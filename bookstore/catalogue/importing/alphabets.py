@@ -15,6 +15,13 @@ class _Language(NamedTuple):
 
 _CONSONANT = "[b-df-hj-np-tv-xz]"
 _SOFT = f"ç{_CONSONANT}|õ[^e]"
+# What words of the west look like in the alphabets of the east: père, très, là, où, naïve, Lång.
+_HARD = r"[dfglmnpt]čr|ičre\b|\wčs\b|\bč(me)?\b|[cf]č\b"
+_CZECH = (
+    rf"(?<![dtnbpvmf])ě|[ĺŕ](?!{_CONSONANT}|[čďľňřšťž])|\bĺ|lĺ|ĺr|ĺn[dg]|rř|řr|oů|[ae]ď[lsv]"
+    rf"|{_HARD}"
+)
+_LITHUANIAN = rf"\bą\b|ų[bcdfgjklmnprtv]|{_HARD}"
 
 _GERMAN = _Language("äöüßéàô")
 _ESTONIAN = _Language("äöõüšž", "cqwxy")
@@ -34,17 +41,17 @@ _WESTERN = (
 )
 _CENTRAL = (
     _GERMAN,
-    _Language("áčďéěíňóřšťúůýžäĺľôŕ", "qwx"),  # Czech and Slovak
-    _Language("ąćęłńóśźż", "qvx"),  # Polish
-    _Language("áéíóöőúüű", "qwx"),  # Hungarian
-    _Language("čćđšž", "qwxy"),  # Croatian and Slovene
-    _Language("ăâîșțşţ", "kqwy"),  # Romanian
+    _Language("áčďéěíňóřšťúůýžäĺľôŕ", "qwx", _CZECH),  # Czech and Slovak
+    _Language("ąćęłńóśźż", "qvx", "ń[aąeęioóuy]"),  # Polish
+    _Language("áéíóöőúüű", "qwx", "oű"),  # Hungarian
+    _Language("čćđšž", "qwxy", _HARD),  # Croatian and Slovene
+    _Language("ăâîșțşţ", "kqwy", r"ăo\b"),  # Romanian
 )
 _BALTIC = (
     _GERMAN,
     _ESTONIAN,
-    _Language("ąčęėįšųūž", "qwx"),  # Lithuanian
-    _Language("āčēģīķļņōŗšūž", "qwxy"),  # Latvian
+    _Language("ąčęėįšųūž", "qwx", _LITHUANIAN),  # Lithuanian
+    _Language("āčēģīķļņōŗšūž", "qwxy", rf"ģ\b|ķ{_CONSONANT}|{_HARD}"),  # Latvian
 )
 _OF_ENCODINGS = {"cp1250": _CENTRAL, "cp1257": _BALTIC}  # all others are western
 _LATIN = re.compile("[\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]")

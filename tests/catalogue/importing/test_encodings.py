@@ -257,6 +257,50 @@ BOOKS = {
         Brontë’s letters; Charlotte Brontë
         Cœur; Hervé
         Crème brûlée; Chloë
+        Le Petit Prince; Saint-Exupéry, première édition
+        Germinal; Émile Zola
+        Notre-Dame de Paris; Victor Hugo, reliure abîmée
+        Vingt mille lieues sous les mers; Jules Verne, 2ème main
+        La Peste; Albert Camus, légèrement jauni
+        Les Fleurs du mal; Baudelaire, très belle édition
+        Anaïs Nin: Journal; Anaïs Nin
+        El Quijote; Miguel de Cervantes, edición de bolsillo
+        La sombra del viento; Carlos Ruiz Zafón
+        Rayuela; Julio Cortázar, pequeñas manchas
+        El año de la muerte; Saramago, traducción
+        Crónica de una muerte; Gabriel García Márquez
+        La casa de Bernarda; Lorca, señales de uso
+        Ensaio sobre a cegueira; José Saramago, edição portuguesa
+        O Primo Basílio; Eça de Queiroz
+        Não me abandones; Ishiguro, coleção
+        Livro do desassossego; Fernando Pessoa, 3ª edição
+        Il nome della rosa; Umberto Eco, più usato
+        La coscienza di Zeno; Italo Svevo, perché sì
+        Se questo è un uomo; Primo Levi
+        Cent'anni di solitudine; García Márquez, città
+        Der Vorleser; Bernhard Schlink, für Schüler
+        Die Blechtrommel; Günter Grass
+        Das Parfüm; Patrick Süskind
+        Faust; Goethe, schöne Ausgabe
+        Buddenbrooks; Thomas Mann, Rücken beschädigt
+        Pippi Långstrump; Astrid Lindgren
+        Män som hatar kvinnor; Stieg Larsson
+        Hunger; Knut Hamsun, på dansk
+        Smilla; Peter Høeg
+        Kristin Lavransdatter; Sigrid Undset, år 1920
+        Sofies verden; Jostein Gaarder, første utgave
+        Tove; Tove Jansson, hyvä kunto, käytetty
+        Seitsemän veljestä; Aleksis Kivi
+        De aanslag; Harry Mulisch, geïllustreerd
+        Max Havelaar; Multatuli, één deel
+        Zoë's café; Noël Coward
+        Façade; Edith Sitwell
+        Jane Eyre; Charlotte Brontë
+        Mémoires d'Hadrien; Marguerite Yourcenar
+        Bel-Ami; Maupassant, où est-il
+        Le Rouge et le Noir; Stendhal, goût
+        Solitud; Víctor Català
+        Mirall trencat; Mercè Rodoreda, coberta
     """,
     "mac_roman": """
         L'Été à la forêt; René Çé
@@ -271,6 +315,71 @@ BOOKS = {
         Les Misérables; Victor Hugo
     """,
 }  # fmt: skip
+# Their words stand nearest to what western ones look like in their encoding.
+CENTRAL = """
+    Krysař; Viktor Dyk
+    Kytice; Karel Jaromír Erben
+    Třináctá komnata; Jiří Šotola
+    Večer; Černý, dvě části
+    Zločin a trest; Dostojevskij, překlad
+    Vŕba; Milan Rúfus, stĺp
+    Rivers; Ján Kalinčiak, hĺbka
+    Tisícročná včela; Peter Jaroš
+    Pan Wołodyjowski; Sienkiewicz, twarda okładka
+    Cesarz; Ryszard Kapuściński
+    Dziady; Mickiewicz, część III
+    Koń; Gdańsk
+    Żółw; Bydgoszcz, stan dobry
+    Enigma Otiliei; George Călinescu
+    Baltagul; Mihail Sadoveanu, ediţie nouă
+    Maitreyi; Mircea Eliade, pagini îngălbenite
+    Alamut; Vladimir Bartol, črna barva
+    Martin Krpan; Fran Levstik, četrta izdaja
+    Hiša; Drago Jančar
+    Zločin i kazna; Dostojevski, očuvano
+    Tri; Tolstoj, trči
+    A Mester és Margarita; Bulgakov, fordító
+    Abigél; Szabó Magda
+    Ének; Őrült
+    Légy jó mindhalálig; Móricz Zsigmond
+    Kŕdeľ vrán; Slovák
+    Vŕšok; Tŕň, mŕtvy
+    Jabĺčko; Vĺčik
+    Stĺpy; Hviezdoslav
+    Šťastný princ; Wilde
+    Děti z Bullerbynu; Lindgrenová
+    Sněhurka; Grimm
+    Měsíc nad řekou; Fráňa Šrámek
+    Řeka; Kúdela
+    Občrtan; Ljubljana
+    Začrtana pot; Maribor
+    Črtomir in Bogomila; Prešeren
+    Krst pri Savici; France Prešeren, platnice
+    Meč; Praha
+    Proč ne; Brno, dobrý
+    Skočme; Mlčme, klečme
+    Hře; Dům
+    Na konci města; Kohout, půl
+    Dům o tisíci patrech; Jan Weiss, důkaz
+    Stůl; Kůň
+    Slońce; Poznań
+    Dzień; Łódź, słoń
+    Bańka; Kraków
+    Mań; Wałbrzych
+    Tăcere; Iaşi
+    Băiatul; Cluj, copilărie
+    Două loturi; Caragiale, fără copertă
+    Tűz; Győr
+    Bűn és bűnhődés; Dosztojevszkij
+    Előűző; Szeged
+    Ďábel; Ďaleko
+    Hoď; Loďka
+    Odpověď; buď
+    Leď; Teďka
+    Maďarsko; Maďar
+    Žluťoučký kůň; Praha
+    Přestávka; Říp
+"""
 # Two languages have these letters, and which of them it is no line of the file tells.
 AMBIGUOUS = ("Metų laikai", "Uguns un nakts", "雪国; 川端康成")
 
@@ -295,3 +404,22 @@ def test_a_short_file_is_read_right_or_doubted(encoding: str) -> None:
         silent += [] if any(map(found.doubts, read.splitlines())) else [read]
     assert silent == []
     assert wrong == []
+
+
+def _read(line: str, encoding: str) -> tuple[bool, bool]:
+    """Tell whether a file of one line is read right, and whether it is said to be doubtful."""
+    content = f"{HEAD}\n{line.strip()};5;Good\n".encode(encoding)
+    found = encodings.decide(lambda: io.BytesIO(content))
+    read = content.decode(found.name)
+    return read == content.decode(encoding), any(map(found.doubts, read.splitlines()))
+
+
+def test_one_western_line_is_seldom_doubted() -> None:
+    read = [_read(line, "cp1252") for line in BOOKS["cp1252"].strip().splitlines()]
+    assert all(right for right, _doubted in read)
+    assert sum(doubted for _right, doubted in read) <= 0.15 * len(read)
+
+
+def test_one_line_of_central_europe_is_not_read_as_western_without_a_doubt() -> None:
+    lines = CENTRAL.strip().splitlines()
+    assert [line for line in lines if _read(line, "cp1250") == (False, False)] == []
