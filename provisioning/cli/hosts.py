@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from provisioning.cluster import Cluster
@@ -53,12 +54,26 @@ def scale_hosts(cluster: Cluster, args: argparse.Namespace) -> int:
     for stop in (signal.SIGINT, signal.SIGTERM):  # a service manager's stop is like Ctrl-C
         signal.signal(stop, signal.default_int_handler)
     scaler = Scaler(cluster, provider, rules, say, time.monotonic, args.dry_run)
+    upkeep = None if args.dry_run else _upkeep(cluster, say)
     while True:
+        if upkeep:
+            upkeep()
         changed = scaler.round()
         if args.once:
             return int(scaler.failed)
         if not changed:
             time.sleep(args.interval)
+
+
+def _upkeep(cluster: Cluster, say: Callable[[str], None]) -> Callable[[], None] | None:
+    """Return what brings credentials that change by themselves to the hosts; only clouds do."""
+    group = cluster.inventory.node_group
+    if group is None or group.provider != "ec2":
+        return None
+    from provisioning.cloud.aws import Aws
+    from provisioning.cloud.upkeep import Upkeep
+
+    return Upkeep(Aws(group.region), cluster, say, time.monotonic).round
 
 
 def provider_of(inventory: Inventory) -> Provider:

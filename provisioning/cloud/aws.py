@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_rds import RDSClient
+    from mypy_boto3_route53 import Route53Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
 
@@ -85,7 +86,22 @@ class Aws:
         return self.session.client("ssm", self.region, config=CONFIG)
 
     @cached_property
-    def backup(self) -> Any:  # no type information is installed for this one
+    def route53(self) -> Route53Client:
+        """Return the client for domains."""
+        return self.session.client("route53", self.region, config=CONFIG)
+
+    @cached_property
+    def ecr(self) -> Any:  # no type information is installed for this one, nor for the next two
+        """Return the client for the registry."""
+        return self.session.client("ecr", self.region, config=CONFIG)
+
+    @cached_property
+    def quotas(self) -> Any:
+        """Return the client for quotas."""
+        return self.session.client("service-quotas", self.region, config=CONFIG)
+
+    @cached_property
+    def backup(self) -> Any:
         """Return the client for backups."""
         return self.session.client("backup", self.region, config=CONFIG)
 

@@ -16,6 +16,7 @@ from provisioning.errors import OperatorError
 from provisioning.subparsers import Subparsers
 
 if TYPE_CHECKING:
+    from provisioning.cloud.deploy import Proposal
     from provisioning.cloud.events import Event
     from provisioning.cloud.operations import Installation
 
@@ -41,33 +42,48 @@ def add_commands(subparsers: Subparsers) -> None:
     up.add_argument(
         "--allow-loss", action="store_true", help="even replace a manager, the database or files"
     )
+    up.add_argument(
+        "--replace-manager",
+        type=int,
+        choices=(1, 2, 3),
+        default=0,
+        metavar="N",
+        help="bring manager N to [hosts] ami and manager_type; one after another",
+    )
     add("status", _status, "show the stacks and what runs in them")
     down = add("down", _down, "delete everything; the database leaves a final snapshot")
     down.add_argument("--yes", metavar="NAME", help="do not ask; NAME must be [cloud] name")
+    down.add_argument("--hosts", action="store_true", help="only the hosts; keeps all data")
+    add("image", _image, "build the shop's image for arm64 and amd64, and push it")
     inventory = add("inventory", _inventory, "write cluster.toml for the hosts on AWS")
     inventory.add_argument("-o", "--output", type=Path, default=Path("cluster.toml"))
 
 
 def _plan(settings: Settings, args: argparse.Namespace) -> None:
-    from provisioning.cloud.operations import describe
-
-    proposals = _installation(settings).plan()
-    for line in describe(proposals):
-        print(line)
+    installation = _installation(settings)
+    proposals = installation.plan()
+    _show(proposals)
     _costs(settings)
+    _examine(installation, proposals)
     if any(p.action != "nothing" for p in proposals):
         print("\nNothing was changed. To make these changes: ./run ops cloud up")
 
 
 def _up(settings: Settings, args: argparse.Namespace) -> None:
-    from provisioning.cloud.operations import describe
-
-    installation = _installation(settings)
+    installation = _installation(settings, args.replace_manager)
+    with _progress() as tell:
+        installation.settle(_say, tell)
     proposals = installation.plan()
+    if any(p.action == "back" for p in proposals):
+        _show(proposals)
+        _confirm(args.yes, "Take what is stuck back to where it was?")
+        with _progress() as tell:
+            installation.take_back(_say, tell)
+        proposals = installation.plan()
     if any(p.action != "nothing" for p in proposals):
-        for line in describe(proposals):
-            print(line)
+        _show(proposals)
         _costs(settings)
+        _examine(installation, proposals)
         _confirm(args.yes, "Make these changes?")
     started = time.monotonic()
     with _progress() as tell:
@@ -75,11 +91,30 @@ def _up(settings: Settings, args: argparse.Namespace) -> None:
     print(f"\nDone in {time.monotonic() - started:.0f} s." if done else "\nNothing to do.")
     if settings.cloud.kind == "swarm":
         print("Next: ./run ops cloud inventory && ./run ops apply")
+        if args.replace_manager:
+            host = f"manager{args.replace_manager}"
+            print(f"If {host} was replaced: ./run ops cloud inventory && ./run ops replace {host}")
     else:
         print(f"The shop: https://{settings.shop.domain}")
     if not settings.shop.hosted_zone:
         balancer = installation.outputs()["LoadBalancer"]
         print(f"Let the DNS record of {settings.shop.domain} be a CNAME to {balancer}")
+
+
+def _examine(installation: Installation, proposals: list[Proposal]) -> None:
+    from provisioning.cloud.preflight import refuse
+
+    found = installation.examine(proposals)
+    for text in found.unknown:
+        print(f"Not known beforehand: {text}")
+    refuse(found)
+
+
+def _show(proposals: list[Proposal]) -> None:
+    from provisioning.cloud.operations import describe
+
+    for line in describe(proposals):
+        print(line)
 
 
 def _status(settings: Settings, args: argparse.Namespace) -> int:
@@ -91,29 +126,43 @@ def _status(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def _down(settings: Settings, args: argparse.Namespace) -> None:
+    from provisioning.cloud import teardown
+
     installation = _installation(settings)
-    there = [stage.stack for stage, stack in installation.status() if stack]
-    if not there:
-        print(f"There is nothing of {settings.name} in {settings.cloud.region}.")
+    stacks = teardown.present(installation, hosts_only=args.hosts)
+    if not stacks:
+        what = "are no hosts" if args.hosts else "is nothing"
+        print(f"There {what} of {settings.name} in {settings.cloud.region}.")
         return
-    print(f"This deletes {', '.join(reversed(there))} with all hosts.")
-    print("The database leaves a final snapshot. The shared files (covers) are deleted;")
-    print(_newest_backup(installation))
+    teardown.refuse_unsettled(stacks)
+    names = ", ".join(stack.name for _, stack in stacks)
+    print(f"This deletes {names} with all hosts.")
+    if not args.hosts:
+        print("The database leaves a final snapshot. The shared files (covers) are deleted;")
+        print(_newest_backup(installation))
     if args.yes is not None and args.yes != settings.name:
         raise OperatorError(f'"{args.yes}" is not {settings.name}. Nothing was deleted.')
     if args.yes is None and _ask(f"Type {settings.name} to delete it: ") != settings.name:
         raise OperatorError("Nothing was deleted.")
     with _progress() as tell:
-        installation.down(_say, tell)
-    kept = installation.snapshots()
+        teardown.delete(installation, stacks, _say, tell)
+    if args.hosts:
+        print("\nThe hosts are gone. Network, database and files are as they were.")
+        return
+    kept = teardown.snapshots(installation)
     print(f"\nGone. Kept: {', '.join(kept) or 'nothing'}.")
     if kept:
         print("A snapshot costs about 0.02 USD per GiB and month until you delete it.")
+        print(
+            'To go on from one: [database] snapshot = "NAME" in cloud.toml, then ./run ops cloud up'
+        )
 
 
 def _newest_backup(installation: Installation) -> str:
+    from provisioning.cloud.teardown import newest_backup
+
     try:
-        backup = installation.newest_backup()
+        backup = newest_backup(installation)
     except OperatorError as error:
         return f"whether there is a backup of them is not known: {error}"
     if backup is None:
@@ -127,10 +176,13 @@ def _inventory(settings: Settings, args: argparse.Namespace) -> None:
     if settings.cloud.kind != "swarm":
         raise OperatorError("A scaling group has no swarm, so no inventory: it looks after itself.")
     installation = _installation(settings)
+    installation.refuse_other_kinds()
     outputs = installation.outputs()
-    members, silent = inventory_file.gather(installation.aws, outputs)
+    known = inventory_file.pinned(args.output)
+    bastion, members, silent = inventory_file.gather(installation.aws, outputs, known)
     secrets = inventory_file.secret_files(installation.aws, outputs)
-    inventory_file.write(args.output, inventory_file.text(settings, outputs, members), secrets)
+    text = inventory_file.text(settings, outputs, bastion, members)
+    inventory_file.write(args.output, text, secrets)
     count = f"{len(members)} host{'' if len(members) == 1 else 's'}"
     print(f"Wrote {args.output} with {count}, and {args.output.parent / 'secrets'}.")
     if silent:
@@ -141,11 +193,19 @@ def _inventory(settings: Settings, args: argparse.Namespace) -> None:
     print("Next: ./run ops plan")
 
 
-def _installation(settings: Settings) -> Installation:
+def _image(settings: Settings, args: argparse.Namespace) -> None:
+    from provisioning.cloud.aws import Aws
+    from provisioning.cloud.build import build
+
+    pushed = build(Aws(settings.cloud.region), settings.shop.image, _say)
+    print(f"\n{settings.shop.image} is in its registry, for {' and '.join(sorted(pushed))}.")
+
+
+def _installation(settings: Settings, renewed: int = 0) -> Installation:
     from provisioning.cloud.aws import Aws
     from provisioning.cloud.operations import Installation
 
-    return Installation(Aws(settings.cloud.region), settings)
+    return Installation(Aws(settings.cloud.region), settings, renewed=renewed)
 
 
 def _costs(settings: Settings) -> None:

@@ -74,6 +74,8 @@ def estimate(settings: Settings, table: Mapping[str, Decimal]) -> list[Line]:
     rows.append(("shared files, GiB", "efs-gib", 5))
     if network.flow_logs:
         rows.append(("flow logs, GiB", "logs-gib", 5))
+    if settings.watch.email:
+        rows.append(("alarms", "alarm", 4))
     if settings.shop.hosted_zone:
         rows.append(("DNS zone", "hosted-zone", 1))
     return [Line(what, Decimal(str(count)), table.get(key)) for what, key, count in rows if count]

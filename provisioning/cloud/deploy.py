@@ -13,15 +13,15 @@ from provisioning.cloud import changes as words
 from provisioning.cloud import templates
 from provisioning.cloud.aws import Aws, code_of, explained
 from provisioning.cloud.events import Event, Follower, failures
+from provisioning.cloud.protection import unprotect
 from provisioning.cloud.stacks import UNKNOWN, Stage, Values, secret_parameters
+from provisioning.cloud.states import GONE, Remedy, remedy, sentence
 from provisioning.errors import OperatorError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
 
 POLL = 3.0  # seconds between two looks at a stack that changes
-SETTLED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
-EMPTY = frozenset({"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})  # nothing in it: made anew
 UNCHANGED = ("didn't contain changes", "No updates are to be performed")
 
 Say = Callable[[Event], None]
@@ -37,6 +37,16 @@ class Stack:
     outputs: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def remedy(self) -> Remedy:
+        """Return what comes before this stack can be changed."""
+        return remedy(self.status)
+
+    @property
+    def trouble(self) -> str:
+        """Say what is wrong with its state and what to do; "" where nothing is."""
+        return sentence(self.name, self.status, self.reason)
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -44,9 +54,10 @@ class Proposal:
 
     stage: Stage
     values: Values
-    action: str  # create, update, nothing
+    action: str  # create, update, nothing; back and wait: what more is known after that alone
     changes: tuple[words.Change, ...] = ()
     change_set: str = ""  # its ARN, to be executed or deleted
+    trouble: str = ""  # what is wrong with the stack that is there
 
 
 class Deployer:
@@ -66,6 +77,8 @@ class Deployer:
                 if code_of(error) == "ValidationError" and "does not exist" in str(error):
                     return None
                 raise
+        if row["StackStatus"] == GONE:
+            return None
         return Stack(
             name=name,
             status=row["StackStatus"],
@@ -78,10 +91,17 @@ class Deployer:
         """Ask AWS what these values would change. Only a change set is left, to be executed."""
         stack = self.find(stage.stack)
         template = templates.read(stage.template)
-        if stack is None or stack.status in EMPTY:
+        if stack is None or stack.remedy is Remedy.ANEW:
             made = words.of_resources(templates.render(template, values))
-            return Proposal(stage, values, "create", tuple(made))
-        _refuse_unsettled(stack)
+            trouble = stack.trouble if stack else ""
+            return Proposal(stage, values, "create", tuple(made), trouble=trouble)
+        match stack.remedy:
+            case Remedy.BACK:
+                return Proposal(stage, values, "back", trouble=stack.trouble)
+            case Remedy.WAIT | Remedy.GOING:
+                return Proposal(stage, values, "wait", trouble=stack.trouble)
+            case Remedy.FINISH | Remedy.CONSOLE:
+                raise OperatorError(stack.trouble)
         return self._change_set(stage, values, stack, secret_parameters(template))
 
     def forget(self, proposal: Proposal) -> None:
@@ -116,8 +136,9 @@ class Deployer:
             return
         with explained(f"list the resources of {name}"):
             pages = self._cf.get_paginator("list_stack_resources").paginate(StackName=name)
-            count = sum(len(page["StackResourceSummaries"]) for page in pages)
-        follower = Follower(self._cf, name, count, say)
+            resources = [row for page in pages for row in page["StackResourceSummaries"]]
+        unprotect(self._aws, resources)
+        follower = Follower(self._cf, name, len(resources), say)
         with explained(f"delete the stack {name}"):
             self._cf.delete_stack(StackName=name)
         left = self._wait(name, follower)
@@ -129,26 +150,46 @@ class Deployer:
                 + "\nPut that right, then run ./run ops cloud down again: it goes on from here."
             )
 
-    def recover(self, name: str, say: Say) -> None:
-        """Bring a stack out of a failed state, where AWS lets us."""
+    def settle(self, name: str, say: Say) -> None:
+        """Wait until nobody changes a stack any more; refuse one that is being deleted."""
         stack = self.find(name)
-        if stack is None or stack.status in SETTLED:
+        if stack is None:
             return
-        if stack.status == "UPDATE_ROLLBACK_FAILED":
-            follower = Follower(self._cf, name, 0, say)
-            with explained(f"take the stack {name} back to where it was"):
+        if stack.remedy is Remedy.GOING:
+            raise OperatorError(stack.trouble)
+        if stack.remedy is Remedy.WAIT:
+            self._wait(name, Follower(self._cf, name, 0, say))
+
+    def recover(self, name: str, say: Say) -> None:
+        """Bring a stack out of a failed state; refuse where AWS does not let us."""
+        stack = self.find(name)
+        if stack is None:
+            return
+        match stack.remedy:
+            case Remedy.ANEW:
+                self.delete(name, say)
+            case Remedy.BACK:
+                self._take_back(stack, say)
+            case Remedy.NOTHING:
+                pass
+            case _:
+                raise OperatorError(stack.trouble)
+
+    def _take_back(self, stack: Stack, say: Say) -> None:
+        name = stack.name
+        follower = Follower(self._cf, name, 0, say)
+        with explained(f"take the stack {name} back to where it was"):
+            if stack.status == "UPDATE_FAILED":
+                self._cf.rollback_stack(StackName=name)
+            else:
                 self._cf.continue_update_rollback(StackName=name)
-            if (stack := self._wait(name, follower)) and stack.status in SETTLED:
-                return
+        found = self._wait(name, follower)
+        if found is None or found.remedy is not Remedy.NOTHING:
             raise OperatorError(
                 f"The stack {name} could not be taken back to where it was:\n  "
                 + "\n  ".join(failures(follower.seen) or ["AWS gives no reason."])
                 + "\nPut that right, then run ./run ops cloud up again."
             )
-        if stack.status in (*EMPTY, "CREATE_FAILED", "ROLLBACK_FAILED"):
-            self.delete(name, say)
-            return
-        _refuse_unsettled(stack)
 
     def _create(self, proposal: Proposal) -> None:
         name = proposal.stage.stack
@@ -210,9 +251,9 @@ class Deployer:
         while True:
             stack = self.find(name)
             follower.look(gone=stack is None)
-            if stack is None or stack.status == "DELETE_COMPLETE":
+            if stack is None:
                 return None
-            if not stack.status.endswith("_IN_PROGRESS"):
+            if stack.remedy not in (Remedy.WAIT, Remedy.GOING):
                 return stack
             time.sleep(self._poll)
 
@@ -237,27 +278,6 @@ class Deployer:
         if stack is None:
             raise OperatorError(f"There is no stack {name}. Make it: ./run ops cloud up")
         return stack
-
-
-def _refuse_unsettled(stack: Stack) -> None:
-    if stack.status in SETTLED:
-        return
-    if stack.status.endswith("_IN_PROGRESS"):
-        raise OperatorError(
-            f"The stack {stack.name} is being changed by somebody ({stack.status}). Wait for it; "
-            "./run ops cloud status shows how it stands."
-        )
-    advice = (
-        "run ./run ops cloud up, which first takes it back to where it was"
-        if stack.status == "UPDATE_ROLLBACK_FAILED"
-        else "run ./run ops cloud up, which makes it anew"
-        if stack.status in ("CREATE_FAILED", "ROLLBACK_FAILED")
-        else "run ./run ops cloud down to finish deleting it"
-    )
-    because = f": {stack.reason.rstrip('.')}" if stack.reason else ""
-    raise OperatorError(
-        f"The stack {stack.name} is in the state {stack.status}{because}; {advice}."
-    )
 
 
 def _rows(values: Values, kept: frozenset[str]) -> list[ParameterTypeDef]:

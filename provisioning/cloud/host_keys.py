@@ -1,36 +1,19 @@
-"""SSH host keys: made here for hosts with a fixed place, read from the console of the others."""
+"""SSH host keys: each host makes its own and says it on its console, which only AWS can show."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from provisioning.cloud.aws import Aws, explained
 
 ANNOUNCED = re.compile(r"bookstore-host-key (ssh-ed25519 [A-Za-z0-9+/=]+)")
 
 
-@dataclass(frozen=True)
-class HostKey:
-    """A pair: the private half as one line with \\n for line ends, the public one to pin."""
-
-    private: str = field(repr=False)
-    public: str
-
-
-def make() -> HostKey:
-    """Make a new ed25519 pair."""
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.OpenSSH,
-        serialization.NoEncryption(),
-    )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
-    return HostKey(private.decode().replace("\n", "\\n"), public.decode())
+def read(aws: Aws, instance: str) -> str | None:
+    """Return the key that an instance announced, None while it has not."""
+    with explained(f"read the console of {instance}"):
+        answer = aws.ec2.get_console_output(InstanceId=instance, Latest=True)
+    return announced(answer.get("Output", ""))
 
 
 def announced(console: str) -> str | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from provisioning.cloud import host_keys
 from provisioning.cloud.aws import Aws, explained
 from provisioning.cloud.settings import Settings
 from provisioning.cloud.stacks import subnets
@@ -24,7 +26,7 @@ CA_IN_SHOP = "/run/secrets/database_ca"
 
 @dataclass(frozen=True)
 class Member:
-    """One host of the swarm."""
+    """One host of the swarm, or the bastion before it."""
 
     name: str
     role: str
@@ -33,30 +35,62 @@ class Member:
     host_key: str
 
 
-def gather(aws: Aws, outputs: Mapping[str, str]) -> tuple[list[Member], list[str]]:
-    """List managers and workers; also name the workers whose host key is not known yet."""
-    members = [
-        Member(
+type Pinned = Mapping[tuple[str, str], str]  # host keys by name and address
+
+
+def pinned(path: Path) -> Pinned:
+    """Return the host keys that an inventory of ours has already; none of another's."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        tables = tomllib.loads(text) if text.startswith(HEADER) else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}
+    hosts = [*tables.get("jump", []), *tables.get("host", [])]
+    return {(host["name"], host["address"]): host["host_key"] for host in hosts}
+
+
+def gather(
+    aws: Aws, outputs: Mapping[str, str], known: Pinned
+) -> tuple[Member, list[Member], list[str]]:
+    """Return the bastion, managers and workers; also name workers whose host key is not known yet.
+
+    A console that shows nothing (any more) is made up for by the key that is pinned already.
+    """
+    silent: list[str] = []
+
+    def member(name: str, role: str, address: str, zone: str, instance: str) -> Member | None:
+        key = host_keys.read(aws, instance) or known.get((name, address))
+        if key is None:
+            silent.append(name)
+            return None
+        return Member(name, role, address, zone, key)
+
+    bastion = member("bastion", "jump", outputs["BastionAddress"], "", outputs["BastionId"])
+    managers = [
+        member(
             f"manager{n}",
             "manager",
             outputs[f"Manager{n}Address"],
             outputs[f"Manager{n}Zone"],
-            outputs[f"Manager{n}HostKey"],
+            outputs[f"Manager{n}Id"],
         )
         for n in (1, 2, 3)
         if f"Manager{n}Address" in outputs
     ]
-    workers = Ec2Workers(aws, outputs["Group"], "")
-    silent = []
-    for machine in sorted(workers.group().machines, key=lambda m: m.name):
-        if machine.leaving:
-            continue
-        key = workers.host_key(machine)
-        if key is None:
-            silent.append(machine.name)
-        else:
-            members.append(Member(machine.name, "worker", machine.address, machine.zone, key))
-    return members, silent
+    if silent or bastion is None:
+        raise OperatorError(
+            f"The console of {', '.join(silent)} shows no SSH host key yet, so there is nothing "
+            "that could be trusted. Run this again in a few minutes; a host says its key at every "
+            "boot, so reboot it in the EC2 console if it stays silent."
+        )
+    workers = [
+        member(machine.name, "worker", machine.address, machine.zone, machine.name)
+        for machine in sorted(
+            Ec2Workers(aws, outputs["Group"], "").group().machines, key=lambda m: m.name
+        )
+        if not machine.leaving
+    ]
+    return bastion, [m for m in (*managers, *workers) if m is not None], silent
 
 
 def fetch_authority(region: str) -> str:
@@ -71,29 +105,36 @@ def fetch_authority(region: str) -> str:
         ) from None
 
 
+def database_url(aws: Aws, outputs: Mapping[str, str]) -> str:
+    """Read how the shop signs in to the database."""
+    user = json.loads(_secret(aws, outputs["DatabaseSecret"]))
+    return (
+        f"mysql://{user['username']}:{user['password']}@{outputs['DatabaseHost']}:3306/"
+        f"bookstore?ssl_ca={CA_IN_SHOP}\n"
+    )
+
+
 def secret_files(
     aws: Aws,
     outputs: Mapping[str, str],
     authority: Callable[[str], str] = fetch_authority,
 ) -> dict[str, str]:
     """Read the secrets; give the text of each file by its name."""
-
-    def read(name: str) -> str:
-        with explained("read the installation's secrets"):
-            return aws.secrets.get_secret_value(SecretId=outputs[name])["SecretString"]
-
-    user = json.loads(read("DatabaseSecret"))
     return {
-        "database_url": (
-            f"mysql://{user['username']}:{user['password']}@{outputs['DatabaseHost']}:3306/"
-            f"bookstore?ssl_ca={CA_IN_SHOP}\n"
-        ),
-        "secret_key": read("ShopSecret") + "\n",
+        "database_url": database_url(aws, outputs),
+        "secret_key": _secret(aws, outputs["ShopSecret"]) + "\n",
         "database_ca": authority(aws.region),
     }
 
 
-def text(settings: Settings, outputs: Mapping[str, str], members: Sequence[Member]) -> str:
+def _secret(aws: Aws, name: str) -> str:
+    with explained("read the installation's secrets"):
+        return aws.secrets.get_secret_value(SecretId=name)["SecretString"]
+
+
+def text(
+    settings: Settings, outputs: Mapping[str, str], bastion: Member, members: Sequence[Member]
+) -> str:
     """Write the inventory."""
     shop = settings.shop
     public = subnets(settings.network.cidr)[0][: settings.network.zones]
@@ -125,8 +166,8 @@ size = {list(settings.hosts.workers)}
 
 [[jump]]
 name = "bastion"
-address = "{outputs["BastionAddress"]}"
-host_key = "{outputs["BastionHostKey"]}"
+address = "{bastion.address}"
+host_key = "{bastion.host_key}"
 """
     return head + "".join(
         f"""
@@ -151,9 +192,9 @@ def write(path: Path, inventory: str, secrets: Mapping[str, str]) -> None:
     folder = path.parent / "secrets"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, value in secrets.items():
-        _replace(folder / name, value)
+        put(folder / name, value)
     fresh = path.with_name(f".{path.name}.new")
-    _replace(fresh, inventory)
+    put(fresh, inventory)
     try:
         load(fresh)
         os.replace(fresh, path)
@@ -161,7 +202,8 @@ def write(path: Path, inventory: str, secrets: Mapping[str, str]) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _replace(path: Path, content: str) -> None:
+def put(path: Path, content: str) -> None:
+    """Put a file that only its owner may read in place, whole."""
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,26 +1,30 @@
-"""plan, up, status and down: the stacks of one installation as a whole."""
+"""plan, up and status: the stacks of one installation as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from botocore.exceptions import ClientError
-
-from provisioning.cloud import host_keys, templates
-from provisioning.cloud.aws import Aws, code_of, explained
+from provisioning.cloud import activities, preflight, templates
+from provisioning.cloud.aws import Aws, explained
 from provisioning.cloud.changes import summary
-from provisioning.cloud.deploy import EMPTY, Deployer, Proposal, Stack
+from provisioning.cloud.deploy import POLL, Deployer, Proposal, Stack
 from provisioning.cloud.events import Event
+from provisioning.cloud.preflight import Findings
 from provisioning.cloud.refresh import refresh
 from provisioning.cloud.settings import Settings
-from provisioning.cloud.stacks import UNKNOWN, Stage, Values, parameters, stages
-from provisioning.cloud.workers import token_name
+from provisioning.cloud.stacks import (
+    UNKNOWN,
+    Stage,
+    Values,
+    of_other_kinds,
+    parameters,
+    stages,
+)
+from provisioning.cloud.states import Remedy
 from provisioning.errors import OperatorError
 
 DEBIAN = "/aws/service/debian/release/13/latest/arm64"  # Debian's own, kept up by them
-KEYED = ("Bastion", "Manager1", "Manager2", "Manager3")
 
 Say = Callable[[str], None]
 Tell = Callable[[Event], None]
@@ -32,7 +36,8 @@ class Installation:
 
     aws: Aws
     settings: Settings
-    poll: float = 3.0
+    poll: float = POLL
+    renewed: int = 0  # the manager that is brought to what the settings say; the others stay
     deployer: Deployer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -41,6 +46,7 @@ class Installation:
 
     def plan(self) -> list[Proposal]:
         """Work out what `up` would do. Leaves nothing behind."""
+        self.refuse_other_kinds()
         outputs: Values = {}
         proposals = []
         for stage in stages(self.settings):
@@ -50,8 +56,36 @@ class Installation:
             outputs |= self._outputs(stage)
         return proposals
 
+    def examine(self, proposals: list[Proposal]) -> Findings:
+        """Look up what would make the proposals fail half-way."""
+        if all(p.action == "nothing" for p in proposals):
+            return Findings()
+        made = {p.stage.template: p.values for p in proposals}
+        fresh = {p.stage.template for p in proposals if p.action == "create"}
+        ami = made.get(self.settings.cloud.kind, {}).get("Ami", UNKNOWN)
+        if not self.settings.hosts.ami and ami == UNKNOWN:
+            ami = self._newest_image()
+        return preflight.examine(self.aws, self.settings, ami, fresh)
+
+    def settle(self, say: Say, tell: Tell) -> None:
+        """Wait until nobody changes any of the stacks; refuse while one is being deleted."""
+        for stage in stages(self.settings):
+            stack = self.deployer.find(stage.stack)
+            if stack and stack.remedy is Remedy.WAIT:
+                say(f"{stage.stack}: {_words(stack.status)} by somebody; waiting for it")
+            self.deployer.settle(stage.stack, tell)
+
+    def take_back(self, say: Say, tell: Tell) -> None:
+        """Take stacks that are stuck in a failed change back to where they were."""
+        for stage in stages(self.settings):
+            stack = self.deployer.find(stage.stack)
+            if stack and stack.remedy is Remedy.BACK:
+                say(f"{stage.stack}: take it back to where it was")
+                self.deployer.recover(stage.stack, tell)
+
     def up(self, say: Say, tell: Tell, *, allow_loss: bool = False) -> bool:
         """Make the stacks what the settings say; tell whether anything was done."""
+        self.refuse_other_kinds()
         outputs: Values = {}
         done = False
         for stage in stages(self.settings):
@@ -65,10 +99,24 @@ class Installation:
                 verb = "make" if proposal.action == "create" else "change"
                 say(f"{stage.stack}: {verb} {_count(len(proposal.changes), 'resource')}")
                 done = True
-            stack = self.deployer.carry_out(proposal, tell)
+            stack = self._carry_out(proposal, tell)
+            if proposal.action == "create" and "Protect" in proposal.values:
+                say(f"{stage.stack}: protect the database against deletion")
+                stack = self._carry_out(self._propose(stage, outputs), tell)
             outputs |= stack.outputs
             done |= self._renew_instances(stage, stack, proposal.values, say, tell)
         return done
+
+    def refuse_other_kinds(self) -> None:
+        """Refuse to work beside the hosts of another kind: both would answer for one domain."""
+        for stage in of_other_kinds(self.settings):
+            if self.deployer.find(stage.stack):
+                raise OperatorError(
+                    f'There is {stage.stack}, made with kind = "{stage.template}", but the '
+                    f'settings say kind = "{self.settings.cloud.kind}". Put kind back; or delete '
+                    "those hosts first, which keeps network, database and files: "
+                    "./run ops cloud down --hosts"
+                )
 
     def status(self) -> list[tuple[Stage, Stack | None]]:
         """Look at each stack."""
@@ -78,6 +126,8 @@ class Installation:
         """Return what all stacks tell of themselves; refuse while one is missing."""
         outputs: Values = {}
         for stage, stack in self.status():
+            if stack is not None and not stack.outputs and stack.trouble:
+                raise OperatorError(stack.trouble)
             if stack is None or not stack.outputs:
                 raise OperatorError(
                     f"There is no stack {stage.stack} yet. Make it: ./run ops cloud up"
@@ -85,62 +135,40 @@ class Installation:
             outputs |= stack.outputs
         return outputs
 
-    def down(self, say: Say, tell: Tell) -> None:
-        """Delete all stacks, last made first; the database leaves a snapshot."""
-        for stage in reversed(stages(self.settings)):
-            stack = self.deployer.find(stage.stack)
-            if stack is None:
-                say(f"{stage.stack}: not there")
-                continue
-            say(f"{stage.stack}: delete")
-            if stage.template == "swarm":
-                self._forget_workers(stack)
-            if stage.template == "data":
-                self._unprotect(stack)
-            self.deployer.delete(stage.stack, tell)
-
-    def snapshots(self) -> list[str]:
-        """Name the database snapshots that are left of this installation."""
-        prefix = f"{self.settings.name}-data-"
-        with explained("list the database's snapshots"):
-            clusters = self.aws.rds.describe_db_cluster_snapshots(SnapshotType="manual")
-            instances = self.aws.rds.describe_db_snapshots(SnapshotType="manual")
-        names = [s["DBClusterSnapshotIdentifier"] for s in clusters["DBClusterSnapshots"]]
-        names += [s["DBSnapshotIdentifier"] for s in instances["DBSnapshots"]]
-        return sorted(name for name in names if name.startswith(prefix))
-
-    def newest_backup(self) -> datetime | None:
-        """Return the time of the newest backup of the shared files; they have no final one."""
-        stack = self.deployer.find(f"{self.settings.name}-data")
-        if stack is None or "Files" not in stack.outputs:
-            return None
-        account = stack.outputs["DatabaseSecret"].split(":")[4]
-        arn = (
-            f"arn:aws:elasticfilesystem:{self.aws.region}:{account}:"
-            f"file-system/{stack.outputs['Files']}"
-        )
-        with explained("list the backups of the shared files"):
-            rows = self.aws.backup.list_recovery_points_by_resource(ResourceArn=arn)
-        times = [
-            row["CreationDate"].astimezone(UTC)
-            for row in rows["RecoveryPoints"]
-            if row["Status"] == "COMPLETED"
-        ]
-        return max(times, default=None)
-
     def _propose(self, stage: Stage, outputs: Values, *, pretend: bool = False) -> Proposal:
         template = templates.read(stage.template)
         stack = self.deployer.find(stage.stack)
-        fresh = stack is None or stack.status in EMPTY
+        fresh = stack is None or stack.remedy is Remedy.ANEW
         before = {} if stack is None or fresh else stack.parameters
-        values = parameters(template, self.settings, outputs, before)
-        if "Ami" in values and values["Ami"] == UNKNOWN and not pretend:
+        values = parameters(template, self.settings, outputs, before, self.renewed)
+        if values.get("Ami") == UNKNOWN and not pretend:
             values["Ami"] = self._newest_image()
-        if stage.template == "swarm":
-            values |= self._operator_key() | self._host_keys(values, before, pretend)
+        for name in values:  # what has no image of its own yet has that of the others
+            if name.endswith("Ami") and values[name] == UNKNOWN:
+                values[name] = values["Ami"]
+        if "Protect" in values:
+            # Only once it is there: what fails half-way must be able to be taken back.
+            values["Protect"] = "false" if fresh else "true"
+        if "OperatorKey" in values:
+            values |= self._operator_key()
         if pretend and fresh:
             values = {k: _sample(v) for k, v in values.items()}
         return self.deployer.propose(stage, values)
+
+    def _carry_out(self, proposal: Proposal, tell: Tell) -> Stack:
+        try:
+            return self.deployer.carry_out(proposal, tell)
+        except OperatorError as error:
+            raise OperatorError(f"{error}{self._why_no_instances(proposal)}") from error
+
+    def _why_no_instances(self, proposal: Proposal) -> str:
+        """Give the reasons for which a group could not start its instances, newest first."""
+        groups = {"swarm": "workers", "scaling-group": "shop"}
+        if proposal.stage.template not in groups:
+            return ""
+        group = f"{self.settings.name}-{groups[proposal.stage.template]}"
+        reasons = activities.failures(self.aws, group)
+        return "".join(f"\n{group}: {reason}" for reason in reasons)
 
     def _outputs(self, stage: Stage) -> Values:
         stack = self.deployer.find(stage.stack)
@@ -160,18 +188,12 @@ class Installation:
             )
         return {"OperatorKey": public.read_text(encoding="utf-8").strip()}
 
-    def _host_keys(self, values: Values, before: Mapping[str, str], pretend: bool) -> Values:
-        """Make host keys for the fixed hosts that have none yet."""
-        hosts = KEYED[: 1 + int(values["Managers"])]
-        made: Values = {}
-        for host in hosts:
-            if not before.get(f"{host}HostKey"):
-                key = host_keys.make() if not pretend else host_keys.HostKey("new", "new")
-                made |= {f"{host}Key": key.private, f"{host}HostKey": key.public}
-        return made
-
     def _refuse_loss(self, proposal: Proposal) -> None:
-        lost = [str(change)[2:] for change in proposal.changes if change.dangerous]
+        lost = [
+            str(change)[2:]
+            for change in proposal.changes
+            if change.dangerous and change.resource != f"Manager{self.renewed}"
+        ]
         if lost and proposal.action == "update":
             self.deployer.forget(proposal)
             raise OperatorError(
@@ -194,38 +216,6 @@ class Installation:
         self.deployer.carry_out(noted, tell)
         return True
 
-    def _unprotect(self, stack: Stack) -> None:
-        name = stack.outputs.get("DatabaseId")
-        if name is None:
-            return
-        with explained("take the protection off the database"):
-            try:
-                if stack.parameters.get("Engine") == "mysql":
-                    self.aws.rds.modify_db_instance(
-                        DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True
-                    )
-                else:
-                    self.aws.rds.modify_db_cluster(
-                        DBClusterIdentifier=name, DeletionProtection=False, ApplyImmediately=True
-                    )
-            except ClientError as error:
-                if "NotFound" not in code_of(error):
-                    raise
-
-    def _forget_workers(self, stack: Stack) -> None:
-        """Delete what is not in the stack: the token; and the hook, so that nobody waits for it."""
-        with explained("delete the worker token"):
-            self.aws.ssm.delete_parameters(Names=[token_name(self.settings.name)])
-        if "Group" in stack.outputs:
-            with explained("take the drain hook off the workers"):
-                try:
-                    self.aws.autoscaling.delete_lifecycle_hook(
-                        LifecycleHookName="drain", AutoScalingGroupName=stack.outputs["Group"]
-                    )
-                except ClientError as error:
-                    if code_of(error) != "ValidationError":  # no such group or hook: so be it
-                        raise
-
 
 def describe(proposals: list[Proposal]) -> Iterator[str]:
     """Put proposals in an operator's words."""
@@ -234,7 +224,11 @@ def describe(proposals: list[Proposal]) -> Iterator[str]:
         match proposal.action:
             case "nothing":
                 yield f"{name}: no changes"
+            case "back" | "wait":
+                yield f"{name}: not known yet. {proposal.trouble}"
             case "create":
+                if proposal.trouble:
+                    yield f"{name}: {proposal.trouble}"
                 yield f"{name}: new, {_count(len(proposal.changes), 'resource')}"
                 yield f"  + {summary(proposal.changes)}"
             case _:
@@ -246,6 +240,10 @@ def describe(proposals: list[Proposal]) -> Iterator[str]:
 def _sample(value: str) -> str:
     """Stand in for a value that is not known yet, in a plan: it only counts resources."""
     return "a,b,c" if value == UNKNOWN else value
+
+
+def _words(status: str) -> str:
+    return status.lower().replace("_", " ")
 
 
 def _count(number: int, noun: str) -> str:

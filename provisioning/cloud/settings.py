@@ -22,6 +22,17 @@ LIMITED: dict[str, dict[str, Any]] = {  # what `limited = true` means where noth
 }
 
 
+DOCKER = {"172.17.0.0/16": "every host's docker0 uses"}
+TAKEN = {  # what Docker uses on each host, so that nothing else there would be reached
+    "swarm": {
+        **DOCKER,
+        "172.18.0.0/16": "every host's docker_gwbridge uses",
+        "10.200.0.0/16": "the swarm's overlay networks use",
+    },
+    "scaling-group": DOCKER,
+}
+
+
 def _network(value: str) -> str:
     try:
         network = ipaddress.IPv4Network(value)
@@ -89,7 +100,9 @@ class Database(Table):
     max_capacity: float = Field(default=4, ge=1, le=256)
     reader: bool = True
     backup_days: int = Field(default=7, ge=1, le=35)
-    rotation: bool = True
+    version: str = Field(default="", pattern=r"^[0-9a-z_.]*$")  # of the engine
+    rotation: bool | None = None  # None: where hosts take a new password up by themselves
+    snapshot: str = Field(default="", pattern=r"^[A-Za-z0-9:-]*$")  # what a new one starts from
 
 
 class Hosts(Table):
@@ -98,6 +111,7 @@ class Hosts(Table):
     ami: str = Field(
         default="", pattern=r"^(ami-[0-9a-f]+)?$"
     )  # the newest Debian 13 at first, then kept
+    worker_ami: str = Field(default="", pattern=r"^(ami-[0-9a-f]+)?$")  # as the managers' at first
     type: str = "t4g.small"
     manager_type: str = "t4g.small"
     managers: Literal[1, 3] = 1
@@ -116,6 +130,15 @@ class ScalingGroup(Table):
     repository: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:ecr:.+)?$")
 
 
+class Watch(Table):
+    """Who is told of trouble and of costs."""
+
+    email: str = Field(
+        default="", pattern=r"^([^@\s]+@[^@\s]+)?$"
+    )  # empty: nobody, nothing is made
+    budget: int = Field(default=0, ge=0, le=1_000_000)  # USD a month; 0: none
+
+
 class Settings(Table):
     """The whole file, checked."""
 
@@ -125,6 +148,7 @@ class Settings(Table):
     database: Database = Database()
     hosts: Hosts = Hosts()
     group: ScalingGroup = ScalingGroup()
+    watch: Watch = Watch()
 
     @model_validator(mode="after")
     def _check_whole(self) -> Settings:
@@ -137,6 +161,13 @@ class Settings(Table):
     def name(self) -> str:
         """Return the name that every resource carries."""
         return self.cloud.name
+
+    @property
+    def rotation(self) -> bool:
+        """Tell whether the database's password changes by itself."""
+        if self.database.rotation is None:
+            return self.cloud.kind == "scaling-group"
+        return self.database.rotation
 
 
 def load(path: Path) -> Settings:
@@ -177,12 +208,12 @@ def _problems(settings: Settings) -> Iterator[str]:
             yield f"[shop] {row['loc'][0]}: {row['msg'].removeprefix('Value error, ')}."
     if settings.database.min_capacity > settings.database.max_capacity:
         yield "[database] min_capacity is above max_capacity."
+    for taken, whose in TAKEN.get(cloud.kind, DOCKER).items():
+        if ipaddress.IPv4Network(settings.network.cidr).overlaps(ipaddress.IPv4Network(taken)):
+            yield f"[network] cidr overlaps {taken}, which {whose}: choose another, as 10.0.0.0/16."
     if cloud.kind == "swarm":
         if not shop.acme_email:
             yield "[shop] acme_email is missing: Let's Encrypt tells you there what goes wrong."
-        pool = ipaddress.IPv4Network("10.200.0.0/16")
-        if ipaddress.IPv4Network(settings.network.cidr).overlaps(pool):
-            yield f"[network] cidr overlaps {pool}, which the swarm's overlay networks use."
     else:
         if settings.network.zones == 1:
             yield "[network] zones = 3 is needed: an application load balancer wants two at least."

@@ -6,14 +6,19 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import get_args
 
-from provisioning.cloud.settings import Settings
+from provisioning.cloud.settings import Cloud, Settings
 from provisioning.cloud.templates import Template
 
 type Values = dict[str, str]
 
 UNKNOWN = "(known once the stacks before it are there)"
-KEPT = ("Ami", "ActiveVersion")  # stay as they are unless something else is said
+KINDS: tuple[str, ...] = get_args(Cloud.model_fields["kind"].annotation)
+# These stay as they are unless something else is said.
+KEPT = frozenset(
+    {"Ami", "WorkerAmi", "Manager1Ami", "Manager2Ami", "Manager3Ami", "ActiveVersion", "Snapshot"}
+)
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,21 @@ class Stage:
 
 def stages(settings: Settings) -> tuple[Stage, ...]:
     """List the stacks in the order in which they are made."""
-    names = ("network", "data", settings.cloud.kind)
+    names = ["network", "data", settings.cloud.kind]
+    if settings.watch.email:
+        names.append("watch")
     return tuple(Stage(name, f"{settings.name}-{name}") for name in names)
+
+
+def of_other_kinds(settings: Settings) -> tuple[Stage, ...]:
+    """List the stacks that only another `kind` would have."""
+    ours = {stage.template for stage in stages(settings)}
+    return tuple(Stage(k, f"{settings.name}-{k}") for k in KINDS if k not in ours)
+
+
+def every_stage(settings: Settings) -> tuple[Stage, ...]:
+    """List all stacks that an installation may have had, in the order in which they were made."""
+    return tuple(Stage(n, f"{settings.name}-{n}") for n in ("network", "data", *KINDS, "watch"))
 
 
 def secret_parameters(template: Template) -> frozenset[str]:
@@ -36,14 +54,23 @@ def secret_parameters(template: Template) -> frozenset[str]:
 
 
 def parameters(
-    template: Template, settings: Settings, outputs: Mapping[str, str], before: Mapping[str, str]
+    template: Template,
+    settings: Settings,
+    outputs: Mapping[str, str],
+    before: Mapping[str, str],
+    renewed: int = 0,
 ) -> Values:
     """Return every parameter a value: from the settings, else an earlier stack, else the default.
 
     `outputs` are those of the stacks before this one, `before` the values this stack has now.
-    What neither knows yet is UNKNOWN.
+    What neither knows yet is UNKNOWN. Managers keep what they were made with, but for the one that
+    is `renewed`: together they would take the quorum away.
     """
     ours = _from_settings(settings)
+    for number in (1, 2, 3):
+        for key, value in (("Ami", settings.hosts.ami), ("Type", settings.hosts.manager_type)):
+            name = f"Manager{number}{key}"
+            ours[name] = value if number == renewed or not before.get(name) else before[name]
     result = {}
     for name, declared in template["Parameters"].items():
         if name in KEPT and not ours.get(name) and before.get(name):
@@ -72,7 +99,8 @@ def _from_settings(settings: Settings) -> Values:
     network, database, group = settings.network, settings.database, settings.group
     public, private = subnets(network.cidr)
     fewest, most = (str(n) for n in hosts.workers)
-    return {
+    version = {"ClusterVersion": database.version, "InstanceVersion": database.version}
+    return (version if database.version else {}) | {
         "Name": cloud.name,
         "VpcCidr": network.cidr,
         "PublicCidrs": ",".join(public),
@@ -86,9 +114,10 @@ def _from_settings(settings: Settings) -> Values:
         "MaxCapacity": f"{database.max_capacity:g}",
         "Reader": _flag(database.reader),
         "BackupDays": str(database.backup_days),
-        "Rotation": _flag(database.rotation),
+        "Snapshot": database.snapshot,
+        "Rotation": _flag(settings.rotation),
         "Ami": hosts.ami,
-        "ManagerType": hosts.manager_type,
+        "WorkerAmi": hosts.worker_ami,
         "WorkerType": hosts.type,
         "InstanceType": hosts.type,
         "Managers": str(hosts.managers),
@@ -98,6 +127,8 @@ def _from_settings(settings: Settings) -> Values:
         "InstancesMax": most,
         "DiskSize": str(hosts.disk),
         "InstanceProfile": hosts.instance_profile,
+        "Email": settings.watch.email,
+        "Budget": str(settings.watch.budget),
         "Domain": shop.domain,
         "HostedZone": shop.hosted_zone,
         "Image": shop.image,

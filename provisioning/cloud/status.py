@@ -6,21 +6,29 @@ from collections import Counter
 
 from provisioning.cloud.aws import Aws, explained
 from provisioning.cloud.operations import Installation
-
-GOOD = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+from provisioning.cloud.stacks import of_other_kinds
+from provisioning.cloud.states import WELL
 
 
 def show(installation: Installation) -> tuple[list[str], bool]:
     """Describe the installation; tell whether all of it is there and well."""
     lines: list[str] = []
     outputs: dict[str, str] = {}
+    advice: list[str] = []
     healthy = True
     for stage, stack in installation.status():
         state = stack.status.lower().replace("_", " ") if stack else "not there"
         because = f" - {stack.reason}" if stack and stack.reason else ""
         lines.append(f"{stage.stack:<28} {state}{because}")
-        healthy &= stack is not None and stack.status in GOOD
+        advice += [stack.trouble] if stack and stack.trouble else []
+        healthy &= stack is not None and stack.status in WELL
         outputs |= stack.outputs if stack else {}
+    for stage in of_other_kinds(installation.settings):
+        if stack := installation.deployer.find(stage.stack):
+            state = stack.status.lower().replace("_", " ")
+            lines.append(f"{stage.stack:<28} {state} - of another kind than the settings say")
+            healthy = False
+    lines += ["", *advice] if advice else []
     if group := outputs.get("Group"):
         line, well = _group(installation.aws, group)
         lines += ["", line]

@@ -11,7 +11,7 @@ import yaml
 
 FOLDER = Path(__file__).parent / "templates"
 ROTATION = Path(__file__).parent / "rotation.py"
-NAMES = ("network", "data", "swarm", "scaling-group")
+NAMES = ("network", "data", "swarm", "scaling-group", "watch")
 LIMIT = 51_200  # bytes that CloudFormation takes without a bucket to upload to
 PSEUDO = {
     "AWS::Region": "eu-west-1",
@@ -60,7 +60,7 @@ def render(
     }
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     pass
 
 

@@ -61,10 +61,8 @@ class Ec2Workers:
             )
 
     def host_key(self, machine: Machine) -> str | None:
-        """Read the key that an instance wrote to its console at its first boot."""
-        with explained(f"read the console of {machine.name}"):
-            answer = self._aws.ec2.get_console_output(InstanceId=machine.name, Latest=True)
-        return host_keys.announced(answer.get("Output", ""))
+        """Read the key that an instance wrote to its console when it booted."""
+        return host_keys.read(self._aws, machine.name)
 
     def release(self, machine: Machine) -> None:
         """Let an instance end: at once where it waits for that, else in place of no other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 import requests
+from moto.backends import get_backend
 from moto.server import ThreadedMotoServer
 
 from provisioning.cloud.aws import Aws
@@ -17,7 +19,10 @@ from provisioning.cloud.settings import Settings
 from tests.provisioning.cloud import moto_gaps
 
 REGION = "eu-west-1"
+ACCOUNT = "123456789012"
 AMI = "ami-12c6146b"  # one that moto knows
+OTHER_AMI = "ami-0e9271c829888680e"
+STUBS = Path(__file__).parent / "stubs"  # programs that would speak to somebody outside
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +38,11 @@ def moto_server() -> Iterator[str]:
 @pytest.fixture
 def account(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
     """Give an empty account."""
+    return empty_account(moto_server, monkeypatch)
+
+
+def empty_account(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    """Forget everything that the emulator has; fill its gaps while the patches last."""
     for name, value in {
         "AWS_ENDPOINT_URL": moto_server,
         "AWS_ACCESS_KEY_ID": "testing",
@@ -43,8 +53,11 @@ def account(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("PATH", f"{STUBS}:{os.environ['PATH']}")
     moto_gaps.fill(monkeypatch)
-    requests.post(f"{moto_server}/moto-api/reset", timeout=10).raise_for_status()
+    requests.post(f"{moto_server}/moto-api/reset", timeout=90).raise_for_status()
+    for name in (AMI, OTHER_AMI):  # moto knows hardly any for arm64
+        get_backend("ec2")[ACCOUNT][REGION].amis[name].architecture = "arm64"
     return Aws(REGION, boto3.Session())
 
 

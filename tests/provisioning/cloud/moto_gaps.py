@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import uuid
 from typing import Any, Self
 
 import boto3
 import pytest
-from moto.cloudformation.models import Change, ChangeSet
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from moto.cloudformation import parsing
+from moto.cloudformation.models import Change, ChangeSet, CloudFormationBackend
+from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.common_models import CloudFormationModel
+from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models.vpcs import VPCBackend
+from moto.ec2.responses.general import General
 from moto.rds.models import DBInstance
+from moto.rds.responses import RDSResponse
+from moto.servicequotas.responses import ServiceQuotasResponse
 
+VERSIONS = {
+    "aurora-mysql": ["8.0.mysql_aurora.3.08.2", "8.0.mysql_aurora.3.10.6"],
+    "mysql": ["8.0.46", "8.4.10", "8.4.11"],
+}
+QUOTA = {"value": 100.0}
 IGNORED = (  # they exist, and do nothing that a test looks at
+    "AWS::Budgets::Budget",
     "AWS::AutoScaling::ScalingPolicy",
     "AWS::CertificateManager::Certificate",
     "AWS::ElasticLoadBalancingV2::Listener",
     "AWS::ElasticLoadBalancingV2::ListenerRule",
     "AWS::EC2::VPCEndpoint",
     "AWS::RDS::DBClusterParameterGroup",
+    "AWS::SNS::Subscription",
     "AWS::SecretsManager::RotationSchedule",
 )
 
@@ -58,6 +75,9 @@ class Resource:
     def make(self) -> None:
         """Make the thing behind the resource."""
 
+    def change(self) -> None:
+        """Make the thing behind the resource what its properties say now."""
+
     def destroy(self) -> None:
         """Delete the thing behind the resource."""
 
@@ -77,17 +97,32 @@ class Resource:
     @classmethod
     def update_from_cloudformation_json(
         cls,
-        original_resource: Self,
+        original_resource: Resource | None,
         new_resource_name: str,
         cloudformation_json: dict[str, Any],
         account_id: str,
         region_name: str,
-    ) -> Self:
+    ) -> Resource:
+        if original_resource is None:  # its condition does not hold, which moto overlooks
+            return Resource(new_resource_name, region_name, cloudformation_json)
         original_resource.properties = cloudformation_json["Properties"]
+        original_resource.change()
         return original_resource
 
     def delete(self, account_id: str, region: str) -> None:
         self.destroy()
+
+
+def protected(properties: dict[str, Any]) -> bool:
+    return str(properties["DeletionProtection"]).lower() == "true"
+
+
+def password(properties: dict[str, Any]) -> dict[str, Any]:
+    """Give what a database says of its administrator's password: RDS keeps it, or it is told."""
+    if properties.get("ManageMasterUserPassword"):
+        return {"ManageMasterUserPassword": True}
+    assert properties["MasterUserPassword"]
+    return {"MasterUserPassword": "from-the-secret"}
 
 
 class Secret(Resource, CloudFormationModel):
@@ -116,12 +151,32 @@ class Cluster(Resource, CloudFormationModel):
 
     def make(self) -> None:
         self.name = self.name.lower()
-        boto3.client("rds", self.region).create_db_cluster(
+        rds, given = boto3.client("rds", self.region), self.properties
+        if snapshot := given.get("SnapshotIdentifier"):
+            refused = {"MasterUsername", "MasterUserPassword", "ManageMasterUserPassword"}
+            assert not refused & given.keys(), "AWS takes none of these with a snapshot"
+            rds.restore_db_cluster_from_snapshot(
+                DBClusterIdentifier=self.name,
+                SnapshotIdentifier=snapshot,
+                Engine=given["Engine"],
+                DeletionProtection=protected(given),
+            )
+            return
+        rds.create_db_cluster(
             DBClusterIdentifier=self.name,
-            Engine=self.properties["Engine"],
-            MasterUsername=self.properties["MasterUsername"],
-            ManageMasterUserPassword=True,
-            DeletionProtection=str(self.properties["DeletionProtection"]).lower() == "true",
+            Engine=given["Engine"],
+            MasterUsername=given["MasterUsername"],
+            DeletionProtection=protected(given),
+            **password(given),
+        )
+
+    def change(self) -> None:
+        rds, given = boto3.client("rds", self.region), password(self.properties)
+        (cluster,) = rds.describe_db_clusters(DBClusterIdentifier=self.name)["DBClusters"]
+        if cluster.get("MasterUserSecret"):
+            given.pop("ManageMasterUserPassword", None)  # moto would make a second secret
+        rds.modify_db_cluster(
+            DBClusterIdentifier=self.name, DeletionProtection=protected(self.properties), **given
         )
 
     def destroy(self) -> None:
@@ -138,6 +193,8 @@ class Instance(Resource, CloudFormationModel):
 
     def make(self) -> None:
         self.name = self.name.lower()
+        if self.properties.get("DBSnapshotIdentifier"):
+            assert not {"MasterUsername", "MasterUserPassword"} & self.properties.keys()
         boto3.client("rds", self.region).create_db_instance(
             DBInstanceIdentifier=self.name,
             DBInstanceClass=self.properties["DBInstanceClass"],
@@ -145,7 +202,12 @@ class Instance(Resource, CloudFormationModel):
             AllocatedStorage=int(self.properties["AllocatedStorage"]),
             MasterUsername="u",
             MasterUserPassword="password",
-            DeletionProtection=str(self.properties["DeletionProtection"]).lower() == "true",
+            DeletionProtection=protected(self.properties),
+        )
+
+    def change(self) -> None:
+        boto3.client("rds", self.region).modify_db_instance(
+            DBInstanceIdentifier=self.name, DeletionProtection=protected(self.properties)
         )
 
     def destroy(self) -> None:
@@ -188,6 +250,20 @@ class Address(Resource, CloudFormationModel):
         boto3.client("ec2", self.region).release_address(AllocationId=self.allocation)
 
 
+class Alarm(Resource, CloudFormationModel):
+    TYPE = "AWS::CloudWatch::Alarm"
+
+    def make(self) -> None:
+        given = dict(self.properties)
+        for number in ("Period", "EvaluationPeriods"):
+            given[number] = int(given[number])
+        given["Threshold"] = float(given["Threshold"])
+        boto3.client("cloudwatch", self.region).put_metric_alarm(AlarmName=self.name, **given)
+
+    def destroy(self) -> None:
+        boto3.client("cloudwatch", self.region).delete_alarms(AlarmNames=[self.name])
+
+
 class TargetGroup(Resource, CloudFormationModel):
     TYPE = "AWS::ElasticLoadBalancingV2::TargetGroup"
 
@@ -215,7 +291,10 @@ def nothing(kind: str) -> type[Resource]:
 
 
 # Moto finds them by being subclasses; this keeps them alive.
-KNOWN = [Address, Secret, Cluster, LoadBalancer, TargetGroup, *(nothing(kind) for kind in IGNORED)]
+KNOWN = [
+    *(Address, Alarm, Secret, Cluster, LoadBalancer, TargetGroup),
+    *(nothing(kind) for kind in IGNORED),
+]
 
 
 def changes_of_parameters(change_set: ChangeSet) -> list[Any]:
@@ -249,6 +328,11 @@ def instance_or_aurora(
     return kind.create_from_cloudformation_json(name, definition, account, region)
 
 
+def change_instance(cls: Any, /, original_resource: Resource | None, **given: Any) -> Resource:
+    """Change what instance_or_aurora has made."""
+    return Resource.update_from_cloudformation_json(original_resource, **given)
+
+
 def delete_vpc(original: Any) -> Any:
     """Delete a network with its route tables, which moto's stacks leave behind."""
 
@@ -261,10 +345,82 @@ def delete_vpc(original: Any) -> Any:
     return delete
 
 
+def conditions_in_short(original: Any) -> Any:
+    """Understand `!Condition Name` inside another condition; moto takes it for something false."""
+
+    def lengthened(value: Any) -> Any:
+        match value:
+            case {"Fn::Condition": name}:
+                return {"Condition": name}
+            case dict():
+                return {key: lengthened(item) for key, item in value.items()}
+            case list():
+                return [lengthened(item) for item in value]
+        return value
+
+    def parse(condition: Any, resources: Any, known: Any) -> Any:
+        return original(lengthened(condition), resources, known)
+
+    return parse
+
+
+def look_at_stacks(original: Any) -> Any:
+    """Let stacks that change come to rest after a few looks: moto's are always done at once."""
+
+    def describe(backend: Any, name: str) -> Any:
+        stacks = original(backend, name)
+        for stack in stacks:
+            later = getattr(stack, "later", [])
+            if later:
+                stack.status = later.pop(0)
+        return stacks
+
+    return describe
+
+
+def taken_back(response: CloudFormationResponse) -> ActionResult:
+    """Take a stack back to where it was."""
+    name = response._get_param("StackName")
+    (stack,) = response.cloudformation_backend.describe_stacks(name)
+    stack.status = "UPDATE_ROLLBACK_COMPLETE"
+    return EmptyResult()
+
+
+def console(response: General) -> ActionResult:
+    """Show what an instance announced when it booted: a key of its own."""
+    name = response._get_param("InstanceId")
+    pair = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
+    key = pair.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    text = f"boot\r\nbookstore-host-key {key}\r\nlogin: "
+    return ActionResult({"InstanceId": name, "Output": base64.b64encode(text.encode()).decode()})
+
+
+def versions(response: RDSResponse) -> ActionResult:
+    """List the versions of an engine that RDS makes."""
+    engine = response._get_param("Engine")
+    rows = [{"Engine": engine, "EngineVersion": v} for v in VERSIONS[engine]]
+    return ActionResult({"DBEngineVersions": rows})
+
+
+def quota(response: ServiceQuotasResponse) -> str:
+    """Give every quota the same value, which is enough."""
+    return json.dumps({"Quota": {"Value": QUOTA["value"]}})
+
+
 def fill(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill the gaps for one test."""
+    monkeypatch.setattr(parsing, "parse_condition", conditions_in_short(parsing.parse_condition))
     monkeypatch.setattr(ChangeSet, "diff", changes_of_parameters)
     monkeypatch.setattr(ChangeSet, "apply", apply_whole)
     make = classmethod(instance_or_aurora)
     monkeypatch.setattr(DBInstance, "create_from_cloudformation_json", make)
+    change = classmethod(change_instance)
+    monkeypatch.setattr(DBInstance, "update_from_cloudformation_json", change)
     monkeypatch.setattr(VPCBackend, "delete_vpc", delete_vpc(VPCBackend.delete_vpc))
+    looked = look_at_stacks(CloudFormationBackend.describe_stacks)
+    monkeypatch.setattr(CloudFormationBackend, "describe_stacks", looked)
+    for action in ("continue_update_rollback", "rollback_stack"):
+        monkeypatch.setattr(CloudFormationResponse, action, taken_back, raising=False)
+    monkeypatch.setattr(General, "get_console_output", console)
+    monkeypatch.setattr(RDSResponse, "describe_db_engine_versions", versions, raising=False)
+    monkeypatch.setattr(ServiceQuotasResponse, "get_service_quota", quota)

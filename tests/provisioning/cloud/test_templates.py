@@ -268,12 +268,55 @@ def files(config: dict[str, Any]) -> dict[str, str]:
     return {f["path"]: f["content"] for f in config["write_files"]}
 
 
-def test_a_manager_boots_with_the_host_key_that_the_inventory_pins() -> None:
-    private = "-----BEGIN OPENSSH PRIVATE KEY-----\\nAAAA\\n-----END OPENSSH PRIVATE KEY-----\\n"
-    resources = rendered("swarm", Manager1Key=private, Manager1HostKey="ssh-ed25519 AAAA")
-    keys = user_data(resources, "Manager1")["ssh_keys"]
-    assert keys["ed25519_private"] == private.replace("\\n", "\n")
-    assert keys["ed25519_public"] == "ssh-ed25519 AAAA"
+@pytest.mark.parametrize("host", ["Bastion", "Manager1", "Manager2", "Manager3"])
+def test_a_host_makes_its_own_key_and_says_it_at_every_boot(host: str) -> None:
+    config = user_data(rendered("swarm", Managers="3"), host)
+    assert "ssh_keys" not in config  # whoever may describe an instance may read its user data
+    assert config["ssh_genkeytypes"] == ["ed25519"]
+    (said,) = config["write_files"]
+    assert said["path"].startswith("/var/lib/cloud/scripts/per-boot/")
+    assert "bookstore-host-key" in said["content"]
+
+
+def test_no_parameter_holds_a_private_key() -> None:
+    for name in templates.NAMES:
+        assert not {
+            p for p in templates.read(name)["Parameters"] if p.endswith(("Key", "Keys"))
+        } - {"OperatorKey"}
+
+
+def test_each_manager_and_the_workers_have_images_of_their_own() -> None:
+    resources = rendered("swarm", Managers="3")
+    images = [resources[f"Manager{n}"]["Properties"]["ImageId"] for n in (1, 2, 3)]
+    images.append(resources["WorkerTemplate"]["Properties"]["LaunchTemplateData"]["ImageId"])
+    assert images == [*(f"given-Manager{n}Ami" for n in (1, 2, 3)), "given-WorkerAmi"]
+
+
+def test_a_database_from_a_snapshot_gets_its_password_once_it_is_there() -> None:
+    secret = {"MasterUserPassword", "ManageMasterUserPassword"}
+    for engine, name in (("aurora", "Cluster"), ("mysql", "Instance")):
+        for rotation in ("true", "false"):
+            common = {"Engine": engine, "Rotation": rotation, "Snapshot": "shop-data-snapshot"}
+            first = rendered("data", **common, Protect="false")
+            then = rendered("data", **common, Protect="true")
+            assert not secret & first[name]["Properties"].keys()
+            assert len(secret & then[name]["Properties"].keys()) == 1
+            for resources in (first, then):
+                assert "MasterUsername" not in resources[name]["Properties"]
+            assert "RotationSchedule" not in first
+
+
+def test_without_rotation_the_shop_signs_in_as_the_databases_own_administrator() -> None:
+    for engine, name, rotation in (("aurora", "Cluster", "false"), ("mysql", "Instance", "true")):
+        resources = rendered("data", Engine=engine, Rotation=rotation)
+        made = resources["DatabaseSecret"]["Properties"]["GenerateSecretString"]
+        user = json.loads(made["SecretStringTemplate"])["username"]
+        given = resources[name]["Properties"]
+        if engine == "aurora":
+            assert given["MasterUsername"] == user
+        else:
+            assert given["MasterUsername"].endswith(":username}}")
+        assert given["MasterUserPassword"].endswith(":SecretString:password}}")
 
 
 def test_a_worker_is_set_up_as_apply_would_set_it_up() -> None:

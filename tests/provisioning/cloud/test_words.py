@@ -14,7 +14,6 @@ from botocore.stub import Stubber
 from provisioning.cloud import costs, host_keys, inventory_file
 from provisioning.cloud.aws import Aws, explain
 from provisioning.cloud.changes import Change, of_change_set, summary
-from provisioning.cloud.deploy import Deployer
 from provisioning.cloud.events import Event, failures
 from provisioning.cloud.refresh import refresh
 from provisioning.cloud.settings import Settings, load
@@ -63,6 +62,9 @@ def test_the_example_is_right() -> None:
         (("disk = 20", "dsk = 20"), r'\[hosts\] has no key "dsk". Did you mean "disk"'),
         (("domain = ", "domian = "), r'has no key "domian". Did you mean "domain"'),
         (("10.0.0.0/16", "10.192.0.0/12"), "between /16 and /20"),
+        (("10.0.0.0/16", "172.17.0.0/20"), "overlaps 172.17.0.0/16, which every host's docker0"),
+        (("10.0.0.0/16", "172.18.128.0/20"), "every host's docker_gwbridge"),
+        (("10.0.0.0/16", "10.200.16.0/20"), "overlaps 10.200.0.0/16, which the swarm's overlay"),
         (("198.51.100.7/32", "198.51.100.7/8"), "is no network"),
         (("zones = 3", "zones = 2"), r"\[network\] zones"),
         (("max_capacity = 4", "max_capacity = 1\nmin_capacity = 2"), "cannot be read"),
@@ -149,24 +151,6 @@ def stubbed() -> Aws:
     return Stubbed().aws
 
 
-@pytest.mark.parametrize(
-    ("status", "says"),
-    [
-        ("UPDATE_IN_PROGRESS", "is being changed by somebody"),
-        ("DELETE_FAILED", "down to finish deleting"),
-        ("UPDATE_ROLLBACK_FAILED", "takes it back to where it was"),
-    ],
-)
-def test_a_stack_in_a_bad_state(stubbed: Aws, status: str, says: str) -> None:
-    from provisioning.cloud.stacks import Stage
-
-    answer = {"Stacks": [{"StackName": "s", "CreationTime": "2026-01-01", "StackStatus": status}]}
-    with Stubber(stubbed.cloudformation) as stub:
-        stub.add_response("describe_stacks", answer, {"StackName": "s"})
-        with pytest.raises(OperatorError, match=says):
-            Deployer(stubbed).propose(Stage("network", "s"), {})
-
-
 @pytest.mark.parametrize("last", ["Successful", "RollbackSuccessful"])
 def test_an_instance_refresh_is_followed_to_its_end(stubbed: Aws, last: str) -> None:
     said: list[str] = []
@@ -219,10 +203,12 @@ def test_every_cost_has_a_price_and_small_is_cheaper() -> None:
     assert sum(x.total for x in costs.estimate(small, costs.prices())) < sum(x.total for x in lines)
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0PdZeL7zkB8YjYjv2s9Y7g0n3T0H0h8o4mM0m0m0m0"
+
+
 def test_a_host_key_is_found_in_the_console() -> None:
-    key = host_keys.make()
-    console = f"[ 12.3] systemd\nbookstore-host-key {key.public}\r\nlogin: "
-    assert host_keys.announced(console) == key.public
+    console = f"[ 12.3] systemd\nbookstore-host-key {KEY}\r\nlogin: "
+    assert host_keys.announced(console) == KEY
     assert host_keys.announced("nothing yet") is None
 
 
@@ -231,22 +217,23 @@ def test_the_inventory_is_one_that_apply_takes(
 ) -> None:
     outputs = {
         "FilesHost": "fs-1.efs.eu-west-1.amazonaws.com",
-        "BastionAddress": "203.0.113.5",
-        "BastionHostKey": host_keys.make().public,
         "Group": "bookstore-workers",
     }
     members = [
-        inventory_file.Member("manager1", "manager", "10.0.32.5", "a", host_keys.make().public),
-        inventory_file.Member("i-0abc", "worker", "10.0.64.6", "b", host_keys.make().public),
+        inventory_file.Member("manager1", "manager", "10.0.32.5", "a", KEY),
+        inventory_file.Member("i-0abc", "worker", "10.0.64.6", "b", KEY),
     ]
+    bastion = inventory_file.Member("bastion", "jump", "203.0.113.5", "", KEY)
     path = tmp_path / "cluster.toml"
-    text = inventory_file.text(make_settings(), outputs, members)
+    text = inventory_file.text(make_settings(), outputs, bastion, members)
     inventory_file.write(path, text, {"database_url": "mysql://u:p@h/b\n"})
     inventory = load_inventory(path)
     assert [h.name for h in inventory.host] == ["manager1", "i-0abc"]
     assert all(h.jump == "bastion" for h in inventory.host)
     assert inventory.node_group is not None
     assert inventory.node_group.name == "bookstore-workers"
+    known = inventory_file.pinned(path)
+    assert known[("bastion", "203.0.113.5")] == known[("i-0abc", "10.0.64.6")] == KEY
     assert (tmp_path / "secrets/database_url").stat().st_mode & 0o777 == 0o600
 
 

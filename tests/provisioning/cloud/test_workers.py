@@ -11,7 +11,6 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from provisioning.cloud import host_keys
 from provisioning.cloud.aws import Aws
 from provisioning.cloud.workers import Ec2Workers, token_name
 from provisioning.cluster import Cluster
@@ -257,7 +256,7 @@ def test_more_than_the_group_may_have_is_refused_in_words(scripted: Aws) -> None
 
 @pytest.mark.parametrize("written", [True, False])
 def test_a_host_key_is_read_from_the_newest_console(scripted: Aws, written: bool) -> None:
-    key = host_keys.make().public
+    key = "ssh-ed25519 AAAAC3Nz"
     console = {"Output": f"boot\r\nbookstore-host-key {key}\r\n"} if written else {}
     with Stubber(scripted.ec2) as instances:
         instances.add_response("get_console_output", console, {"InstanceId": "i-1", "Latest": True})
