@@ -10,7 +10,7 @@ from functools import partial
 from provisioning.care import waiting
 from provisioning.care.drain import activate, drain, hindrance
 from provisioning.cluster import Cluster
-from provisioning.errors import OperatorError
+from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Host
 from provisioning.release.outside import Outside
 from provisioning.release.waiting import until_served
@@ -36,14 +36,22 @@ def out_of_service(cluster: Cluster, say: Say, host: Host) -> Iterator[None]:
     node = cluster.node_of(host)
     in_the_way = hindrance(cluster, host)
     drained = served and node.availability == "active" and not in_the_way
-    if drained:
-        drain(cluster, host, lambda text: say(text) if text.startswith(" ") else None)
-    elif served and in_the_way:
-        say(f"  {in_the_way} Readers wait meanwhile.")
-    yield
-    waiting.until_ready(cluster, host)
-    if drained:
-        activate(cluster, host, lambda text: None)
+    try:
+        if drained:
+            drain(cluster, host, lambda text: say(text) if text.startswith(" ") else None)
+        elif served and in_the_way:
+            say(f"  {in_the_way} Readers wait meanwhile.")
+        yield
+        waiting.until_ready(cluster, host)
+        if drained:
+            activate(cluster, host, lambda text: None)
+    except KeyboardInterrupt:
+        if not drained:
+            raise
+        raise Interrupted(
+            f"{host.name} takes no tasks now. Run the same command again to go on; then let it "
+            f"take tasks again: ./run ops activate {host.name}"
+        ) from None
     if served:
         waiting.until_well(cluster)
         until_served(outside, tolerated, SERVED, say)

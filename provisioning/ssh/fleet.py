@@ -96,7 +96,7 @@ class Fleet:
         try:
             answers = list(pool.map(attempt, hosts))
         except KeyboardInterrupt:
-            self.close()  # nobody waits for the answers any more
+            self._hang_up()  # nobody waits for the answers any more
             raise Interrupted(
                 "What had been begun on the hosts goes on there to its end; run the same command "
                 "again to go on."
@@ -120,10 +120,15 @@ class Fleet:
 
     def close(self) -> None:
         """Close every connection."""
-        for connection in (*self._open.values(), *self._apart):
+        self._hang_up()
+        for connection in self._apart:
+            connection.close()
+        self._apart.clear()
+
+    def _hang_up(self) -> None:
+        for connection in list(self._open.values()):
             connection.close()
         self._open.clear()
-        self._apart.clear()
 
     def _fenced(self, host: str) -> str:
         return self.fence(host) if self.fence else ""

@@ -10,12 +10,12 @@ import pytest
 
 from provisioning import lock
 from provisioning.cluster import Cluster
-from provisioning.errors import OperatorError
+from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Inventory
 from provisioning.ssh import transport
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
-from provisioning.ssh.transport import LockLost
+from provisioning.ssh.transport import Connection, LockLost
 from tests.provisioning.conftest import Account, Sshd
 from tests.provisioning.factories import inventory
 
@@ -113,6 +113,20 @@ def test_who_was_asleep_for_too_long_does_nothing_more(
                 there.run("echo changed", sudo=True)
         monkeypatch.undo()
         assert there.run("echo free", sudo=True).stdout == "free\n"
+
+
+def test_what_is_put_right_after_ctrl_c_is_done_under_the_lock(host: Inventory) -> None:
+    """As when a drain that is stopped takes back the replicas that it has added."""
+
+    def stop(connection: Connection) -> None:
+        raise KeyboardInterrupt
+
+    with Fleet([], Redactor()) as fleet:
+        cluster = Cluster(host, fleet)
+        with lock.exclusive(cluster, "drain"):
+            with pytest.raises(Interrupted):
+                fleet.each(cluster.hosts, stop)
+            assert cluster.to(cluster.hosts[0]).run("echo on", sudo=True).stdout == "on\n"
 
 
 def test_the_host_itself_refuses_whoever_lost_the_lock(host: Inventory, tmp_path: Path) -> None:

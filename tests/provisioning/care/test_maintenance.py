@@ -1,11 +1,19 @@
-"""When a manager can be spared for a moment."""
+"""When a host can be spared for a moment, and what stays behind when that is interrupted."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from provisioning.care.maintenance import quorum_at_risk
-from swarm.model import Node
+from provisioning.care.maintenance import out_of_service, quorum_at_risk
+from provisioning.cluster import Cluster
+from provisioning.errors import Interrupted
+from provisioning.release.outside import Outside
+from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.redaction import Redactor
+from swarm.model import Node, Snapshot
+from tests.provisioning.factories import inventory, service, task
 
 
 def node(name: str, reachability: str = "reachable") -> Node:
@@ -33,3 +41,30 @@ def test_a_quorum_at_risk(managers: str, which: str, at_risk: bool) -> None:
     if at_risk:
         away = ", ".join(m[:2] for m in managers.split() if m.endswith("-"))
         assert f"Bring {away} back" in said
+
+
+def test_ctrl_c_says_that_the_host_is_out_of_service_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = tuple(
+        Node(f"n-{name}", name, state="ready", availability="active", role=name[:-1],
+             labels={"host": name, "shop": "true"})
+        for name in ("manager1", "worker1", "worker2")
+    )  # fmt: skip
+    runs = service(task(node="n-worker2"), desired=1)
+    told: list[str] = []
+
+    class Manager:
+        def run(self, command: str, **_: Any) -> None:
+            told.append(command)
+
+    monkeypatch.setattr(Cluster, "snapshot", lambda self: Snapshot((runs,), runs.tasks, nodes))
+    monkeypatch.setattr(Cluster, "manager", lambda self: Manager())
+    monkeypatch.setattr(Outside, "wrong", lambda self: {})
+    with Fleet([], Redactor()) as fleet:
+        cluster = Cluster(inventory(), fleet)
+        host = cluster.inventory.named("worker1")
+        with (
+            pytest.raises(Interrupted, match=r"worker1 takes no tasks now.*ops activate worker1"),
+            out_of_service(cluster, lambda text: None, host),
+        ):
+            raise KeyboardInterrupt
+    assert told[-1] == "docker node update --availability drain n-worker1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,3 +74,18 @@ def test_ctrl_d_at_a_question_changes_nothing(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "stdin", terminal)
     with pytest.raises(OperatorError, match="Nothing was changed"):
         confirm(argparse.Namespace(yes=False), "Really?")
+
+
+def test_a_command_that_has_ended_waits_for_no_thread(tmp_path: Path) -> None:
+    """Threads that try to reach a silent host go on for a while after Ctrl-C."""
+    program = """
+import runpy, sys, threading, time
+threading.Thread(target=time.sleep, args=(100,)).start()
+sys.argv = ["ops", "releases", "--inventory", "none.toml"]
+runpy.run_module("provisioning", run_name="__main__")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "There is no inventory none.toml" in done.stderr
