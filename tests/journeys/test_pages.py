@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.conftest import CHROMIUM, demo
-from tests.journeys.states import walk
+from tests.journeys.states import register_newcomer, walk
+from tests.journeys.test_journeys import pay, place_order
 
 # How a page looks has nothing to do with how many services there are.
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -22,6 +23,15 @@ WIDTH = """(text) => {
   const width = document.documentElement.scrollWidth;
   document.documentElement.style.fontSize = "";
   return width;
+}"""
+# Sends the form of each book's page, as its button does.
+ADD = """async (books) => {
+  for (const book of books) {
+    const html = await (await fetch(`/books/${book}`)).text();
+    const form = new DOMParser().parseFromString(html, "text/html").querySelector("form.add");
+    const body = form && new URLSearchParams(new FormData(form));
+    if (form) await fetch("/basket", { method: "POST", body });
+  }
 }"""
 TOOLS = Path(__file__).parents[1] / "browser" / "node_modules"
 
@@ -88,7 +98,7 @@ def _faults(pages: dict[str, str], folder: Path) -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("path", ["/", "/books", "/books/10"])
 def test_lighthouse_is_content(shop: str, path: str, tmp_path: Path) -> None:
-    """Its performance score depends on what else the machine does; docs/performance.md has it."""
+    """Its performance score depends on what else the machine does, and is not judged here."""
     subprocess.run(
         ["node", str(TOOLS / "lighthouse/cli/index.js"), shop + path, "--quiet", "--output=json",
          f"--output-path={tmp_path}/report.json",
@@ -100,6 +110,21 @@ def test_lighthouse_is_content(shop: str, path: str, tmp_path: Path) -> None:
     assert {name: found["score"] for name, found in categories.items()} == {
         "accessibility": 1, "best-practices": 1, "seo": 1,
     }  # fmt: skip
+
+
+def test_a_receipt_of_twenty_books_is_one_sheet(browser: Browser, shop: str) -> None:
+    page = browser.new_context(base_url=shop, locale="en-GB").new_page()
+    register_newcomer(page)
+    page.goto("/books")
+    page.evaluate(ADD, list(range(20, 45)))
+    place_order(page)
+    pay(page, "4242 4242 4242 4242")
+    page.get_by_role("link", name="Receipt").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Receipt for order")
+    assert page.locator(".receipt .plain-lines li").count() >= 20
+    for paper in ("A4", "Letter"):
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format=paper))) == 1
+    page.context.close()
 
 
 def test_four_pages_come_by_themselves_and_the_fifth_by_a_press(
