@@ -62,9 +62,10 @@ class Installation:
             return Findings()
         made = {p.stage.template: p.values for p in proposals}
         fresh = {p.stage.template for p in proposals if p.action == "create"}
-        ami = made.get(self.settings.cloud.kind, {}).get("Ami", UNKNOWN)
-        if not self.settings.hosts.ami and ami == UNKNOWN:
-            ami = self._newest_image()
+        hosts = self.settings.cloud.kind
+        ami = self.settings.hosts.ami
+        if not ami:  # what the plan of a new stack has there only counts resources
+            ami = self._newest_image() if hosts in fresh else made.get(hosts, {}).get("Ami", "")
         return preflight.examine(self.aws, self.settings, ami, fresh)
 
     def settle(self, say: Say, tell: Tell) -> None:

@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 
 from provisioning.cloud import images, preflight, templates
 from provisioning.cloud.aws import Aws
-from provisioning.cloud.operations import Installation
+from provisioning.cloud.operations import DEBIAN, Installation
 from provisioning.cloud.settings import Settings
 from provisioning.errors import OperatorError
 from tests.provisioning.cloud import moto_gaps
@@ -205,6 +205,20 @@ def test_nothing_is_made_when_something_would_fail(
     with pytest.raises(OperatorError, match=r"so nothing was changed:\n  - c7i.large is x86_64"):
         preflight.refuse(installation.examine(installation.plan()))
     assert [stack for _, stack in installation.status()] == [None, None, None]
+
+
+@pytest.mark.parametrize("kind", ["swarm", "scaling-group"])
+def test_without_an_image_of_ones_own_debians_newest_is_looked_at(
+    install: Callable[..., Installation], kind: str
+) -> None:
+    certificate = {"certificate": "arn:aws:acm:eu-west-1:123456789012:certificate/1"}
+    installation = install(hosts={"ami": ""}, cloud={"kind": kind}, group=certificate)
+    proposals = installation.plan()
+    with Stubber(installation.aws.ssm) as stub:
+        stub.add_response("get_parameter", {"Parameter": {"Value": AMI}}, {"Name": DEBIAN})
+        found = installation.examine(proposals)
+        stub.assert_no_pending_responses()
+    assert (found.problems, found.unknown) == ([], [])
 
 
 def test_a_missing_right_to_look_stops_nothing(make_settings: Make) -> None:
