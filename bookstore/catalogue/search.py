@@ -28,7 +28,7 @@ _COMMON_WORDS = """
     it la las le les lo los of on or that the this to un una und une was what when where who will
     with y
 """
-_COMMON = frozenset(_COMMON_WORDS.split())
+COMMON = frozenset(_COMMON_WORDS.split())
 
 
 class Cursor(NamedTuple):
@@ -177,16 +177,16 @@ def terms(text: str) -> Terms:
         return Terms("nothing")
     key = words.title_key(text)
     *earlier, last = split
-    telling = [word for word in earlier if word not in _COMMON]
+    telling = [word for word in earlier if word not in COMMON]
     phrases = _phrases(text, key)
     if words.is_pair(last):
         return Terms("words", (*telling, last), None, key, phrases=phrases)
-    if len(last) >= _MIN_PREFIX and last not in _COMMON:
+    if len(last) >= _MIN_PREFIX and last not in COMMON:
         return Terms("words", tuple(telling), last, key, phrases=phrases)
     if telling:
-        begun = len(last) > 1 and not any(word.startswith(last) for word in _COMMON)
+        begun = len(last) > 1 and not any(word.startswith(last) for word in COMMON)
         return Terms("words", tuple(telling), last if begun else None, key, phrases=phrases)
-    if last in _COMMON or len(last) == 1:
+    if last in COMMON or len(last) == 1:
         return Terms("beginning", beginning=key)
     return Terms("either", (last,), beginning=key)
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from bookstore.catalogue import vocabulary, words
 from bookstore.catalogue.repository import Source
+from bookstore.catalogue.search import COMMON
 
 _TRIED = 10  # readings that are looked up
 _TRIED_INSTEAD = 5  # where something was found
@@ -144,8 +145,8 @@ def _joined(
 
 
 def allowed(word: str) -> int:
-    """Return how many errors a word may have to be recognized still."""
-    if not word.isalpha() or len(word) < 3:
+    """Return how many errors a word may have to be recognized still. A common word is none."""
+    if not word.isalpha() or len(word) < 3 or word in COMMON:
         return 0
     return 1 if len(word) < 6 else 2
 

@@ -184,6 +184,15 @@ async def test_what_nobody_means_stays_nothing(shop: Shop, text: str) -> None:
     assert [card for card in found.cards if card.title != "It"] == found.cards
 
 
+async def test_a_common_word_is_no_slip(shop: Shop) -> None:
+    database = (await shelf(shop)).database
+    await add_book(database, title="Tehe", author="Ann")
+    catalogue = await catalogue_of(shop)
+    for text, meant in (("the", None), ("thee", "tehe"), ("the misrey", "the misery")):
+        found = await catalogue.search(Search(text=text, sort="relevance"))
+        assert found.meant == meant
+
+
 async def test_words_of_books_that_are_sold_out_are_not_meant(shop: Shop) -> None:
     catalogue = await shelf(shop)
     await catalogue.database.execute("UPDATE books SET on_sale = 0 WHERE title = 'Misery'")
