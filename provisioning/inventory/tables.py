@@ -240,8 +240,8 @@ class Inventory(Table):
             if within(h.swarm_address, self.cluster.overlay_pool)
         ]
         problems += [
-            f"Host {h.name}: engines find each other by IP address, and {h.swarm_address} is a "
-            "name: add private_address."
+            f"Host {h.name}: engines find each other by IPv4 address, and {h.swarm_address} is "
+            "none: add private_address."
             for h in self.host
             if not is_address(h.swarm_address)
         ]

@@ -20,7 +20,8 @@ def name(value: str) -> str:
 
 
 def domain(value: str) -> str:
-    """Return the value if it is a host name of two parts or more, else raise ValueError."""
+    """Return the value in small letters if it is a host name of two parts or more."""
+    value = value.lower()
     if not re.fullmatch(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", value):
         raise ValueError(f'"{value}" is no domain name: write it as books.example.com, no https://')
     return value

@@ -118,7 +118,7 @@ class Connection:
         CommandFailed for a status other than zero unless `check` is off, HostError when the host is
         lost or the time is up, LockLost when a lock was taken and is lost.
         """
-        shown = self.redact(shown or command)
+        shown = _in_a_line(self.redact(shown or command))
         if fenced and sudo and (condition := self._fence(self.name)):
             command = f"{condition} || exit {FENCED}\n{command}"
         # Whatever the user's own shell prints when it starts comes before the mark.
@@ -348,6 +348,11 @@ class Connection:
     def _clean(self, result: Result) -> Result:
         out, err = self.redact(result.stdout), self.redact(result.stderr)
         return replace(result, stdout=out, stderr=err, raw=b"")
+
+
+def _in_a_line(command: str) -> str:
+    first, more, _ = command.strip().partition("\n")
+    return f"{first} …" if more else first
 
 
 def in_bash(script: str) -> str:

@@ -36,6 +36,11 @@ def test_files_are_named_relative_to_the_inventory(tmp_path: Path) -> None:
     assert inventory.secrets["secret_key"] == tmp_path / "secrets" / "secret_key"
 
 
+def test_a_domain_is_one_however_it_is_written(tmp_path: Path) -> None:
+    made = load(write(tmp_path, ('"books.example.com"', '"Books.Example.COM"')))
+    assert made.cluster.domain == "books.example.com"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -50,6 +55,7 @@ def test_files_are_named_relative_to_the_inventory(tmp_path: Path) -> None:
         ('jump = "bastion"', 'jump = "bastoin"', 'Did you mean "bastion"?'),
         ('"worker"', '"manager"', "2 hosts have the role manager: use 1, 3, 5 or 7"),
         ('"10.0.1.10"', '"host-a.test"', "add private_address"),
+        ('"10.0.1.10"', '"2001:db8::1"', "2001:db8::1 is none: add private_address"),
         ('"10.0.1.10"', '"10.200.1.10"', "lies in overlay_pool 10.200.0.0/16"),
         ("[secrets]", "[secrets]\ndatabase_url = 'x'", "database_url_file, not under [secrets]"),
         ("[ssh]", "[node_group]\nprovider = 'gcp'\n[ssh]", "must be 'ec2' or 'rehearsal'"),

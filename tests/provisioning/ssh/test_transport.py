@@ -32,6 +32,19 @@ def test_a_failed_command_says_host_command_and_last_lines(sshd: Sshd, fleet: Fl
         fleet.to(sshd.host()).run("ls /nowhere")
 
 
+def test_a_fact_that_is_needed_and_fails_says_why(sshd: Sshd, fleet: Fleet) -> None:
+    connection = fleet.to(sshd.host())
+    asked = {"good": "echo fine", "bad": "echo The swarm has no leader. >&2; exit 4"}
+    with pytest.raises(CommandFailed, match=r"facts: bad` failed \(status 4\): The swarm has no l"):
+        connection.ask(asked, need=asked)
+    assert connection.ask(asked) == {"good": "fine\n", "bad": ""}
+
+
+def test_a_long_script_is_not_shown_whole(sshd: Sshd, fleet: Fleet) -> None:
+    with pytest.raises(CommandFailed, match=r"`ls /nowhere …` failed \(status 3\): ls: [^\n]*$"):
+        fleet.to(sshd.host()).run("ls /nowhere\necho out\nexit 3")
+
+
 def test_drains_ten_megabytes_on_both_streams_at_once(sshd: Sshd, fleet: Fleet) -> None:
     size = 10_000_000
     result = fleet.to(sshd.host()).run(
