@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import sqlalchemy as sa
 
@@ -20,10 +21,16 @@ from provisioning.rehearsal.layout import CLOUD, DATABASE, REGISTRY
 type Run = Callable[[str], str]
 FEWEST = 10  # connections, of which MariaDB keeps one more for its administrator
 HELD = "SELECT SLEEP(600)"
+FULL = "Too many connections"
+PATIENCE = 50  # tries of the administrator, five a second
 MANIFESTS = ", ".join(
     f"application/vnd.{kind}+json"
     for kind in ("oci.image.manifest.v1", "docker.distribution.manifest.v2")
 )
+
+
+class FullError(OperatorError):
+    """The database has no connection left."""
 
 
 def in_cloud(script: str) -> str:
@@ -31,6 +38,8 @@ def in_cloud(script: str) -> str:
     done = subprocess.run(
         guests.shell(CLOUD, script), capture_output=True, text=True, timeout=60, check=False
     )
+    if FULL in done.stderr:
+        raise FullError(FULL)
     if done.returncode:
         raise OperatorError(f"In the rehearsal's cloud: {done.stderr.strip() or done.returncode}")
     return done.stdout
@@ -71,7 +80,7 @@ def take_connections(url: str, run: Run = in_cloud, tries: int = 30) -> None:
         time.sleep(0.3)
         held = f"SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '{HELD}'"
         asked = run(f"export {secret}\n{client} -e 'SELECT 1' 2>&1 || true")
-        if int(_sql(run, held) or 0) >= FEWEST and "Too many connections" in asked:
+        if int(_sql(run, held) or 0) >= FEWEST and FULL in asked:
             return
     raise OperatorError("The shop still gets connections: the fault did not act.")
 
@@ -117,8 +126,15 @@ def _curl(path: str) -> str:
 
 
 def _sql(run: Run, statement: str) -> str:
-    """Run a statement as the database's administrator; return what it said."""
-    return run(f"mariadb -N -B -e {shlex.quote(statement)}").strip()
+    """Run a statement as the database's administrator; return what it said.
+
+    Connections that are being ended count until they are, and keep even the administrator out.
+    """
+    for _ in range(PATIENCE):
+        with suppress(FullError):
+            return run(f"mariadb -N -B -e {shlex.quote(statement)}").strip()
+        time.sleep(0.2)
+    raise OperatorError("The database has no connection left for its administrator.")
 
 
 def _kill(run: Run, held: str, user: str) -> None:

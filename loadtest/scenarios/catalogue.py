@@ -23,5 +23,5 @@ SCENARIOS: Mapping[str, Scenario] = {
     "selling": Scenario("Half of the people sell, with pictures of the covers.", 30, 120, 5),
     "soak": Scenario("An ordinary day that lasts.", 30, 3600, 5),
     "scale_steps": Scenario("More and more people, then fewer.", 60, 420, 10, 12),
-    "spike": Scenario("Five times as many people at one moment.", 50, 210, 50, 10),
+    "spike": Scenario("Five times as many people at one moment.", 50, 480, 50, 10),
 }

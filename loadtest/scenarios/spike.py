@@ -20,6 +20,6 @@ class Browser(Reader):
 
 
 class Fivefold(Stages):
-    """A fifth, all, and a fifth of the people again."""
+    """A fifth, all, and a fifth of the people again, for long enough that replicas go."""
 
-    stages = ((40, 0.2), (70, 1.0), (100, 0.2))
+    stages = ((40, 0.2), (70, 1.0), (370, 0.2))

@@ -206,6 +206,27 @@ def test_what_was_done_to_the_database_is_undone() -> None:
     assert (machine.read_only, machine.held) == (0, 0)
 
 
+@pytest.mark.parametrize(("full", "acts"), [(3, True), (1000, False)])
+def test_the_administrator_waits_for_connections_that_are_ended(
+    full: int, acts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud, "PATIENCE", 5)
+    monkeypatch.setattr("loadtest.drills.cloud.time.sleep", lambda _: None)
+    machine, tries = Machine(deaf=False), iter(range(full))
+
+    def run(script: str) -> str:
+        if next(tries, None) is not None:
+            raise cloud.FullError("Too many connections")
+        return machine.run(script)
+
+    if acts:
+        cloud.forbid_writes(run)
+        assert machine.read_only == 1
+        return
+    with pytest.raises(OperatorError, match="left for its administrator"):
+        cloud.forbid_writes(run)
+
+
 def test_a_release_that_no_host_has_is_another_manifest_of_the_same_image() -> None:
     said: list[str] = []
     image = "registry.bookstore.test/bookstore:abc@sha256:12"

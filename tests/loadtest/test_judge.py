@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from loadtest.drills import judge
 from loadtest.drills.catalogue import DRILLS, Drill
 from loadtest.drills.cluster import Cluster
 from loadtest.evidence.result import Event, Expectation, Sample
+from loadtest.people.arrivals import share_at
 
 
 def request(
@@ -158,3 +163,18 @@ def test_requests_fail_only_where_no_replica_is_left(
 )
 def test_a_worker_without_replicas_counts_in_the_spread(spread: dict[str, int], met: bool) -> None:
     assert judge.evenly_spread([Sample(0, spread, 2)]).met is met
+
+
+def test_the_marks_of_a_spike_are_where_its_shape_has_them() -> None:
+    ask = (
+        "import json; from loadtest.scenarios.spike import Fivefold; "
+        "print(json.dumps(Fivefold.stages))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=True
+    )
+    stages = json.loads(done.stdout.splitlines()[-1])
+    drill = DRILLS["spike"]
+    step, end = (mark.at for mark in drill.steps)
+    moments = (step - 1, step + 1, end - 1, end + 1)
+    assert [share_at(stages, at, drill.seconds) for at in moments] == [0.2, 1.0, 1.0, 0.2]
