@@ -25,7 +25,7 @@ class CheckoutForm(forms.Form):  # type: ignore[misc]
                                "aria-describedby": "address-hint"}),
     )  # fmt: skip
     country = forms.ChoiceField(
-        choices=selling.COUNTRY_CHOICES, initial="ES",
+        choices=selling.COUNTRY_CHOICES,
         widget=forms.Select({"autocomplete": "shipping country"}),
     )  # fmt: skip
     carrier = forms.ChoiceField(

@@ -29,8 +29,8 @@ class CheckoutForm(Form):  # type: ignore[misc]  # WTForms is untyped
                    "aria-describedby": "address-hint"},
     )  # fmt: skip
     country = SelectField(
-        choices=selling.COUNTRY_CHOICES, default="ES",
-        render_kw={"autocomplete": "shipping country"},
+        choices=selling.COUNTRY_CHOICES, validators=[InputRequired()],
+        render_kw={"autocomplete": "shipping country", "required": False},
     )  # fmt: skip
     carrier = SelectField(
         choices=selling.carrier_choices(), default="post",

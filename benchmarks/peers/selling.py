@@ -10,7 +10,7 @@ from benchmarks.peers.common import GRADES, LANGUAGES, VOCABULARY, amount
 
 HOLD = 15 * 60 * 1000  # how long copies wait for their payment, in milliseconds
 CARRIERS: dict[str, dict[str, Any]] = VOCABULARY["carriers"]
-COUNTRY_CHOICES = [(code, name) for code, name in VOCABULARY["countries"]]
+COUNTRY_CHOICES = [("", "Choose a country"), *map(tuple, VOCABULARY["countries"])]
 _EFFECTS = (
     "Pays at once", "The bank asks for approval (3-D Secure), then pays",
     "The bank asks for approval, then declines", "Declined", "Declined: insufficient funds",
