@@ -144,7 +144,9 @@ class Database:
         tries = 0
         while True:
             try:
-                async with self._share(name, ends):
+                if self._contended.get(name, 0.0) <= monotonic():
+                    return await once()
+                async with self._share(ends):
                     return await once()
             except ReadOnly:  # by a connection to a server that was the writer once
                 if tries >= 3:
@@ -158,11 +160,8 @@ class Database:
             await asyncio.sleep(random.uniform(0.5, 1) * min(0.01 * 2**tries, 0.3))  # noqa: S311
 
     @asynccontextmanager
-    async def _share(self, name: str, ends: float) -> AsyncIterator[None]:
+    async def _share(self, ends: float) -> AsyncIterator[None]:
         """Let work that counts as contended wait for its share of the pool."""
-        if self._contended.get(name, 0.0) <= monotonic():
-            yield
-            return
         try:
             async with asyncio.timeout(max(ends - monotonic(), 0)):
                 await self._blocked.acquire()

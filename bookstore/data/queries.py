@@ -23,6 +23,7 @@ __all__ = [
     "ReadOnly",
 ]  # fmt: skip
 
+_LISTS = (list, tuple)
 _LONGEST_STATEMENT = 60.0  # seconds, where nobody waits for an answer
 
 type Values = Mapping[str, Any]
@@ -100,7 +101,7 @@ class Queries:
         """Send the statements that wait and return what became of the last one."""
         statements = [
             _expand(sql, values)
-            if any(isinstance(value, list | tuple) for value in values.values())
+            if any(isinstance(value, _LISTS) for value in values.values())
             else (sql, values)
             for sql, values in self._queued
         ]
@@ -147,7 +148,7 @@ class Queries:
 
 def _expand(sql: str, values: Values) -> tuple[str, Values]:
     """Write a list or tuple value as one placeholder an item; an empty one matches nothing."""
-    lists = {name: value for name, value in values.items() if isinstance(value, list | tuple)}
+    lists = {name: value for name, value in values.items() if isinstance(value, _LISTS)}
     flat = {name: value for name, value in values.items() if name not in lists}
     for name, items in lists.items():
         names = [f"{name}_{number}" for number in range(len(items))]
