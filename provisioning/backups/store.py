@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -98,13 +99,55 @@ class Bucket:
             self._client.delete_object(Bucket=self._bucket, Key=f"{self._prefix}{name}")
 
 
+class Told:
+    """A store whose failures are sentences: whoever watches tries again."""
+
+    def __init__(self, store: Store, place: str, errors: tuple[type[Exception], ...]) -> None:
+        self._store = store
+        self._place = place
+        self._errors = errors
+
+    def put(self, name: str, file: Path) -> None:
+        """Keep a file."""
+        with self._said(f"{name} could not be kept"):
+            self._store.put(name, file)
+
+    def get(self, name: str, file: Path) -> None:
+        """Write what is kept under a name to a file."""
+        with self._said(f"{name} could not be fetched"):
+            self._store.get(name, file)
+
+    def names(self) -> dict[str, float]:
+        """Return what is kept, and since when."""
+        with self._said("what is kept could not be listed"):
+            return self._store.names()
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete what is no longer wanted."""
+        with self._said("what is outdated could not be deleted"):
+            self._store.delete(names)
+
+    @contextmanager
+    def _said(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except self._errors as error:
+            raise OperatorError(
+                f"{self._place}: {what} ({error}). Check that the place is right, that you may "
+                "write there, and that there is room."
+            ) from None
+
+
 def store_at(place: str) -> Store:
     """Return the store that a place names."""
     if not place.startswith("s3://"):
-        return Folder(Path(place))
+        return Told(Folder(Path(place)), place, (OSError,))
     try:
         import boto3  # only where backups go there
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
         raise OperatorError("Backups in S3 need boto3: ./run installs it.") from None
     parts = urlsplit(place)
-    return Bucket(boto3.client("s3"), parts.netloc, parts.path.strip("/"))
+    errors = (Boto3Error, BotoCoreError, ClientError, OSError)
+    return Told(Bucket(boto3.client("s3"), parts.netloc, parts.path.strip("/")), place, errors)

@@ -283,13 +283,18 @@ class Connection:
         out, err = AfterMark(mark, keep=sink is None), AfterMark(mark)
         lost: list[Exception] = []
         unheard: list[Exception] = []
+        unkept: list[OSError] = []
 
         def drain(receive: Callable[[int], bytes], into: AfterMark) -> None:
             try:
                 while chunk := receive(CHUNK):
                     fresh = into.add(chunk)
-                    if sink and into is out and fresh:
-                        sink(fresh)
+                    if sink and into is out and fresh and not unkept:
+                        try:
+                            sink(fresh)
+                        except OSError as error:  # this machine's disk is full, for instance
+                            unkept.append(error)
+                            channel.close()
                     if echo and into is out and fresh and not unheard:
                         try:
                             echo(self.redact(fresh.decode("utf-8", "replace")))
@@ -327,6 +332,9 @@ class Connection:
             reader.join(max(deadline - time.monotonic(), 0.1))
         if unheard:
             raise BrokenPipeError
+        if unkept:
+            why = unkept[0].strerror or unkept[0]
+            raise HostError(self.name, f"what it sent cannot be kept on this machine: {why}.")
         if lost or any(r.is_alive() for r in readers):
             raise TimeoutError("no answer in time")
         if not channel.status_event.wait(max(deadline - time.monotonic(), 1)):
