@@ -91,7 +91,7 @@ class Aws:
         return self.session.client("route53", self.region, config=CONFIG)
 
     @cached_property
-    def ecr(self) -> Any:  # no type information is installed for this one, nor for the next two
+    def ecr(self) -> Any:  # no type information is installed for this one, nor for the next ones
         """Return the client for the registry."""
         return self.session.client("ecr", self.region, config=CONFIG)
 
@@ -99,6 +99,11 @@ class Aws:
     def quotas(self) -> Any:
         """Return the client for quotas."""
         return self.session.client("service-quotas", self.region, config=CONFIG)
+
+    @cached_property
+    def logs(self) -> Any:
+        """Return the client for logs."""
+        return self.session.client("logs", self.region, config=CONFIG)
 
     @cached_property
     def backup(self) -> Any:

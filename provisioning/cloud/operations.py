@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from provisioning.cloud import activities, preflight, templates
+from provisioning.cloud import activities, logs, preflight, templates
 from provisioning.cloud.aws import Aws, explained
 from provisioning.cloud.changes import summary
 from provisioning.cloud.deploy import POLL, Deployer, Proposal, Stack
@@ -104,6 +104,8 @@ class Installation:
             if proposal.action == "create" and "Protect" in proposal.values:
                 say(f"{stage.stack}: protect the database against deletion")
                 stack = self._carry_out(self._propose(stage, outputs), tell)
+            if proposal.action != "nothing" and stack.parameters.get("Engine") == "aurora":
+                logs.keep(self.aws, stack.outputs["DatabaseId"])
             outputs |= stack.outputs
             done |= self._renew_instances(stage, stack, proposal.values, say, tell)
         return done

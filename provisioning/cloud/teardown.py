@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError
 
+from provisioning.cloud import logs
 from provisioning.cloud.aws import Aws, code_of, explained
 from provisioning.cloud.deploy import Deployer, Stack
 from provisioning.cloud.operations import Installation, Say, Tell
@@ -41,6 +42,8 @@ def delete(
         if stage.template == "swarm":
             _forget_workers(installation.aws, installation.settings.name)
         deployer.delete(stack.name, tell)
+        if stage.template == "data" and "DatabaseId" in stack.outputs:
+            logs.forget(installation.aws, stack.outputs["DatabaseId"])
 
 
 def snapshots(installation: Installation) -> list[str]:

@@ -204,7 +204,10 @@ def test_the_states_are_those_that_aws_lists(emulated: Aws) -> None:
     assert remedy("SOMETHING_NEW") is Remedy.CONSOLE
 
 
-kinds = pytest.mark.parametrize("kind", KINDS)
+# The whole table is a matter of the night; one kind of the commands that change, of every day.
+NIGHTLY = [pytest.param(k, marks=pytest.mark.nightly) for k in KINDS if k != "swarm"]
+kinds = pytest.mark.parametrize("kind", ["swarm", *NIGHTLY])
+every_kind = pytest.mark.parametrize("kind", KINDS)
 states = pytest.mark.parametrize("state", STATES)
 
 
@@ -262,7 +265,7 @@ def test_up_does_what_the_others_advise(
 
 
 @states
-@kinds
+@every_kind
 def test_status(running: Callable[[str], Operator], kind: str, state: str) -> None:
     operator = running(kind)
     operator.puts(kind, state)
@@ -294,7 +297,7 @@ def test_down(running: Callable[[str], Operator], kind: str, state: str) -> None
 
 
 @states
-@kinds
+@every_kind
 def test_inventory(running: Callable[[str], Operator], kind: str, state: str) -> None:
     operator = running(kind)
     stack = operator.stacks()[f"shop-{kind}"]
@@ -313,7 +316,7 @@ def test_inventory(running: Callable[[str], Operator], kind: str, state: str) ->
         assert (status, "with 1 host" in said) == (0, True), said
 
 
-@kinds
+@every_kind
 @pytest.mark.parametrize(
     ("command", "says"),
     [

@@ -85,6 +85,7 @@ def leftovers(installation: Installation) -> dict[str, int]:
         "files": len(session.client("efs").describe_file_systems()["FileSystems"]),
         "secrets": len(aws.secrets.list_secrets()["SecretList"]),
         "parameters": len(aws.ssm.describe_parameters()["Parameters"]),
+        "logs": len(aws.logs.describe_log_groups()["logGroups"]),
         "roles": len(session.client("iam").list_roles()["Roles"]),
         "stacks": len([s for _, s in installation.status() if s]),
     }
@@ -179,9 +180,12 @@ def test_progress_names_each_stack(install: Install) -> None:
     assert said[2] == "shop-data: protect the database against deletion"
 
 
-def test_down_needs_an_unprotected_database(install: Install) -> None:
+def test_down_needs_an_unprotected_database_and_its_logs_end(install: Install) -> None:
     installation = install()
     up(installation)
+    groups = installation.aws.logs.describe_log_groups(logGroupNamePrefix="/aws/rds/")["logGroups"]
+    assert [g["logGroupName"].rpartition("/")[2] for g in groups] == ["error", "slowquery"]
+    assert {g["retentionInDays"] for g in groups} == {90}
     cluster = installation.aws.rds.describe_db_clusters()["DBClusters"][0]
     assert cluster["DeletionProtection"] is True
     down(installation)
