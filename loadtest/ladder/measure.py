@@ -21,7 +21,7 @@ from provisioning.errors import OperatorError
 from provisioning.rehearsal import cgroups
 
 SHARE = 0.25  # of a core, for each host while it is measured how much a step serves
-RATES = (1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)  # clicks a second
+RATES = (4.0, 8.0, 12.0, 16.0, 24.0, 32.0)  # clicks a second
 AT_A_RATE = 20  # seconds
 # Seconds after the load has come up at which faults begin: each has the time until the next.
 FAULTS = ((20.0, "process"), (50.0, "database"), (80.0, "release"), (170.0, "host"))

@@ -19,10 +19,10 @@ BEGIN, END = "<!-- ladder: begin -->", "<!-- ladder: end -->"
 NONE = "–"
 # What is paid for on AWS, as provisioning/cloud/example.toml has it but for what is said here.
 BUILT: Mapping[str, Mapping[str, Mapping[str, object]]] = {
+    "machine": {"cloud": {"kind": "machine"}},
     "scaling-group": {"cloud": {"kind": "scaling-group"}},
     "swarm": {"cloud": {"kind": "swarm"}, "hosts": {"managers": 3}},
 }
-MACHINE = {"t4g.small": 1, "gp3-gib": 40, "public-ipv4": 1}  # a second disk for the backups
 
 TEXTS = {
     "en": {
@@ -150,7 +150,7 @@ def table(steps: Mapping[str, Step], language: str) -> str:
 def prices() -> dict[str, Decimal]:
     """Return what each step costs a month at the least, by the table in docs/aws.md."""
     known = costs.prices()
-    paid = {"machine": sum((known[k] * n for k, n in MACHINE.items()), Decimal(0))}
+    paid = {}
     for name, changed in BUILT.items():
         tables: dict[str, dict[str, object]] = {
             "cloud": {"region": "eu-west-1", "operators": "198.51.100.7/32"},

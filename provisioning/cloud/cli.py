@@ -94,11 +94,16 @@ def _up(settings: Settings, args: argparse.Namespace) -> None:
         if args.replace_manager:
             host = f"manager{args.replace_manager}"
             print(f"If {host} was replaced: ./run ops cloud inventory && ./run ops replace {host}")
+    elif settings.cloud.kind == "machine":
+        print(f"Next: ssh admin@{installation.outputs()['Address']}, and docs/one-machine.md")
     else:
         print(f"The shop: https://{settings.shop.domain}")
     if not settings.shop.hosted_zone:
-        balancer = installation.outputs()["LoadBalancer"]
-        print(f"Let the DNS record of {settings.shop.domain} be a CNAME to {balancer}")
+        outputs = installation.outputs()
+        door = f"a CNAME to {outputs.get('LoadBalancer')}"
+        if settings.cloud.kind == "machine":
+            door = f"an A record of {outputs['Address']}"
+        print(f"Let the DNS record of {settings.shop.domain} be {door}")
 
 
 def _examine(installation: Installation, proposals: list[Proposal]) -> None:
@@ -138,8 +143,7 @@ def _down(settings: Settings, args: argparse.Namespace) -> None:
     names = ", ".join(stack.name for _, stack in stacks)
     print(f"This deletes {names} with all hosts.")
     if not args.hosts:
-        print("The database leaves a final snapshot. The shared files (covers) are deleted;")
-        print(_newest_backup(installation))
+        _tell_what_stays(settings, installation)
     if args.yes is not None and args.yes != settings.name:
         raise OperatorError(f'"{args.yes}" is not {settings.name}. Nothing was deleted.')
     if args.yes is None and _ask(f"Type {settings.name} to delete it: ") != settings.name:
@@ -158,6 +162,14 @@ def _down(settings: Settings, args: argparse.Namespace) -> None:
         )
 
 
+def _tell_what_stays(settings: Settings, installation: Installation) -> None:
+    if settings.cloud.kind == "machine":
+        print("The disk with the backups stays; database and covers go with the machine.")
+        return
+    print("The database leaves a final snapshot. The shared files (covers) are deleted;")
+    print(_newest_backup(installation))
+
+
 def _newest_backup(installation: Installation) -> str:
     from provisioning.cloud.teardown import newest_backup
 
@@ -174,7 +186,8 @@ def _inventory(settings: Settings, args: argparse.Namespace) -> None:
     from provisioning.cloud import inventory_file
 
     if settings.cloud.kind != "swarm":
-        raise OperatorError("A scaling group has no swarm, so no inventory: it looks after itself.")
+        whole = {"machine": "One machine", "scaling-group": "A scaling group"}
+        raise OperatorError(f"{whole[settings.cloud.kind]} has no swarm, so no inventory.")
     installation = _installation(settings)
     installation.refuse_other_kinds()
     outputs = installation.outputs()

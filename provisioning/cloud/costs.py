@@ -42,6 +42,8 @@ def prices(path: Path = DOCS) -> dict[str, Decimal]:
 
 def estimate(settings: Settings, table: Mapping[str, Decimal]) -> list[Line]:
     """List what these settings cost at the least: fewest hosts, least database capacity."""
+    if settings.cloud.kind == "machine":
+        return _machine(settings, table)
     swarm = settings.cloud.kind == "swarm"
     hosts, network, database = settings.hosts, settings.network, settings.database
     fewest = hosts.workers[0]
@@ -79,6 +81,17 @@ def estimate(settings: Settings, table: Mapping[str, Decimal]) -> list[Line]:
     if settings.shop.hosted_zone:
         rows.append(("DNS zone", "hosted-zone", 1))
     return [Line(what, Decimal(str(count)), table.get(key)) for what, key, count in rows if count]
+
+
+def _machine(settings: Settings, table: Mapping[str, Decimal]) -> list[Line]:
+    hosts = settings.hosts
+    rows = [
+        (f"machine ({hosts.type})", hosts.type, 1),
+        ("disks, GiB", "gp3-gib", 2 * hosts.disk),
+        ("public addresses", "public-ipv4", 1),
+        ("DNS zone", "hosted-zone", int(bool(settings.shop.hosted_zone))),
+    ]
+    return [Line(what, Decimal(count), table.get(key)) for what, key, count in rows if count]
 
 
 def show(lines: list[Line]) -> str:

@@ -31,7 +31,7 @@ def of_network(aws: Aws, settings: Settings) -> Iterator[str]:
 def of_hosts(aws: Aws, settings: Settings) -> Iterator[str]:
     """Count processors: those that run, and those of the fewest hosts that there are to be."""
     hosts = settings.hosts
-    wanted = {hosts.type: hosts.workers[0]}
+    wanted = {hosts.type: 1 if settings.cloud.kind == "machine" else hosts.workers[0]}
     if settings.cloud.kind == "swarm":
         wanted[hosts.manager_type] = wanted.get(hosts.manager_type, 0) + hosts.managers
         wanted["t4g.nano"] = wanted.get("t4g.nano", 0) + 1

@@ -68,7 +68,7 @@ class Cloud(Table):
 
     name: str = Field(default="bookstore", pattern=r"^[a-z][a-z0-9-]{0,25}$")
     region: str
-    kind: Literal["swarm", "scaling-group"] = "swarm"
+    kind: Literal["swarm", "scaling-group", "machine"] = "swarm"
     operators: Network  # where operators come from; only they reach the bastion
     limited: bool = False
 
@@ -211,10 +211,9 @@ def _problems(settings: Settings) -> Iterator[str]:
     for taken, whose in TAKEN.get(cloud.kind, DOCKER).items():
         if ipaddress.IPv4Network(settings.network.cidr).overlaps(ipaddress.IPv4Network(taken)):
             yield f"[network] cidr overlaps {taken}, which {whose}: choose another, as 10.0.0.0/16."
-    if cloud.kind == "swarm":
-        if not shop.acme_email:
-            yield "[shop] acme_email is missing: Let's Encrypt tells you there what goes wrong."
-    else:
+    if cloud.kind == "swarm" and not shop.acme_email:
+        yield "[shop] acme_email is missing: Let's Encrypt tells you there what goes wrong."
+    if cloud.kind == "scaling-group":
         if settings.network.zones == 1:
             yield "[network] zones = 3 is needed: an application load balancer wants two at least."
         if hosts.workers[0] == 0:

@@ -31,6 +31,8 @@ class Stage:
 
 def stages(settings: Settings) -> tuple[Stage, ...]:
     """List the stacks in the order in which they are made."""
+    if settings.cloud.kind == "machine":  # which has everything itself
+        return (Stage("machine", f"{settings.name}-machine"),)
     names = ["network", "data", settings.cloud.kind]
     if settings.watch.email:
         names.append("watch")

@@ -36,6 +36,8 @@ def show(installation: Installation) -> tuple[list[str], bool]:
     for label, key in (
         ("load balancer", "LoadBalancer"),
         ("bastion", "BastionAddress"),
+        ("machine", "Address"),
+        ("disk of the backups", "Backups"),
         ("database", "DatabaseHost"),
         ("shared files", "FilesHost"),
     ):

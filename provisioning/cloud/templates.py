@@ -11,7 +11,7 @@ import yaml
 
 FOLDER = Path(__file__).parent / "templates"
 ROTATION = Path(__file__).parent / "rotation.py"
-NAMES = ("network", "data", "swarm", "scaling-group", "watch")
+NAMES = ("network", "data", "swarm", "scaling-group", "machine", "watch")
 LIMIT = 51_200  # bytes that CloudFormation takes without a bucket to upload to
 PSEUDO = {
     "AWS::Region": "eu-west-1",

@@ -73,6 +73,28 @@ def test_from_nothing_to_an_inventory_and_back(
     assert "not there" in says("status", status=1)
 
 
+def test_one_machine_from_nothing_to_its_address_and_back(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def says(*words: str, status: int = 0) -> str:
+        assert main(["cloud", *words, "--config", config]) == status
+        return "".join(capsys.readouterr())
+
+    path = Path(config)
+    path.write_text(path.read_text().replace("[shop]", 'kind = "machine"\n[shop]'))
+    plan = says("plan")
+    assert "shop-machine: new, " in plan
+    assert "shop-network" not in plan
+    up = says("up", "--yes")
+    assert "docs/one-machine.md" in up
+    assert "Let the DNS record of books.example.com be an A record of " in up
+    assert "Nothing to do." in says("up", "--yes")
+    assert "disk of the backups" in says("status")
+    assert "One machine has no swarm, so no inventory." in says("inventory", status=1)
+    assert "The disk with the backups stays" in says("down", "--yes", "shop")
+    assert "not there" in says("status", status=1)
+
+
 def test_no_credentials_are_one_sentence(
     config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
