@@ -91,9 +91,11 @@ def load_balancer_config(managers: int) -> str:
         return _render("frontend.cfg", port=port, address=LOAD_BALANCER, servers=servers)
 
     def known(edge: Host) -> str:
+        doubt = f"    http-request return status 404 if {{ nbsrv(well-{edge.name}) eq 0 }}"
+        rather = [f"{doubt} {{ nbsrv(well-{e.name}) gt 0 }}\n" for e in edges if e != edge]
         return _render(
             "edge.cfg", name=edge.name, edge=edge.address, local=SAYS + edge.number,
-            address=LOAD_BALANCER, ping=PING_PORT,
+            address=LOAD_BALANCER, ping=PING_PORT, rather="".join(rather),
         )  # fmt: skip
 
     parts = [*map(frontend, (80, 443)), *map(known, edges)]

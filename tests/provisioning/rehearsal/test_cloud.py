@@ -66,15 +66,22 @@ def test_a_dead_edge_gets_no_new_connection_well_before_those_it_has_are_ended()
     assert window("lost")[1] + noticed < 2000
 
 
-def test_an_edge_that_stops_keeps_what_it_has() -> None:
-    made = sections(1)
+def test_an_edge_that_stops_keeps_what_it_has_and_gets_nothing_new_while_another_is_well() -> None:
+    made = sections(3)
     assert ["http-check", "disable-on-404"] in made["backend well-manager1"]
     assert ["http-check", "expect", "rstatus", "^(200|404)$"] in made["backend lost-manager1"]
-    answers = [line for line in made["frontend is-manager1"] if line[0] == "http-request"]
-    assert [line[3] for line in answers] == ["503", "404", "200"]
-    assert ["nbsrv(lost-manager1)" in answers[0], "nbsrv(well-manager1)" in answers[1]] == [
-        True
-    ] * 2
+    rules = [line[3:] for line in made["frontend is-manager1"] if line[0] == "http-request"]
+    assert [rule[0] for rule in rules] == ["503", "404", "404", "200"]
+    assert " ".join(rules[0]) == "503 if { nbsrv(lost-manager1) eq 0 }"
+    for rule, other in zip(rules[1:3], ("manager2", "manager3"), strict=True):
+        assert " ".join(rule) == (
+            f"404 if {{ nbsrv(well-manager1) eq 0 }} {{ nbsrv(well-{other}) gt 0 }}"
+        )
+
+
+def test_a_single_edge_is_asked_as_long_as_it_can_be() -> None:
+    rules = [line[3] for line in sections(1)["frontend is-manager1"] if line[0] == "http-request"]
+    assert rules == ["503", "200"]
 
 
 def test_edges_see_the_load_balancers_own_address_which_they_believe() -> None:
