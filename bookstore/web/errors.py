@@ -1,14 +1,16 @@
 """Errors as pages: what is wrong and what to do, in the reader's language."""
 
 import structlog
-from quart import Quart, Response
-from werkzeug.exceptions import HTTPException
+from quart import Quart, Response, current_app, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from bookstore.contracts import SiblingUnavailable
 from bookstore.data.queries import DatabaseUnavailable
+from bookstore.web.csrf import SAFE_METHODS
 from bookstore.web.i18n import gettext as _
 from bookstore.web.inbound import inbound
 from bookstore.web.page_error import PageError, SignedOut, not_found
+from bookstore.web.responses import see_other
 from bookstore.web.send_again import answer_to_signed_out
 from bookstore.web.templating import page
 
@@ -73,6 +75,10 @@ async def _on_sibling_unavailable(error: SiblingUnavailable) -> Response:
 
 
 async def _on_http_exception(error: HTTPException) -> Response:
+    if isinstance(error, MethodNotAllowed) and request.method in SAFE_METHODS:
+        above = _page_above(request.path)
+        if above is not None:
+            return see_other(above)
     texts = {
         400: _("The request could not be understood."),
         404: not_found().text,
@@ -85,6 +91,19 @@ async def _on_http_exception(error: HTTPException) -> Response:
         if name.lower() in {"allow", "retry-after"}:
             response.headers[name] = value
     return response
+
+
+def _page_above(path: str) -> str | None:
+    """Return the page that an address for forms alone belongs to: where a form was refused, its
+    sender may reload that address, or follow it in the other language."""
+    addresses = current_app.create_url_adapter(request)
+    while addresses is not None and (path := path.rpartition("/")[0]):
+        try:
+            addresses.match(path, method="GET")
+        except HTTPException:
+            continue
+        return path
+    return None
 
 
 async def _on_exception(error: Exception) -> Response:

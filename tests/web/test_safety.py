@@ -155,7 +155,32 @@ async def test_a_form_needs_the_token_of_its_own_visitor(
 async def test_signing_out_by_a_link_is_not_possible(reader: Reader) -> None:
     await reader.register()
     assert (await reader.get("/logout")).status == 405
+    assert (await reader.get("/webhooks/payments")).status == 405
     assert (await reader.get("/account")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("/account/password", "/account"),
+        ("/account/passkeys/7/remove", "/account/passkeys"),
+        ("/basket/7", "/basket"),
+        ("/my/books/7/withdraw", "/my/books/7"),
+        ("/my/books/many", "/my/books"),
+        ("/my/books/import/7/columns", "/my/books/import/7"),
+        ("/orders/7/parcels/8/cancel", "/orders/7"),
+        ("/sales/7/ship", "/sales"),
+        ("/sell/look-up", "/sell"),
+        ("/login/passkey", "/login"),
+    ],
+)
+async def test_where_a_form_was_refused_one_may_reload_and_change_the_language(
+    reader: Reader, address: str, page: str
+) -> None:
+    assert (await reader.get(address)).location == page
+    answer = await reader.get(f"{address}?lang=es")
+    assert (answer.status, answer.location) == (303, page)
+    assert 'lang="es"' in (await reader.get("/login")).text
 
 
 async def test_signing_out_leaves_nothing_in_the_browser(reader: Reader) -> None:
