@@ -85,20 +85,25 @@ def prune(cluster: Cluster, releases: list[Release], say: Callable[[str], None])
     """
     listed = "docker image ls --no-trunc --digests --format '{{.Repository}} {{.Digest}} {{.Tag}}'"
     answers = cluster.fleet.each(cluster.hosts, lambda c: c.run(listed, sudo=True).stdout)
-    for host in cluster.hosts:
-        answer = answers[host.name]
-        old = superseded(answer, releases) if isinstance(answer, str) else []
-        if not old:
-            continue
-        # One that a container still uses stays: the engine refuses.
-        remove = "docker image rm $image >/dev/null 2>&1"
-        cluster.to(host).run(
-            f"for image in {shlex.join(old)}; do {remove}; done; true",
+    old = {
+        name: found
+        for name, answer in answers.items()
+        if isinstance(answer, str) and (found := superseded(answer, releases))
+    }
+    # One that a container still uses stays: the engine refuses.
+    remove = "docker image rm $image >/dev/null 2>&1"
+    done = cluster.fleet.each(
+        [h for h in cluster.hosts if h.name in old],
+        lambda c: c.run(
+            f"for image in {shlex.join(old[c.name])}; do {remove}; done; true",
             sudo=True,
             timeout=120,
             shown="remove the images of old releases",
-        )
-        say(f"  {host.name}: removed images of old releases")
+        ),
+    )
+    for name, answer in done.items():
+        kept = isinstance(answer, OperatorError)
+        say(f"  {answer}" if kept else f"  {name}: removed images of old releases")
 
 
 def superseded(listed: str, releases: list[Release]) -> list[str]:
