@@ -23,12 +23,10 @@ def build(aws: Aws, image: str, say: Say) -> frozenset[str]:
     """Build and push; return the processors that the registry has the image for afterwards."""
     name = images.ecr(image)
     if name:
-        if name.region != aws.region:
-            aws = Aws(name.region, aws.session)
-        _repository(aws, name, say)
+        _repository(images.home(aws, name), name, say)
         say(f"Logging in to {name.host}")
         login = ["login", "--username", "AWS", "--password-stdin", name.host]
-        _docker(login, f"log in to {name.host}", stdin=images.password(aws))
+        _docker(login, f"log in to {name.host}", stdin=images.password(aws, name))
     if not _succeeds(["buildx", "inspect", BUILDER]):
         create = ["buildx", "create", "--name", BUILDER, "--driver", "docker-container"]
         _docker(create, "make a builder for several processors")

@@ -54,8 +54,14 @@ def ecr(image: str) -> EcrName | None:
     )
 
 
-def password(aws: Aws) -> str:
-    """Return a password for ECR, good for twelve hours; its user is AWS."""
+def home(aws: Aws, name: EcrName) -> Aws:
+    """Return the account in the region that an image is in: each has a registry of its own."""
+    return aws if name.region == aws.region else Aws(name.region, aws.session)
+
+
+def password(aws: Aws, name: EcrName) -> str:
+    """Return a password for an image's registry, good for twelve hours; its user is AWS."""
+    aws = home(aws, name)
     with explained("hand out a password for ECR"):
         token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     return base64.b64decode(token).decode().partition(":")[2]
@@ -75,7 +81,8 @@ def platforms(aws: Aws, image: str) -> frozenset[str]:
 
 
 def _in_ecr(aws: Aws, name: EcrName, image: str) -> list[dict[str, Any]]:
-    password(aws)
+    password(aws, name)
+    aws = home(aws, name)
     which = {"imageDigest": name.digest} if name.digest else {"imageTag": name.tag}
     with explained(f"look at the image {image}"):
         try:

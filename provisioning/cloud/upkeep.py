@@ -31,6 +31,7 @@ class Upkeep:
     say: Say
     clock: Callable[[], float]
     _due: dict[str, float] = field(default_factory=dict)
+    _said: dict[str, str] = field(default_factory=dict)
 
     def round(self) -> None:
         """Do what is due."""
@@ -43,8 +44,11 @@ class Upkeep:
             try:
                 step()
                 self._due[name] = self.clock() + every
+                self._said.pop(name, None)
             except OperatorError as error:
-                self.say(f"The {name}'s credentials could not be brought to the hosts: {error}")
+                if self._said.get(name) != str(error):  # once only while it lasts
+                    self.say(f"The {name}'s credentials could not be brought to the hosts: {error}")
+                self._said[name] = str(error)
                 self._due[name] = self.clock() + every / 12  # tried again well before it is late
 
     def _registry(self) -> None:
@@ -65,7 +69,7 @@ def log_in(aws: Aws, cluster: Cluster) -> bool:
     name = images.ecr(cluster.spec.image)
     if name is None:
         return False
-    password = images.password(aws)
+    password = images.password(aws, name)
     cluster.redact.hide(password)
     command = f"docker login --username AWS --password-stdin {shlex.quote(name.host)}"
 

@@ -26,6 +26,12 @@ def asked(account: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     return lambda: log.read_text().splitlines()
 
 
+def ecr_name(image: str) -> images.EcrName:
+    name = images.ecr(image)
+    assert name is not None
+    return name
+
+
 def ignore(text: str) -> None:
     """Show nothing."""
 
@@ -50,7 +56,7 @@ def test_ecr_gets_a_repository_and_a_password_that_no_argument_shows(
     assert names == ["bookstore"]
     login = next(n for n, line in enumerate(asked()) if line.startswith("login"))
     assert asked()[login] == f"login --username AWS --password-stdin {ECR}"
-    assert images.password(account) in asked()[login + 1]
+    assert images.password(account, ecr_name(image)) in asked()[login + 1]
     index = {
         "schemaVersion": 2,
         "mediaType": images.MANIFESTS[0],
@@ -61,6 +67,17 @@ def test_ecr_gets_a_repository_and_a_password_that_no_argument_shows(
     }
     account.ecr.put_image(repositoryName="bookstore", imageManifest=json.dumps(index), imageTag="2")
     assert build(account, image, ignore) == {"arm64", "amd64"}
+
+
+def test_an_image_in_another_region_is_looked_for_there(
+    account: Aws, asked: Callable[[], list[str]]
+) -> None:
+    image = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/bookstore:2"
+    with pytest.raises(images.Missing):
+        build(account, image, ignore)
+    there = images.home(account, ecr_name(image)).ecr.describe_repositories()["repositories"]
+    assert [r["repositoryName"] for r in there] == ["bookstore"]
+    assert account.ecr.describe_repositories()["repositories"] == []
 
 
 def test_a_build_that_fails_says_what_to_do(
