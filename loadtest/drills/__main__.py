@@ -138,12 +138,14 @@ def status(rows: Sequence[Row], *, strict: bool) -> int:
 
 
 def _publish(row: Row, verdict: Verdict, inventory: Inventory) -> None:
-    """Keep the line in the table, and the report: the latest, or one that did not pass."""
+    """Keep the run, its line in the table, and the report: the latest, or one that failed."""
     report = PUBLISHED / verdict.path.name
     if not verdict.result.passed or row.verdict.startswith("passed") or not report.exists():
         shutil.copy(verdict.path, report)
     managers = sum(host.role == "manager" for host in inventory.host)
     when = f"{time.strftime('%Y-%m-%d')}, {managers} + {len(inventory.host) - managers} hosts"
+    with (PUBLISHED / "runs.jsonl").open("a") as runs:
+        runs.write(kept.line(verdict.path.parent, when))
     page = PUBLISHED / "README.md"
     page.write_text(table.published(page.read_text(), [row], when, list(DRILLS)))
 

@@ -10,6 +10,7 @@ from loadtest.evidence import recorder
 from loadtest.evidence.ledger.model import Audit
 from loadtest.evidence.result import Event, Expectation, Result, Sample
 from loadtest.evidence.run import FILE as RUN
+from loadtest.evidence.run import RunFacts
 
 FILE = "verdict.json"
 
@@ -53,6 +54,26 @@ def read(folder: Path) -> Result | None:
         )
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def line(folder: Path, when: str) -> str:
+    """Return a run in one line of JSON: what it was, and all that was judged."""
+    facts = RunFacts.read(folder)
+    result = read(folder)
+    assert result is not None, f"{folder} holds no verdict"
+    failed = sum(request["error"] is not None for request in result.requests)
+    made = {
+        "drill": result.title,
+        "when": when,
+        "commit": facts.commit,
+        "seed": facts.seed,
+        "passed": result.passed,
+        "requests": len(result.requests),
+        "failed": failed,
+        "judged": [[e.what, e.wanted, e.seen, e.met] for e in result.expectations],
+        "differences": [finding.what for finding in result.audit.findings] if result.audit else [],
+    }
+    return json.dumps(made) + "\n"
 
 
 def set_aside(folder: Path) -> None:

@@ -15,6 +15,7 @@ from loadtest.drills.run import Verdict
 from loadtest.evidence import recorder
 from loadtest.evidence.ledger.model import Audit
 from loadtest.evidence.result import Event, Expectation, Result, Sample
+from loadtest.evidence.run import RunFacts
 
 
 def result(title: str = "drain", *, met: bool = True, lost: int = 0) -> Result:
@@ -54,6 +55,19 @@ def test_requests_come_from_the_record(tmp_path: Path, monkeypatch: pytest.Monke
     read = kept.read(tmp_path)
     assert read is not None
     assert [r["name"] for r in read.requests] == ["GET /"]
+
+
+def test_every_run_is_a_line_with_all_that_was_judged(tmp_path: Path) -> None:
+    facts = RunFacts("shopping", "", "https://shop.test", 100, 16, seed="5eed", commit="abc")
+    facts.write(tmp_path)
+    kept.write(tmp_path, result(met=False, lost=1))
+    made = kept.line(tmp_path, "today")
+    assert made.endswith("}\n")
+    told = json.loads(made)
+    assert (told["drill"], told["commit"], told["seed"]) == ("drain", "abc", "5eed")
+    assert (told["passed"], told["requests"], told["failed"]) == (False, 0, 0)
+    assert told["judged"] == [["detection", "", "2.0 s", None], ["x", "", "", False]]
+    assert told["differences"] == ["Order 0 does not exist."]
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"title": "drain"'])
