@@ -69,7 +69,8 @@ class Fleet:
     def apart(self, host: Endpoint) -> Connection:
         """Return another connection to a host, which nothing else uses."""
         connection = self._connect(host)
-        self._apart.append(connection)
+        with self._guard:  # whoever watches for weeks does not keep those that are closed
+            self._apart = [*(c for c in self._apart if c.is_open), connection]
         return connection
 
     def hurry(self, seconds: float) -> None:
