@@ -4,6 +4,8 @@ import http.server
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -39,6 +41,8 @@ def test_the_edges_of_a_swarm_and_of_one_machine_agree_where_they_do_the_same() 
     for name in ("headers", "compress", "retry", "sign-in-limit"):
         assert ours["http"]["middlewares"][name] == of_swarm["http"]["middlewares"][name]
     assert ours["http"]["serversTransports"] == of_swarm["http"]["serversTransports"]
+    strict = ours["tls"]["options"]["default"].pop("sniStrict")
+    assert strict is True
     assert ours["tls"]["options"] == of_swarm["tls"]["options"]
 
 
@@ -107,10 +111,10 @@ class Away(Copy):
 
 
 class Machine:
-    """Two copies of the shop and the page behind the real Traefik."""
+    """Two copies of the shop and the page behind the real Traefik, over HTTP and over HTTPS."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+        self.port, self.secure = free_port(), free_port()
         self.servers: dict[str, http.server.ThreadingHTTPServer] = {}
         text = ROUTES.replace('{{ env "DOMAIN" }}', HOST)
         for name, port in (("shop1", 8000), ("shop2", 8000), ("away", 8080)):
@@ -124,6 +128,8 @@ class Machine:
             *("--global.checknewversion=false", "--global.sendanonymoususage=false"),
             f"--entrypoints.websecure.address=127.0.0.1:{self.port}",
             "--entrypoints.websecure.http.middlewares=headers@file,compress@file",
+            f"--entrypoints.tls.address=127.0.0.1:{self.secure}",
+            "--entrypoints.tls.http.tls=true",
             f"--providers.file.filename={folder / 'dynamic.yml'}",
         ]
         self._log = (folder / "traefik.log").open("wb")
@@ -179,6 +185,18 @@ def test_a_copy_that_dies_fails_no_request_and_without_any_there_is_a_page(
     machine.lose("shop2")
     gone = [machine.ask(method=method) for method in ("GET", "POST") * 3]
     assert {(a.status_code, a.text) for a in gone} == {(503, "away")}
+
+
+def test_without_a_certificate_there_is_no_connection_instead_of_a_false_one(
+    machine: Machine,
+) -> None:
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", machine.secure), timeout=10) as plain,
+        pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"),
+    ):
+        anybody.wrap_socket(plain, server_hostname=HOST)
 
 
 def test_a_copy_that_is_not_ready_gets_no_reader(machine: Machine) -> None:
