@@ -24,6 +24,9 @@ PACKAGES = {
     "java": "default-jre-headless",
     "sshd": "openssh-server",  # packages.py keeps its service off
     "sudo": "sudo",
+    "fish": "fish",  # login shells of hosts
+    "tcsh": "tcsh",
+    "zsh": "zsh",
 }
 
 # Tests that share nothing but the processor run two at a time, each process with a database server
