@@ -15,7 +15,7 @@ _TRIED = 10  # readings that are looked up
 _TRIED_INSTEAD = 5  # where something was found
 _PER_WORD = 6
 _RARE = 2  # books that may have a word which is a slip of their sellers
-_MOST = 6  # words; longer texts are no slips of the finger
+_MOST = 6  # words that tell something; longer texts are no slips of the finger
 
 
 # Tells whether a text finds enough; it is told in how many books each of the words is.
@@ -57,7 +57,8 @@ async def _readings(
     """Return how a text may be read, the likeliest first, and in how many books the words are;
     `least` and `rare` are as the vocabulary takes them."""
     typed = words.split(text)
-    if not 1 <= len(typed) <= _MOST or any(words.is_pair(word) for word in typed):
+    telling = sum(word not in COMMON for word in typed)
+    if not 1 <= telling <= _MOST or any(words.is_pair(word) for word in typed):
         return [], {}
     mistyped = [(word, allowed(word)) for word in dict.fromkeys(typed) if allowed(word)]
     some = {*typed, *_pieces(typed)}
@@ -108,7 +109,9 @@ def _options(
         if cost <= errors:
             strange = 0.4 if other.word[0] != word[0] else 0.0
             rare = 0.6 / (1 + log10(other.books))
-            found.append(_Reading(cost + strange + rare, (other.word,)))
+            # Common words are not looked up: one is meant only with letters swapped or doubled.
+            common = 0.7 if other.word in COMMON and cost > _SWAPPED else 0.0
+            found.append(_Reading(cost + strange + rare + common, (other.word,)))
     if word not in known:
         found += [
             _Reading(1.2, (word[:place], word[place:]))

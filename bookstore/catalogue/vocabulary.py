@@ -96,12 +96,12 @@ async def _learn(queries: Queries, highest: int) -> bool:
 
 def _words(book: _Book) -> set[str]:
     texts = (book.title, book.author, book.original_title or "", book.series or "")
-    return {word for text in texts for word in words.split(text) if _is_learned(word)}
+    return {word for text in texts for word in words.forms(text) if _is_learned(word)}
 
 
 async def learn_texts(queries: Queries, texts: Sequence[str]) -> None:
     """Learn the words of what a book is called now."""
-    found = {word for text in texts for word in words.split(text) if _is_learned(word)}
+    found = {word for text in texts for word in words.forms(text) if _is_learned(word)}
     await add_words(queries, Counter(found))
 
 

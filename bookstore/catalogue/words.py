@@ -138,13 +138,14 @@ def _four(code: int) -> str:
 
 def indexed(texts: Iterable[str]) -> str:
     """Return the marked words of the texts for the full-text index, each once."""
-    found: dict[str, None] = {}
-    for text in texts:
-        words = split(text)
-        found |= dict.fromkeys(words)
-        found |= dict.fromkeys(_joined_initials(words))
-        found |= dict.fromkeys(_other_forms(fold(text)))
+    found = dict.fromkeys(form for text in texts for form in forms(text))
     return " ".join(marked(word) for word in found)
+
+
+def forms(text: str) -> list[str]:
+    """Return the words of a text, and what people type besides them."""
+    words = split(text)
+    return [*words, *_joined_initials(words), *_other_forms(fold(text))]
 
 
 def _other_forms(folded: str) -> list[str]:
