@@ -233,6 +233,9 @@ def _run_with(
         for database in set(databases.values()):
             await database.connect()
         tasks.extend(asyncio.ensure_future(_repeat(seconds, chore)) for seconds, chore in chores)
+        if "catalogue" in settings.contexts:
+            templates = app.extensions["bookstore.templates"]
+            tasks.append(asyncio.ensure_future(templating.prepare(templates)))
 
     @app.after_serving
     async def stop() -> None:

@@ -5,6 +5,7 @@ Templates are compiled once for each language. What then is the same on every pa
 without variables and addresses without numbers, becomes part of the compiled template.
 """
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Callable
@@ -26,6 +27,10 @@ from bookstore.web.sessions import looks_signed_in
 
 _PACKAGE = Path(__file__).parent.parent
 STATIC_DIR = _PACKAGE / "static"
+PREPARED = (
+    "layout.html", "catalogue/front.html", "catalogue/index.html", "catalogue/_listing.html",
+    "catalogue/book.html",
+)  # fmt: skip
 _NOTHING = Markup()
 _VARIABLE = re.compile(r"%\((\w+)\)s")
 
@@ -173,6 +178,14 @@ class _Constants(NodeTransformer):
 def make_environments() -> dict[str, Templates]:
     """Return the templates in every language, compiled once however many shops a process makes."""
     return {language: Templates(language) for language in i18n.LANGUAGES}
+
+
+async def prepare(environments: dict[str, Templates]) -> None:
+    """Compile what most readers see, one template after the other and beside the event loop, so
+    that whoever comes first to a fresh replica need not wait for it."""
+    for environment in environments.values():
+        for name in PREPARED:
+            await asyncio.to_thread(environment.get_template, name)
 
 
 @cache
