@@ -56,7 +56,7 @@ def register_newcomer(page: Page) -> None:
     """Create an account for whoever has the page open."""
     page.goto("/register")
     register(page)
-    page.wait_for_load_state()
+    expect(page.get_by_role("link", name="Account")).to_be_visible()
 
 
 def _refused(page: Page) -> Iterator[tuple[str, Page]]:
@@ -77,8 +77,8 @@ def _refused(page: Page) -> Iterator[tuple[str, Page]]:
     yield "a link that ended", page
     find(page, "Dune")
     page.context.clear_cookies()
-    page.locator("form.add").evaluate("form => form.submit()")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.locator("form.add").evaluate("form => form.submit()")
     yield "an old form", page
 
 
@@ -136,6 +136,7 @@ def _orders(page: Page, folder: Path) -> Iterator[tuple[str, Page]]:
     expect(page.get_by_role("link", name="Receipt")).to_be_visible()
     yield "an order paid", page
     page.get_by_role("link", name="Receipt").click()
+    expect(page.get_by_role("heading", level=1, name="Receipt")).to_be_visible()
     yield "a receipt", page
     page.go_back()
     page.get_by_role("button", name="Cancel this parcel").last.click()
@@ -150,7 +151,7 @@ def _orders(page: Page, folder: Path) -> Iterator[tuple[str, Page]]:
     expect(page.get_by_text("Nothing was charged.")).to_be_visible()
     yield "an order that expired", page
     page.get_by_role("button", name="Put the books back").click()
-    page.wait_for_load_state()
+    page.wait_for_url("**/basket*")
     yield "its books put back", page
     page.goto("/orders")
     yield "orders", page
@@ -178,11 +179,12 @@ def _selling(page: Page) -> Iterator[tuple[str, Page]]:
     yield "an ISBN looked up", page
     page.goto("/my/books/1")
     page.get_by_role("button", name="Withdraw").click()
-    page.wait_for_load_state()
+    page.wait_for_url("**/my/books?done=*")
     yield "a book withdrawn", page
     page.goto("/my/books/1")
     yield "a withdrawn book", page
     page.get_by_role("button", name="Put on sale again").click()
+    page.wait_for_url("**/my/books?done=*")
 
 
 def _shipping(seller: Page, buyer: Page) -> Iterator[tuple[str, Page]]:
@@ -210,6 +212,7 @@ def _mails(page: Page) -> Iterator[tuple[str, Page]]:
         page.wait_for_timeout(500)
     yield "the mailbox", page
     page.get_by_role("link", name="paid").first.click()
+    expect(page.locator(".mail-text")).to_be_visible()
     yield "a mail", page
     page.goto(page.url + "/html")
     yield "a mail as HTML", page
