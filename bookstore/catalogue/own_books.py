@@ -13,6 +13,7 @@ from bookstore.data.database import Database
 from bookstore.data.queries import Queries
 
 PAGE = 50
+COUNTED = 10_000  # more are not counted: a seller with 100,000 books would wait for it
 STATES = {
     "on-sale": "listed = 1 AND stock > 0",
     "sold-out": "listed = 1 AND stock = 0",
@@ -100,10 +101,11 @@ def _where(wish: Wish) -> tuple[str, dict[str, Any]]:
 
 
 async def page(database: Database, seller_id: int, wish: Wish) -> tuple[list[Book], int]:
-    """Return a page of a seller's books, and how many there are."""
+    """Return a page of a seller's books, and how many there are, at most COUNTED + 1."""
     where, values = _where(wish)
     values |= {"seller": seller_id, "limit": PAGE, "offset": (wish.page - 1) * PAGE}
-    count = int(await database.value(f"SELECT COUNT(*) FROM books WHERE {where}", values) or 0)
+    some = f"SELECT 1 FROM books WHERE {where} LIMIT {COUNTED + 1}"
+    count = int(await database.value(f"SELECT COUNT(*) FROM ({some}) some", values) or 0)
     books = await database.all(
         Book,
         f"SELECT {_BOOK} FROM books WHERE {where} ORDER BY {SORTS[wish.sort]}"

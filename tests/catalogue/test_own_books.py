@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bookstore.catalogue import own_books
 from bookstore.catalogue.domain import Seller
 from bookstore.catalogue.importing.storing import as_said
 from bookstore.catalogue.service import Catalogue
@@ -89,6 +90,21 @@ async def test_books_are_looked_through(shelf: Shelf, query: str, titles: list[s
     page = await shelf.reader.get(f"/my/books?{query}")
     assert page.status == 200
     assert [tag.get_text() for tag in page.soup.select(".own-books h2")] == titles
+
+
+async def test_of_very_many_books_not_all_are_counted(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_books, "COUNTED", 60)
+    for number in range(100):
+        await add_book(shelf.database, title=f"Book {number}", seller_id=shelf.seller.id)
+    page = await shelf.reader.get("/my/books?page=2")
+    assert "More than 60 books" in page.text
+    assert "all books found" in page.see(".own-many")
+    assert "Page 2 of 2+" in page.see(".own-pages")
+    last = await shelf.reader.get(page.soup.select(".own-pages a")[-1]["href"])
+    assert [tag.get_text() for tag in last.soup.select(".own-books h2")][-1] == "Emma"
+    assert "Next page" not in last.see(".own-pages")
 
 
 async def test_fifty_a_page(shelf: Shelf) -> None:

@@ -92,16 +92,19 @@ async def _page(wish: Wish, problem: str | None = None) -> Response:
     books, count = await the_catalogue().own_books(await required_person(), wish)
     given = request.args.get("count", "")
     changed = int(given) if re.fullmatch(r"[0-9]{1,9}", given) else 0
-    pages = max(1, -(-count // PAGE))
+    many = count > own_books.COUNTED
+    pages = max(1, -(-min(count, own_books.COUNTED) // PAGE))
+    goes_on = wish.page < pages or (many and len(books) == PAGE)
     return page(
         "catalogue/my_books.html",
         status=422 if problem else 200,
         books=books,
         count=count,
         wish=wish,
-        pages=pages,
+        counted=own_books.COUNTED if many else None,
+        pages=f"{pages}+" if many else pages,
         newer=urls.my_books(**wish.address(page=wish.page - 1)) if wish.page > 1 else None,
-        older=urls.my_books(**wish.address(page=wish.page + 1)) if wish.page < pages else None,
+        older=urls.my_books(**wish.address(page=wish.page + 1)) if goes_on else None,
         states={
             "on-sale": _("On sale"),
             "sold-out": _("Sold out"),
