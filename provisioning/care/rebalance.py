@@ -39,17 +39,30 @@ def rebalance(cluster: Cluster, say: Callable[[str], None]) -> int:
     A new task starts on the emptiest host before one on the fullest is stopped: the swarm does
     both by itself when a service grows by one and shrinks again.
     """
-    services = cluster.services()
-    waiting.refuse_rollout(services)
-    scaled = [service for service in services if waiting.scales(service)]
-    with waiting.autoscaler_paused(cluster, scaled):
-        moved = sum(_even_out(cluster, service.name, say) for service in scaled)
+    waiting.refuse_rollout(cluster.services())
+    moved = even_out(cluster, say)
     say(
         f"Moved {moved} task{'s' if moved != 1 else ''}."
         if moved
         else "Nothing to do: the spread is even."
     )
     return moved
+
+
+def even_out(cluster: Cluster, say: Callable[[str], None]) -> int:
+    """Move tasks of services that are spread unevenly; return how many. The rest is not touched.
+
+    A release may end so: where two replicas are renewed one after the other, the swarm may start
+    the second beside the first.
+    """
+    seen = cluster.snapshot()
+    scaled = [
+        service
+        for service in seen.services
+        if waiting.scales(service) and uneven(*_spread(seen, service.name))
+    ]
+    with waiting.autoscaler_paused(cluster, scaled):
+        return sum(_even_out(cluster, service.name, say) for service in scaled)
 
 
 def _even_out(cluster: Cluster, name: str, say: Callable[[str], None]) -> int:

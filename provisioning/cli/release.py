@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from provisioning import lock
+from provisioning.care import rebalance
 from provisioning.cli.commands import Add
 from provisioning.cli.prompts import confirm, sayer
 from provisioning.cli.show import show_proposal
@@ -76,9 +77,10 @@ def _release(
         if not proposal.needed:
             return
         confirm(args, "Deploy this?")
-        started = time.monotonic()
+        started, say = time.monotonic(), sayer(cluster, args)
         with lock.recorded(cluster, f"{verb} release {number}"):
-            wrong = deploy.carry_out(cluster, proposal, sayer(cluster, args))
+            wrong = deploy.carry_out(cluster, proposal, say)
+        _even_out(cluster, say)
     if args.json:
         _show(cluster, args, proposal)
     else:
@@ -90,6 +92,14 @@ def _release(
             "As before the release, not every edge serves readers (./run ops doctor):\n  "
             + "\n  ".join(wrong)
         )
+
+
+def _even_out(cluster: Cluster, say: Callable[[str], None]) -> None:
+    """Even out what the release left uneven. Where that fails the release stands."""
+    try:
+        rebalance.even_out(cluster, say)
+    except OperatorError as error:
+        say(f"Replicas are unevenly spread: {error}\nTo even them out: ./run ops rebalance")
 
 
 def _show(cluster: Cluster, args: argparse.Namespace, proposal: Proposal) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from provisioning.care import waiting
-from provisioning.care.rebalance import moves, rebalance, uneven
+from provisioning.care.rebalance import even_out, moves, rebalance, uneven
 from provisioning.cluster import Cluster
 from swarm.model import Node, Service, Snapshot
 from tests.provisioning.factories import service, task
@@ -126,3 +126,18 @@ def test_the_autoscaler_goes_on_after_what_went_wrong(monkeypatch: pytest.Monkey
     with pytest.raises(KeyboardInterrupt):
         rebalance(swarm.cluster(), lambda _: None)
     assert swarm.labels == {"bookstore.autoscale.min": "4"}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "moved"), [(("n1", "n1"), 1), (("n1", "n1", "n3", "n3"), 1), (("n2", "n2", "n2"), 2)]
+)
+def test_what_a_release_left_uneven_is_moved_and_told(hosts: Sequence[str], moved: int) -> None:
+    swarm, said = Swarm({}, hosts), list[str]()
+    assert even_out(swarm.cluster(), said.append) == moved
+    assert len(said) == moved
+
+
+def test_an_even_spread_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    swarm = Swarm({"bookstore.autoscale.min": "3"}, ("n1", "n2", "n3"))
+    monkeypatch.setattr(Swarm, "run", pytest.fail)
+    assert even_out(swarm.cluster(), pytest.fail) == 0
