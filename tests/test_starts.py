@@ -95,7 +95,7 @@ def test_an_import_into_a_fresh_clone_makes_its_database(tmp_path: Path) -> None
     (tmp_path / "books.csv").write_text(BOOKS)
     done = bookstore(tmp_path, "import", "books.csv", "--data", "kept")
     assert done.returncode == 0, done.stderr
-    assert "1 books added" in done.stdout
+    assert "1 book added" in done.stdout
     assert (tmp_path / "kept" / "bookstore.db").exists()
 
 

@@ -28,13 +28,9 @@ class Written(NamedTuple):
 
 def write(kind: str, language: str, origin: str, values: dict[str, Any]) -> Written:
     """Render the template `mail/KIND.html` in a language. `origin` stands before each address."""
-    before = i18n.language()
-    i18n.set_language(language)
-    try:
+    with i18n.speaking(language):
         text = _render(kind, language, "text", origin, values)
         html = _render(kind, language, "html", origin, values)
-    finally:
-        i18n.set_language(before)
     subject, _, text = text.partition("\n")
     return Written(one_line(subject), _tidy(text), html.partition("\n")[2].strip() + "\n")
 

@@ -2,6 +2,8 @@
 are compiled in memory when the shop starts."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -62,6 +64,16 @@ def negotiate(wish: str | None, cookie: str | None, accepted: str) -> str:
 def set_language(language: str) -> None:
     """Use `language` for the rest of this request or task."""
     _language.set(language)
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Use `language` inside of a `with`."""
+    before = _language.set(language)
+    try:
+        yield
+    finally:
+        _language.reset(before)
 
 
 def language() -> str:

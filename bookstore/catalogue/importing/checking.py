@@ -14,6 +14,7 @@ from bookstore.catalogue.importing import storing, writing
 from bookstore.catalogue.importing.batches import AT_ONCE, path_of, pause
 from bookstore.catalogue.importing.columns import NEEDED, key
 from bookstore.catalogue.importing.errors import ImportRefused
+from bookstore.catalogue.importing.field_names import FIELD_NAMES
 from bookstore.catalogue.importing.jobs_store import Job, JobRow
 from bookstore.catalogue.importing.offers import Details, Offer, number_of
 from bookstore.catalogue.importing.tables import Row
@@ -22,6 +23,7 @@ from bookstore.clock import Clock
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
 from bookstore.settings import Settings
+from bookstore.web import i18n
 
 if TYPE_CHECKING:
     from bookstore.catalogue.importing.importer import File
@@ -43,7 +45,8 @@ class Checker:
         """Read a file and write down what each of its rows would do, or why it is refused."""
         await store.drop_rows(self._database, job.id)
         try:
-            await self._check_rows(job)
+            with i18n.speaking(job.language):
+                await self._check_rows(job)
         except ImportRefused as refused:
             told = json.dumps({**job.said, "problem": str(refused)}, ensure_ascii=False)
             await store.move(self._database, job.id, store.CHECKING, store.REFUSED, told=told)
@@ -62,7 +65,7 @@ class Checker:
                 file = await asyncio.to_thread(self._opened, job, given)
         with file:
             samples = await asyncio.to_thread(self._samples, job)
-            told = _told(file, samples)
+            told = _told(job, file, samples)
             missing = file.columns.missing(NEEDED)
             if missing and not (given.get("by_row") and set(missing) <= set(ASKED)):
                 await store.move(
@@ -86,7 +89,7 @@ class Checker:
             if given.get("withdraw_missing"):
                 await self._add_missing(job, file)
         await self._add_refused(job, file)
-        told = {**_told(file, samples), "remarks": file.report.remarks()}
+        told = {**_told(job, file, samples), "remarks": file.report.remarks()}
         await store.move(
             self._database, job.id, store.CHECKING, store.READY, read_rows=count,
             told=json.dumps(told, ensure_ascii=False),
@@ -113,7 +116,8 @@ class Checker:
     async def _add_refused(self, job: Job, file: "File") -> None:
         reasons: dict[int, list[str]] = {}
         for line, column, reason in file.report.refused:
-            reasons.setdefault(line, []).append(f"{column}: {reason}".removeprefix(": "))
+            said = f"{str(FIELD_NAMES[column]).lower()}: {reason}" if column else reason
+            reasons.setdefault(line, []).append(said)
         for note in file.report.repeated:
             reasons.setdefault(note.line, []).append(note.text)
         asked: dict[int, list[str]] = {}
@@ -188,10 +192,11 @@ def _header_digest(header: Sequence[str]) -> str:
     return hashlib.sha256("\x1f".join(map(key, header)).encode()).hexdigest()
 
 
-def _told(file: "File", samples: Sequence[Sequence[str]]) -> dict[str, Any]:
+def _told(job: Job, file: "File", samples: Sequence[Sequence[str]]) -> dict[str, Any]:
     """Return what was found out about a file's columns."""
     read_as = {place: name for name, places in file.columns.places.items() for place in places}
     return {
+        "language": job.language,
         "header": _header_digest(file.columns.header),
         "understood": file.report.understood,
         "columns": [

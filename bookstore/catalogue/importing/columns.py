@@ -10,6 +10,7 @@ from functools import lru_cache
 from babel.numbers import list_currencies
 
 from bookstore.catalogue.importing.errors import ImportRefused
+from bookstore.web.i18n import gettext as _
 
 # Ours -> the names that marketplaces, reading lists and people give it, the best first: of several
 # columns for one thing the first that is not blank counts.
@@ -205,8 +206,13 @@ def read_header(
             ours, other = known
         if other and other not in {currency, ""}:
             raise ImportRefused(
-                f"Line {line} says that prices are in {other}; this shop's are in {currency}."
-                " Export the file with prices in that currency."
+                _(
+                    "Line %(line)s says that prices are in %(other)s; this shop's are in"
+                    " %(currency)s. Export the file with prices in that currency.",
+                    line=line,
+                    other=other,
+                    currency=currency,
+                )
             )
         if not ours:
             if plain:
@@ -221,9 +227,14 @@ def read_header(
         order.setdefault(ours, []).append((rank, place))
     twice = [name for name, count in counted.items() if count > 1]
     if twice:
-        shown = " and ".join(_shown(header, name) for name in twice)
+        shown = _(" and ").join(_shown(header, name) for name in twice)
         raise ImportRefused(
-            f"Line {line} has {shown} twice. Rename or remove the columns that do not count."
+            _(
+                "Line %(line)s has %(names)s twice. Rename or remove the columns that do not"
+                " count.",
+                line=line,
+                names=shown,
+            )
         )
     for ours, found in order.items():
         places[ours] = [place for _rank, place in sorted(found)]
@@ -234,8 +245,12 @@ def read_header(
     unknown = [name for name in mapped if name not in {key(cell) for cell in header}]
     if unknown:
         raise ImportRefused(
-            f"Line {line} has no column {unknown[0]!r}, which was to be mapped. It has"
-            f" {', '.join(map(plain_name, header))[:300]}."
+            _(
+                "Line %(line)s has no column %(value)r, which was to be mapped. It has %(names)s.",
+                line=line,
+                value=unknown[0],
+                names=", ".join(map(plain_name, header))[:300],
+            )
         )
     return Columns(list(header), places, dict(settings), ignored)
 

@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from bookstore.catalogue.importing import alphabets
 from bookstore.catalogue.importing.errors import ImportRefused
+from bookstore.web.i18n import gettext as _
 
 _CHUNK = 1 << 16
 _SAMPLE = 16_000  # bytes of lines that are not plain ASCII
@@ -73,8 +74,11 @@ def named(name: str) -> Encoding:
         "".encode(known)
     except (LookupError, ValueError) as error:
         raise ImportRefused(
-            f"There is no encoding {name[:40]!r}. Name one such as utf-8, cp1252, cp1251 or"
-            " mac_roman."
+            _(
+                "There is no encoding %(value)r. Name one such as utf-8, cp1252, cp1251 or"
+                " mac_roman.",
+                value=name[:40],
+            )
         ) from error
     return Encoding(known, _errors_of(known), guessed=False)
 

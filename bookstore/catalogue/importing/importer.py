@@ -21,6 +21,7 @@ from bookstore.catalogue.importing.tables import Broken
 from bookstore.clock import Clock
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
+from bookstore.web.i18n import gettext as _
 
 # Rows are added from the last to the first within so many, so that a file's first rows, usually
 # its best known books, are the newest of the shop.
@@ -133,8 +134,11 @@ class File:
                 row = next(rows, None)
             except (EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
                 raise ImportRefused(
-                    f"{self.name} is damaged and cannot be read to its end. Rows up to there were"
-                    " taken in."
+                    _(
+                        "%(name)s is damaged and cannot be read to its end. Rows up to there were"
+                        " taken in.",
+                        name=self.name,
+                    )
                 ) from error
             if row is None:
                 return
@@ -157,8 +161,12 @@ class File:
                 continue
             earlier = self.named.setdefault(number_of(offer.identity), row.line)
             if earlier != row.line:
-                told = "has the SKU of" if offer.sku else "says the same as"
-                self.report.repeated.append(Note(row.line, f"{told} line {earlier}"))
+                told = (
+                    _("has the SKU of line %(line)s", line=earlier)
+                    if offer.sku
+                    else _("says the same as line %(line)s", line=earlier)
+                )
+                self.report.repeated.append(Note(row.line, told))
                 continue
             self.report.without_sku += offer.sku is None
             yield offer

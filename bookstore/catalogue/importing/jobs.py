@@ -24,6 +24,7 @@ from bookstore.data.database import Database
 from bookstore.data.queries import Queries
 from bookstore.mail.outbox import Outbox
 from bookstore.settings import Settings
+from bookstore.web import i18n
 
 SWEEP_SECONDS = 1.0
 MAX_BYTES = 10 * 1024 * 1024
@@ -64,6 +65,7 @@ class Imports:
                 "name": name[:120] or "books",
                 "file": file,
                 "options": "{}",
+                "told": json.dumps({"language": i18n.language()}),
                 "now": self._clock(),
             },
         )
@@ -94,9 +96,11 @@ class Imports:
             await self._database.in_transaction(
                 lambda queries: store.keep_options(queries, job.seller_id, header, kept)
             )
+        told = json.dumps({**job.said, "language": i18n.language()}, ensure_ascii=False)
         return await store.move(
-            self._database, job.id, job.state, store.CHECKING, options=text, touched_at=0
-        )
+            self._database, job.id, job.state, store.CHECKING,
+            options=text, told=told, touched_at=0,
+        )  # fmt: skip
 
     async def confirm(self, job: Job) -> bool:
         """Have a file's rows written."""

@@ -40,6 +40,11 @@ class Job(NamedTuple):
         return found
 
     @property
+    def language(self) -> str:
+        """Return the language in which its seller is told of it."""
+        return str(self.said.get("language", "en"))
+
+    @property
     def busy(self) -> bool:
         """Tell whether something is being done with it."""
         return self.state in BUSY
@@ -94,7 +99,7 @@ async def add_job(source: Source, values: Mapping[str, Any]) -> int:
     return await source.insert(
         "INSERT INTO imports (seller_id, seller_name, name, file, state, options, told, read_rows,"
         " done_rows, created_at, touched_at) VALUES (:seller_id, :seller_name, :name, :file,"
-        " 'checking', :options, '{}', 0, 0, :now, 0)",
+        " 'checking', :options, :told, 0, 0, :now, 0)",
         values,
     )
 

@@ -7,6 +7,8 @@ from functools import lru_cache
 from bookstore import money
 from bookstore.catalogue.domain import MAX_COPIES, YEARS
 from bookstore.catalogue.importing.texts import ascii_digits
+from bookstore.web import i18n
+from bookstore.web.i18n import gettext as _
 
 LONGEST = 60
 
@@ -26,10 +28,10 @@ def price(text: str, currency: str) -> int:
     """Return an amount in minor units; raise Wrong."""
     shown = text[:40]
     if len(text) > LONGEST:
-        raise Wrong(f"{shown!r} is no amount such as {_example(currency)}")
+        raise _no_amount(shown, currency)
     plain = ascii_digits(text).strip().lower()
     if re.fullmatch(r"\(.*\d.*\)|\D{0,4}-\D{0,4}\d.*|.*\d ?-", plain):
-        raise Wrong(f"{shown!r} is negative")
+        raise Wrong(_("%(value)r is negative", value=shown))
     number = re.search(r"\d[\d.,' ]*\d|\d", plain)
     if (
         number
@@ -38,23 +40,38 @@ def price(text: str, currency: str) -> int:
         and not re.search(r"[a-z\d]\d*e\d", plain)
     ):
         whole, rest = re.split("[.,]", number[0])
-        raise Wrong(f"{shown!r} can be read in two ways, {whole}.{rest} or {whole}{rest}")
+        raise _doubtful(shown, f"{whole}.{rest}", whole + rest)
     minor = money.parse(text, currency)
     if minor is None:
         beside = plain.replace(number[0], " ") if number else ""
         codes = {word.upper() for word in re.findall(r"(?<![a-z])[a-z]{3}(?![a-z])", beside)}
         if number and (codes & money.currencies() or _SIGNS.search(beside)):
-            raise Wrong(f"{shown!r} is in another currency than {currency}")
-        raise Wrong(f"{shown!r} is no amount such as {_example(currency)}")
+            raise Wrong(
+                _("%(value)r is in another currency than %(currency)s",
+                  value=shown, currency=currency)
+            )  # fmt: skip
+        raise _no_amount(shown, currency)
     if minor <= 0:
-        raise Wrong(f"{shown!r} is not more than 0")
+        raise Wrong(_("%(value)r is not more than 0", value=shown))
     if minor > money.highest(currency):
-        raise Wrong(f"{shown!r} is more than {money.plain(money.highest(currency), currency)}")
+        raise _too_much(shown, money.plain(money.highest(currency), currency))
     return minor
 
 
-def _example(currency: str) -> str:
-    return money.example(currency, "en_GB")
+def _no_amount(shown: str, currency: str) -> Wrong:
+    example = money.example(currency, i18n.locale())
+    return Wrong(_("%(value)r is no amount such as %(example)s", value=shown, example=example))
+
+
+def _doubtful(shown: str, one: str, other: str) -> Wrong:
+    return Wrong(
+        _("%(value)r can be read in two ways, %(one)s or %(other)s",
+          value=shown, one=one, other=other)
+    )  # fmt: skip
+
+
+def _too_much(shown: str, most: str) -> Wrong:
+    return Wrong(_("%(value)r is more than %(most)s", value=shown, most=most))
 
 
 @lru_cache(maxsize=5_000)
@@ -68,16 +85,16 @@ def copies(text: str) -> int:
         plain,
     )
     if len(plain) > LONGEST or not match:
-        raise Wrong(f"{shown!r} is no whole number")
+        raise Wrong(_("%(value)r is no whole number", value=shown))
     sign, whole, point, rest = match.groups()
     if sign == "-" and (whole.strip("0") or (rest or "").strip("0")):
-        raise Wrong(f"{shown!r} is negative")
+        raise Wrong(_("%(value)r is negative", value=shown))
     if point and len(rest) == 3 and len(whole) <= 3:
-        raise Wrong(f"{shown!r} can be read in two ways, {whole} or {whole}{rest}")
+        raise _doubtful(shown, whole, whole + rest)
     if point and rest.strip("0"):
-        raise Wrong(f"{shown!r} is no whole number")
+        raise Wrong(_("%(value)r is no whole number", value=shown))
     if len(whole.lstrip("0")) > 4 or int(whole) > MAX_COPIES:
-        raise Wrong(f"{shown!r} is more than {MAX_COPIES:,}")
+        raise _too_much(shown, i18n.number(MAX_COPIES))
     return int(whole)
 
 
@@ -96,7 +113,7 @@ def year(text: str) -> int | None:
         return None
     found = _year(plain) if len(plain) <= LONGEST else None
     if found is None or found == 0 or not YEARS[0] <= found <= YEARS[1]:
-        raise Wrong(f"{text[:40]!r} is no year")
+        raise Wrong(_("%(value)r is no year", value=text[:40]))
     return found
 
 
@@ -135,8 +152,8 @@ def weight(text: str, unit: str) -> int:
     match = re.fullmatch(r"(\d{1,6})(?:[.,](\d{1,6}))?\s*([a-z]*)\.?", ascii_digits(text).lower())
     factor = _GRAMS.get((match[3] if match else "") or unit)
     if not match or factor is None:
-        raise Wrong(f"{text[:40]!r} is no weight")
+        raise Wrong(_("%(value)r is no weight", value=text[:40]))
     grams = round(float(f"{match[1]}.{match[2] or 0}") * factor)
     if not 0 < grams <= 50_000:
-        raise Wrong(f"{text[:40]!r} is no weight of a book")
+        raise Wrong(_("%(value)r is no weight of a book", value=text[:40]))
     return grams

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bookstore.catalogue.importing.errors import ImportRefused
+from bookstore.texts import N_
+from bookstore.web.i18n import gettext as _
+from bookstore.web.i18n import number
 
 LARGEST = 2_000_000_000  # bytes once unpacked
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 _OTHERS = {
-    "content.xml": "an OpenDocument file",
-    "Index.zip": "a document of Numbers",
-    "Index/Document.iwa": "a document of Numbers",
-    "word/document.xml": "a text document and no spreadsheet",
+    "content.xml": N_("an OpenDocument file"),
+    "Index.zip": N_("a document of Numbers"),
+    "Index/Document.iwa": N_("a document of Numbers"),
+    "word/document.xml": N_("a text document and no spreadsheet"),
 }
 _WORKBOOKS = (".xlsx", ".xlsm")
 
@@ -52,8 +55,11 @@ def unpacked(path: Path, name: str) -> tuple[Callable[[], BinaryIO], Pictures | 
     if not first.startswith(b"PK\x03\x04"):
         if name.lower().endswith(_WORKBOOKS):
             raise ImportRefused(
-                f"{name} cannot be opened as a workbook: it is damaged or something else. Open it"
-                " in Excel, save it again as .xlsx or CSV, and send that."
+                _(
+                    "%(name)s cannot be opened as a workbook: it is damaged or something else. Open"
+                    " it in Excel, save it again as .xlsx or CSV, and send that.",
+                    name=name,
+                )
             )
         return (lambda: path.open("rb")), None
     if name.lower().endswith(_WORKBOOKS):
@@ -67,13 +73,20 @@ def unpacked(path: Path, name: str) -> tuple[Callable[[], BinaryIO], Pictures | 
     files = [part for part in own if part not in pictures]
     if what := next((_OTHERS[part] for part in names if part in _OTHERS), ""):
         raise ImportRefused(
-            f"{name} is {what}. Save it as .xlsx or CSV (in LibreOffice: Save as; in Numbers:"
-            " Export to) and send that."
+            _(
+                "%(name)s is %(what)s. Save it as .xlsx or CSV (in LibreOffice: Save as; in"
+                " Numbers: Export to) and send that.",
+                name=name,
+                what=_(what),
+            )
         )
     if len(files) != 1:
         raise ImportRefused(
-            f"{name} holds {', '.join(files)[:200] or 'no file with books'}. Pack one file of"
-            " books, with its pictures if you like."
+            _(
+                "%(name)s holds %(files)s. Pack one file of books, with its pictures if you like.",
+                name=name,
+                files=", ".join(files)[:200] or _("no file with books"),
+            )
         )
     return (lambda: _member(path, files[0], name)), Pictures(path, pictures) if pictures else None
 
@@ -84,7 +97,9 @@ def _member(path: Path, part: str, name: str) -> BinaryIO:
         return _bounded(archive.open(part), name, archive)
     except RuntimeError as error:  # a password
         archive.close()
-        raise ImportRefused(f"{name} is protected by a password. Pack it without one.") from error
+        raise ImportRefused(
+            _("%(name)s is protected by a password. Pack it without one.", name=name)
+        ) from error
 
 
 class Watched(io.RawIOBase):
@@ -127,7 +142,10 @@ class _Bounded(io.RawIOBase):
         content = self._file.read(len(buffer))
         self._left -= len(content)
         if self._left < 0:
-            raise ImportRefused(f"{self._name} is too large: {LARGEST:,} bytes fit unpacked.")
+            raise ImportRefused(
+                _("%(name)s is too large: %(most)s bytes fit unpacked.",
+                  name=self._name, most=number(LARGEST))
+            )  # fmt: skip
         buffer[: len(content)] = content
         return len(content)
 

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, ParseError
 from bookstore.catalogue.importing.errors import ImportRefused
 from bookstore.catalogue.importing.lines import Lines
 from bookstore.catalogue.importing.tables import Broken, Row
+from bookstore.web.i18n import gettext as _
 
 if TYPE_CHECKING:  # loaded where it is used: a replica at rest needs none of it
     import pymarc
@@ -75,12 +76,16 @@ def marc(file: BinaryIO, name: str) -> Iterator[Row | Broken]:
             if record is _END:
                 return
             if record is None:
-                yield Broken(number, f"the record cannot be read: {reader.current_exception}")
+                yield Broken(number, _unread(reader.current_exception))
                 continue
             yield _marc_row(number, record)
         except Exception as error:  # a damaged record breaks the library in many ways
-            yield Broken(number, f"the record cannot be read: {str(error)[:80]}")
+            yield Broken(number, _unread(error))
             return
+
+
+def _unread(error: object) -> str:
+    return _("the record cannot be read: %(reason)s", reason=str(error)[:80])
 
 
 _END: Any = object()
@@ -262,5 +267,6 @@ def _elements(file: BinaryIO, name: str, wanted: set[str]) -> Iterator[Element]:
                 root.clear()
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise ImportRefused(
-            f"{name} is no XML that can be read: {str(error)[:120]}. Have it written anew."
-        ) from error
+            _("%(name)s is no XML that can be read: %(reason)s. Have it written anew.",
+              name=name, reason=str(error)[:120])
+        ) from error  # fmt: skip

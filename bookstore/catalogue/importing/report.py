@@ -7,6 +7,7 @@ from bookstore.catalogue.importing import writing
 from bookstore.catalogue.importing.columns import Columns, plain_name
 from bookstore.catalogue.importing.errors import Note, Refusal
 from bookstore.catalogue.importing.rows import Counts
+from bookstore.web.i18n import ngettext, number
 
 
 @dataclass
@@ -26,9 +27,13 @@ class Report:
 
     def keep_missing(self, unknown_rows: int) -> None:
         """Say why offers that the file does not name are left alone."""
-        self.kept_missing = (
-            f"{unknown_rows:,} refused rows do not tell which offer they are, so offers that the"
-            " file does not name are left on sale"
+        self.kept_missing = ngettext(
+            "%(num)s refused row does not tell which offer it is, so offers that the file does not"
+            " name are left on sale",
+            "%(num)s refused rows do not tell which offer they are, so offers that the file does"
+            " not name are left on sale",
+            unknown_rows,
+            num=number(unknown_rows),
         )
 
     @property
@@ -52,12 +57,14 @@ class Report:
         return self.kinds[writing.SAME]
 
     def summary(self, name: str, *, dry_run: bool = False) -> str:
-        """Return the sentence that says it all."""
+        """Return the sentence of the command line that says it all."""
         would = "would be " if dry_run else ""
+        books = "book" if self.added == 1 else "books"
+        lines = "line" if self.refused_rows == 1 else "lines"
         return (
-            f"{name}: {self.added:,} books {would}added, {self.changed:,} {would}changed,"
+            f"{name}: {self.added:,} {books} {would}added, {self.changed:,} {would}changed,"
             f" {self.withdrawn:,} {would}withdrawn, {self.unchanged:,} as before,"
-            f" {self.refused_rows:,} lines refused."
+            f" {self.refused_rows:,} {lines} refused."
         )
 
     def remarks(self) -> list[str]:
@@ -65,26 +72,69 @@ class Report:
         said = []
         if self.without_sku:
             said.append(
-                f"{self.without_sku:,} rows have no SKU: what tells an offer from others is then"
-                " the ISBN, or title and author, with condition and description, and a change of"
-                " one of these makes another offer."
+                ngettext(
+                    "%(num)s row has no SKU: what tells an offer from others is then the ISBN, or"
+                    " title and author, with condition and description, and a change of one of"
+                    " these makes another offer.",
+                    "%(num)s rows have no SKU: what tells an offer from others is then the ISBN, or"
+                    " title and author, with condition and description, and a change of one of"
+                    " these makes another offer.",
+                    self.without_sku,
+                    num=number(self.without_sku),
+                )
             )
-        if self.kinds[writing.NOTHING]:
+        if rows := self.kinds[writing.NOTHING]:
             said.append(
-                f"{self.kinds[writing.NOTHING]:,} rows with 0 copies are of no book that is there."
+                ngettext(
+                    "%(num)s row with 0 copies is of no book that is there.",
+                    "%(num)s rows with 0 copies are of no book that is there.",
+                    rows,
+                    num=number(rows),
+                )
             )
-        for label, counter in (
-            ("made up", self.counts.invented),
-            ("mended", self.counts.mended),
-            ("left out", self.counts.left_out),
-        ):
-            said += [f"{label}: {what}, in {rows:,} rows" for what, rows in counter.most_common()]
-        if self.repeated:
-            said.append(f"{len(self.repeated):,} lines repeat an offer and count once")
-        if self.doubtful:
+        for what, rows in self.counts.invented.most_common():
             said.append(
-                f"{len(self.doubtful):,} lines have letters that are a guess; look at them, and"
-                " name the encoding if they are wrong"
+                ngettext(
+                    "made up: %(what)s, in %(num)s row",
+                    "made up: %(what)s, in %(num)s rows",
+                    rows, what=what, num=number(rows),
+                )
+            )  # fmt: skip
+        for what, rows in self.counts.mended.most_common():
+            said.append(
+                ngettext(
+                    "mended: %(what)s, in %(num)s row",
+                    "mended: %(what)s, in %(num)s rows",
+                    rows, what=what, num=number(rows),
+                )
+            )  # fmt: skip
+        for what, rows in self.counts.left_out.most_common():
+            said.append(
+                ngettext(
+                    "left out: %(what)s, in %(num)s row",
+                    "left out: %(what)s, in %(num)s rows",
+                    rows, what=what, num=number(rows),
+                )
+            )  # fmt: skip
+        if lines := len(self.repeated):
+            said.append(
+                ngettext(
+                    "%(num)s line repeats an offer and counts once",
+                    "%(num)s lines repeat an offer and count once",
+                    lines,
+                    num=number(lines),
+                )
+            )
+        if lines := len(self.doubtful):
+            said.append(
+                ngettext(
+                    "%(num)s line has letters that are a guess; look at it, and name the encoding"
+                    " if they are wrong",
+                    "%(num)s lines have letters that are a guess; look at them, and name the"
+                    " encoding if they are wrong",
+                    lines,
+                    num=number(lines),
+                )
             )
         if self.kept_missing:
             said.append(self.kept_missing)

@@ -29,6 +29,7 @@ from bookstore.catalogue.importing.errors import Refusal
 from bookstore.catalogue.importing.offers import Details, Offer, identity, marks
 from bookstore.catalogue.importing.tables import Row
 from bookstore.catalogue.importing.texts import cleaned, name_of, one_line
+from bookstore.web.i18n import gettext as _
 
 MAX_SKU = 100
 _TRUE = {"1", "true", "yes", "y", "sí", "si", "x", "signed", "firmado", "verdadero"}
@@ -171,9 +172,12 @@ class RowReader:
         title, author = name_of(given.get("title", "")), self._author(row, given)
         for name, value, most in (("title", title, MAX_TITLE), ("author", author, MAX_AUTHOR)):
             if not any(char.isalnum() or ord(char) > 0x2000 for char in value):
-                wrong.append(Refusal(row.line, name, "it is blank"))
+                wrong.append(Refusal(row.line, name, _("it is blank")))
             elif len(value) > most:
-                wrong.append(Refusal(row.line, name, f"it has {len(value)} characters, {most} fit"))
+                reason = _(
+                    "it has %(length)s characters, %(most)s fit", length=len(value), most=most
+                )
+                wrong.append(Refusal(row.line, name, reason))
         isbn13 = self._isbn(row)
         counts = self._reading.counts
         chance = inventing.chance(title, author, isbn13)
@@ -183,11 +187,11 @@ class RowReader:
         price = self._price(row.line, given, condition, chance, wrong, needed=not sold_out)
         if copies and "status" in given:
             copies = 0
-            counts.mended["a status by which it is not for sale, taken as 0 copies"] += 1
+            counts.mended[_("a status by which it is not for sale, taken as 0 copies")] += 1
         description = given.get("description", "")
         if len(description) > MAX_DESCRIPTION:
             description = description[:MAX_DESCRIPTION].rstrip()
-            counts.left_out["the end of a long description"] += 1
+            counts.left_out[_("the end of a long description")] += 1
         sku = one_line(given.get("sku", "")) or None
         whose = identity(sku, isbn13, title, author, condition or "", description)
         if wrong:
@@ -230,11 +234,11 @@ class RowReader:
         counts = self._reading.counts
         if found is None:
             if any(any(char.isalnum() for char in text) for text in texts):
-                counts.left_out["an ISBN that is none"] += 1
+                counts.left_out[_("an ISBN that is none")] += 1
         elif completed:
-            counts.mended["an ISBN completed with its lost zeros"] += 1
+            counts.mended[_("an ISBN completed with its lost zeros")] += 1
         if disagree:
-            counts.mended["ISBNs that disagree, the first kept"] += 1
+            counts.mended[_("ISBNs that disagree, the first kept")] += 1
         return found
 
     def _condition(self, line: int, text: str, chance: int, wrong: list[Refusal]) -> str | None:
@@ -242,11 +246,12 @@ class RowReader:
             if self._reading.invent:
                 self._reading.counts.invented["condition"] += 1
                 return inventing.condition(chance)
-            wrong.append(Refusal(line, "condition", "it is blank"))
+            wrong.append(Refusal(line, "condition", _("it is blank")))
             return None
         found = self._reading.conditions.get(key(text)) or conditions.grade(text)
         if found is None:
-            wrong.append(Refusal(line, "condition", f"{text[:40]!r} names no condition we know"))
+            reason = _("%(value)r names no condition we know", value=text[:40])
+            wrong.append(Refusal(line, "condition", reason))
         return found
 
     def _price(
@@ -256,7 +261,8 @@ class RowReader:
         """Return the price, 0 where there is none and none is needed."""
         ours, theirs = self._reading.currency, given.get("currency", "").strip().upper()
         if theirs and theirs not in {ours, *_SYMBOLS.get(ours, ())}:
-            wrong.append(Refusal(line, "currency", f"{theirs[:20]!r} is not {ours}"))
+            reason = _("%(value)r is not %(currency)s", value=theirs[:20], currency=ours)
+            wrong.append(Refusal(line, "currency", reason))
         text = given.get("price", "")
         if not text:
             if not needed:
@@ -264,12 +270,12 @@ class RowReader:
             if self._reading.invent:
                 self._reading.counts.invented["price"] += 1
                 return inventing.price(condition or "good", chance)
-            wrong.append(Refusal(line, "price", "it is blank"))
+            wrong.append(Refusal(line, "price", _("it is blank")))
             return 0
         try:
             return numbers.price(text, ours)
-        except numbers.Wrong as reason:
-            wrong.append(Refusal(line, "price", str(reason)))
+        except numbers.Wrong as error:
+            wrong.append(Refusal(line, "price", str(error)))
             return 0
 
     def _copies(self, line: int, text: str, wrong: list[Refusal]) -> int | None:
@@ -277,8 +283,8 @@ class RowReader:
             return 1
         try:
             return numbers.copies(text)
-        except numbers.Wrong as reason:
-            wrong.append(Refusal(line, "copies", str(reason)))
+        except numbers.Wrong as error:
+            wrong.append(Refusal(line, "copies", str(error)))
             return None
 
     def _language(self, text: str) -> str | None:
@@ -286,7 +292,7 @@ class RowReader:
         if found == languages.NONE:
             return None
         if found not in LANGUAGES:
-            self._reading.counts.left_out["a language that the shop does not offer"] += 1
+            self._reading.counts.left_out[_("a language that the shop does not offer")] += 1
             return None
         return found
 
@@ -294,14 +300,14 @@ class RowReader:
         try:
             return numbers.year(text) if text else None
         except numbers.Wrong:
-            self._reading.counts.left_out["a year that is none"] += 1
+            self._reading.counts.left_out[_("a year that is none")] += 1
             return None
 
     def _category(self, text: str, title: str, author: str) -> str:
         if text:
             found = categories.code(one_line(text))
             if found is None:
-                self._reading.counts.left_out["a category we do not know, now Other"] += 1
+                self._reading.counts.left_out[_("a category we do not know, now Other")] += 1
             return found or "other"
         if self._reading.invent and (found := inventing.category(f"{title} {author}")):
             self._reading.counts.invented["category"] += 1
@@ -318,7 +324,7 @@ class RowReader:
             try:
                 weight = numbers.weight(text, self._unit or key(given.get("weight_unit", "g")))
             except numbers.Wrong:
-                self._reading.counts.left_out["a weight that is none"] += 1
+                self._reading.counts.left_out[_("a weight that is none")] += 1
         return Details(
             signed=given.get("signed", "").lower() in _TRUE,
             weight=weight,

@@ -14,21 +14,46 @@ from bookstore.catalogue.importing import columns, encodings, records, workbooks
 from bookstore.catalogue.importing.errors import ImportRefused, Note
 from bookstore.catalogue.importing.lines import Line, Lines
 from bookstore.catalogue.importing.packing import Pictures, Watched, Workbook, unpacked
-from bookstore.catalogue.importing.tables import SEPARATORS, Broken, Row, Table, split
+from bookstore.catalogue.importing.tables import SEPARATORS, Broken, Row, Table, split, too_wide
+from bookstore.texts import N_
+from bookstore.web.i18n import gettext as _
 
 _CONTROLS = 3  # control characters that a text without a header may have
 _NAMED_TWICE = 3  # rows below the header that may name the columns in another way
 _LOOKED_AT = 40  # lines among which the header is looked for
-_PACK = "Pack the file itself with zip or gzip, once, or send it as it is"
 # How files begin that are none of ours, and what they are.
 _OTHER_KINDS = (
-    (rb"%PDF", "a PDF. Export the books as CSV or .xlsx"),
-    (rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", "a picture. Send the file with the books"),
-    (rb"[\s\xef\xbb\xbf]*[\[{][\s\[]*[{\"]", "JSON, which is not read. Export the books as CSV"),
-    (rb"7z\xbc\xaf|Rar!|BZh[1-9]|\xfd7zXZ|\x28\xb5\x2f\xfd", f"packed in another way. {_PACK}"),
-    (rb".{257}ustar", f"a tar archive. {_PACK}"),
-    (rb"PK\x03\x04|\x1f\x8b", f"packed twice, or a workbook in a package. {_PACK}"),
-    (rb"\{\\rtf", "a text document. Export the books as CSV or .xlsx"),
+    (rb"%PDF", N_("%(name)s is a PDF. Export the books as CSV or .xlsx.")),
+    (
+        rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP",
+        N_("%(name)s is a picture. Send the file with the books."),
+    ),
+    (
+        rb"[\s\xef\xbb\xbf]*[\[{][\s\[]*[{\"]",
+        N_("%(name)s is JSON, which is not read. Export the books as CSV."),
+    ),
+    (
+        rb"7z\xbc\xaf|Rar!|BZh[1-9]|\xfd7zXZ|\x28\xb5\x2f\xfd",
+        N_(
+            "%(name)s is packed in another way. Pack the file itself with zip or gzip, once, or"
+            " send it as it is."
+        ),
+    ),
+    (
+        rb".{257}ustar",
+        N_(
+            "%(name)s is a tar archive. Pack the file itself with zip or gzip, once, or send it as"
+            " it is."
+        ),
+    ),
+    (
+        rb"PK\x03\x04|\x1f\x8b",
+        N_(
+            "%(name)s is packed twice, or a workbook in a package. Pack the file itself with zip or"
+            " gzip, once, or send it as it is."
+        ),
+    ),
+    (rb"\{\\rtf", N_("%(name)s is a text document. Export the books as CSV or .xlsx.")),
 )
 _MARC = re.compile(rb"[0-9]{5}[acdnp ][a-z ]..[ a]22[0-9]{5}...45")
 
@@ -53,8 +78,12 @@ class Source:
 
 def _damaged(name: str, error: Exception) -> ImportRefused:
     if isinstance(error, OSError) and error.strerror:
-        return ImportRefused(f"{name} cannot be read: {error.strerror}.")
-    return ImportRefused(f"{name} is damaged and cannot be unpacked. Pack it again and send that.")
+        return ImportRefused(
+            _("%(name)s cannot be read: %(reason)s.", name=name, reason=error.strerror)
+        )
+    return ImportRefused(
+        _("%(name)s is damaged and cannot be unpacked. Pack it again and send that.", name=name)
+    )
 
 
 class _Opening:
@@ -85,20 +114,26 @@ class _Opening:
         start = first.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").replace(b"\0", b"")
         if first.startswith(b"\xd0\xcf\x11\xe0"):
             raise ImportRefused(
-                f"{self._name} is a workbook of Excel 97 to 2003. Save it as .xlsx or CSV and send"
-                " that."
+                _(
+                    "%(name)s is a workbook of Excel 97 to 2003. Save it as .xlsx or CSV and send"
+                    " that.",
+                    name=self._name,
+                )
             )
         for begin, what in _OTHER_KINDS:
             if re.match(begin, first, re.DOTALL):
-                raise ImportRefused(f"{self._name} is {what}.")
+                raise ImportRefused(_(what, name=self._name))
         if _MARC.match(first):
             return self._records(records.marc(self._opened(open_file), self._name))
         if start.startswith(b"<"):
             low = start.lower()
             if re.match(rb"<(!doctype html|html|head|meta|table|style)\b", low):
                 raise ImportRefused(
-                    f"{self._name} is an HTML page, whatever its name says. Open it in a"
-                    " spreadsheet, save it as .xlsx or CSV, and send that."
+                    _(
+                        "%(name)s is an HTML page, whatever its name says. Open it in a"
+                        " spreadsheet, save it as .xlsx or CSV, and send that.",
+                        name=self._name,
+                    )
                 )
             if b"onixmessage" in low:
                 return self._records(
@@ -165,18 +200,27 @@ class _Opening:
     def _no_header(self, text: str) -> NoReturn:
         if not text.strip():
             raise ImportRefused(
-                f"{self._name} is empty: it has no header line that names its columns."
+                _(
+                    "%(name)s is empty: it has no header line that names its columns.",
+                    name=self._name,
+                )
             )
         if sum(char < " " and not char.isspace() for char in text) > _CONTROLS:
             raise ImportRefused(
-                f"{self._name} is no text, workbook or package that can be read. Export the books"
-                " as CSV or .xlsx."
+                _(
+                    "%(name)s is no text, workbook or package that can be read. Export the books"
+                    " as CSV or .xlsx.",
+                    name=self._name,
+                )
             )
-        shown = f" It begins with {columns.plain_name(text)!r}."
         raise ImportRefused(
-            f"{self._name} has no header line that names its columns.{shown} Put one above the"
-            " rows, such as title, author, price, condition, or say with --map which column is"
-            " which."
+            _(
+                "%(name)s has no header line that names its columns. It begins with %(value)r. Put"
+                " one above the rows, such as title, author, price, condition, or say with --map"
+                " which column is which.",
+                name=self._name,
+                value=columns.plain_name(text),
+            )
         )
 
 
@@ -217,8 +261,11 @@ def _sheet(path: Path, name: str, mapped: Mapping[str, str], open_files: ExitSta
             break
     else:
         raise ImportRefused(
-            f"{name} has no row on any sheet that names the columns, such as title, author,"
-            " price, condition."
+            _(
+                "%(name)s has no row on any sheet that names the columns, such as title, author,"
+                " price, condition.",
+                name=name,
+            )
         )
     header = [cell.strip() for cell in first[best].fields]
     others = ", ".join(other for other in sheets if other != title)
@@ -231,10 +278,7 @@ def _sheet(path: Path, name: str, mapped: Mapping[str, str], open_files: ExitSta
 
 def _fitted(row: Row, width: int) -> Row | Broken:
     if any(cell.strip() for cell in row.fields[width:]):
-        return Broken(
-            row.line, f"it has {len(row.fields)} columns, the header has {width}, so that values"
-            " stand in the wrong ones",
-        )  # fmt: skip
+        return too_wide(row.line, len(row.fields), width)
     return Row(row.line, row.fields[:width] + [""] * (width - len(row.fields)))
 
 

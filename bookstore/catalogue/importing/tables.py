@@ -12,6 +12,8 @@ from functools import cache
 from typing import NamedTuple
 
 from bookstore.catalogue.importing.lines import LONGEST, Line, Lines
+from bookstore.web.i18n import gettext as _
+from bookstore.web.i18n import number
 
 SEPARATORS = ",;\t|"
 _SAMPLE_LINES = 2_000
@@ -32,6 +34,17 @@ class Broken(NamedTuple):
 
     line: int
     reason: str
+
+
+def too_wide(line: int, columns: int, width: int) -> Broken:
+    """Return a row that has values beyond the header's columns."""
+    reason = _(
+        "it has %(columns)s columns, the header has %(width)s, so that values stand in the wrong"
+        " ones",
+        columns=columns,
+        width=width,
+    )
+    return Broken(line, reason)
 
 
 class Quoting(NamedTuple):
@@ -77,21 +90,20 @@ class Table:
             if _EMPTY.fullmatch(line.text):
                 continue
             if line.too_long:
-                yield Broken(line.number, f"the line is longer than {LONGEST:,} characters")
+                yield Broken(
+                    line.number,
+                    _("the line is longer than %(most)s characters", most=number(LONGEST)),
+                )
                 continue
             yield self._fitted(line.number, self._read(line))
 
-    def _fitted(self, number: int, fields: list[str] | str) -> Row | Broken:
+    def _fitted(self, line: int, fields: list[str] | str) -> Row | Broken:
         if isinstance(fields, str):
-            return Broken(number, fields)
+            return Broken(line, fields)
         surplus = [field for field in fields[self._width :] if field.strip()]
         if surplus:
-            return Broken(
-                number,
-                f"it has {len(fields)} columns, the header has {self._width}, so that values stand"
-                " in the wrong ones",
-            )
-        return Row(number, fields[: self._width] + [""] * (self._width - len(fields)))
+            return too_wide(line, len(fields), self._width)
+        return Row(line, fields[: self._width] + [""] * (self._width - len(fields)))
 
     def _read(self, line: Line) -> list[str] | str:
         """Return the fields of the row that begins with a line, or why it is none."""
@@ -141,9 +153,10 @@ class Table:
         if reading.open or reading.stray:
             return self._unclosed(taken, size)
         if len(taken) > 1 and reading.odd and self._looks_like_rows(taken[1:-1]):
-            return (
-                f"a quote is opened here, and whether it ends in line {taken[-1].number} can be"
-                " read in two ways: double the quotes inside fields"
+            return _(
+                "a quote is opened here, and whether it ends in line %(line)s can be read in two"
+                " ways: double the quotes inside fields",
+                line=taken[-1].number,
             )
         return reading.fields
 
@@ -159,13 +172,13 @@ class Table:
                 if reading.stray:
                     self._lines.put_back([following])
                     break
-            return f"a field is longer than {LONGEST:,} characters"
+            return _("a field is longer than %(most)s characters", most=number(LONGEST))
         self._lines.put_back(rest)
         reading = _Reading(self._separator, self._quoting.backslash, one_line=True)
         reading.go_on(first.text)
         if len(reading.fields) == self._width:
             return reading.fields
-        return "a quote is opened and not closed, or the line cannot be read"
+        return _("a quote is opened and not closed, or the line cannot be read")
 
     def _looks_like_rows(self, lines: list[Line]) -> bool:
         full = [len(split(line.text, self._separator)) == self._width for line in lines[:50]]

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 from bookstore.catalogue.importing.errors import ImportRefused
 from bookstore.catalogue.importing.tables import Row
+from bookstore.web.i18n import gettext as _
+from bookstore.web.i18n import number as written
 
 LARGEST = 500_000_000  # bytes of the unpacked parts
 LARGEST_HELD = 60_000_000  # of these the ones that are held whole: texts and styles
@@ -22,8 +24,11 @@ def read(file: BinaryIO, name: str) -> dict[str, Iterator[Row]]:
     import openpyxl  # a replica at rest needs none of it
 
     broken = ImportRefused(
-        f"{name} cannot be opened as a workbook: it is damaged or protected. Open it in Excel,"
-        " save it again as .xlsx or CSV, and send that."
+        _(
+            "%(name)s cannot be opened as a workbook: it is damaged or protected. Open it in Excel,"
+            " save it again as .xlsx or CSV, and send that.",
+            name=name,
+        )
     )
     try:
         with zipfile.ZipFile(file) as parts:
@@ -31,8 +36,13 @@ def read(file: BinaryIO, name: str) -> dict[str, Iterator[Row]]:
         held = sum(size for part, size in sizes.items() if "/worksheets/" not in part)
         if sum(sizes.values()) > LARGEST or held > LARGEST_HELD:
             raise ImportRefused(
-                f"{name} is too large: {LARGEST:,} bytes fit, and {LARGEST_HELD:,} beside the"
-                " sheets. Save it as CSV and send that."
+                _(
+                    "%(name)s is too large: %(most)s bytes fit, and %(most_held)s beside the"
+                    " sheets. Save it as CSV and send that.",
+                    name=name,
+                    most=written(LARGEST),
+                    most_held=written(LARGEST_HELD),
+                )
             )
         file.seek(0)
         with warnings.catch_warnings():

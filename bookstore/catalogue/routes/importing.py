@@ -12,6 +12,7 @@ from bookstore.catalogue.domain import GRADES, Seller
 from bookstore.catalogue.importing import jobs
 from bookstore.catalogue.importing.checking import ASKED, NOT_IN_FILE
 from bookstore.catalogue.importing.columns import FIELDS, UNASKED
+from bookstore.catalogue.importing.field_names import FIELD_NAMES
 from bookstore.catalogue.importing.jobs_store import Job
 from bookstore.catalogue.importing.texts import harmless
 from bookstore.catalogue.routes.common import (
@@ -41,33 +42,13 @@ _KIND_NAMES = {
     "same": lazy_gettext("As before"),
     "nothing": lazy_gettext("Without copies"),
 }
-_FIELD_NAMES = {
-    "author": lazy_gettext("Author"),
-    "binding": lazy_gettext("Binding"),
-    "category": lazy_gettext("Category"),
-    "condition": lazy_gettext("Condition"),
-    "copies": lazy_gettext("Copies"),
-    "cover": lazy_gettext("Cover"),
-    "currency": lazy_gettext("Currency"),
-    "defects": lazy_gettext("Defects"),
-    "description": lazy_gettext("Description"),
-    "edition": lazy_gettext("Edition"),
-    "ex_library": lazy_gettext("From a library"),
-    "isbn": lazy_gettext("ISBN"),
-    "language": lazy_gettext("Language"),
-    "listed": lazy_gettext("On sale"),
-    "more_authors": lazy_gettext("Further authors"),
-    "original_title": lazy_gettext("Original title"),
-    "price": lazy_gettext("Price"),
-    "publisher": lazy_gettext("Publisher"),
-    "series": lazy_gettext("Series"),
-    "series_number": lazy_gettext("Number in the series"),
-    "signed": lazy_gettext("Signed"),
-    "sku": lazy_gettext("SKU"),
-    "stock": lazy_gettext("Copies"),
-    "title": lazy_gettext("Title"),
-    "weight": lazy_gettext("Weight"),
-    "year": lazy_gettext("Year"),
+_BECAME = {  # of a row, in the report
+    "added": lazy_gettext("added"),
+    "changed": lazy_gettext("changed"),
+    "withdrawn": lazy_gettext("withdrawn"),
+    "refused": lazy_gettext("refused"),
+    "same": lazy_gettext("same"),
+    "nothing": lazy_gettext("nothing"),
 }
 _STEPS = {
     "checking": lazy_gettext("The file is being read."),
@@ -193,16 +174,21 @@ async def undo_import(job_id: int) -> Response:
 async def import_report(job_id: int) -> Response:
     """Send what became of each row, as a spreadsheet."""
     job = await _own(job_id)
+    heads = [_("line"), _("what"), _("title"), _("reason")]
+    became = {kind: str(name) for kind, name in _BECAME.items()}
     response = Response(
-        _report(the_catalogue().imports, job), content_type="text/csv; charset=utf-8"
+        _report(the_catalogue().imports, job, heads, became),
+        content_type="text/csv; charset=utf-8",
     )
     response.headers["Content-Disposition"] = f'attachment; filename="import-{job.id}.csv"'
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-async def _report(imports: jobs.Imports, job: Job) -> AsyncIterator[bytes]:
-    yield "\ufeffline,what,title,reason\r\n".encode()
+async def _report(
+    imports: jobs.Imports, job: Job, heads: list[str], became: dict[str, str]
+) -> AsyncIterator[bytes]:
+    yield f"\ufeff{','.join(heads)}\r\n".encode()
     for kind in _KINDS:
         after = -1
         while rows := await imports.rows(job, kind, after, 500):
@@ -212,7 +198,7 @@ async def _report(imports: jobs.Imports, job: Job) -> AsyncIterator[bytes]:
                 data = json.loads(row.data)
                 title = data.get("terms", {}).get("title", "") or data.get("called", "")
                 line = row.line if row.line < NOT_IN_FILE else ""
-                cells = (line, kind, title, "; ".join(data.get("reasons", ())))
+                cells = (line, became[kind], title, "; ".join(data.get("reasons", ())))
                 csv.writer(out).writerow([harmless(str(cell)) for cell in cells])
             yield out.getvalue().encode()
 
@@ -247,7 +233,7 @@ async def _job_page(job: Job) -> Response:
     blank: dict[str, Any] = {"reasons": [], "before": {}, "after": {}, "called": "", "asked": []}
     shown = [{"line": row.line, **blank, **json.loads(row.data)} for row in rows[:_SHOWN]]
     options = json.loads(job.options)
-    names = {code: str(name) for code, name in _FIELD_NAMES.items()}
+    names = {code: str(name) for code, name in FIELD_NAMES.items()}
     context: dict[str, Any] = {
         "job": job,
         "told": {"problem": "", "remarks": [], "columns": [], "missing": [], **job.said},

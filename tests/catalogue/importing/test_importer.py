@@ -465,13 +465,13 @@ class Command:
 def test_the_command_tells_what_became_of_the_rows(command: Command, file: Path) -> None:
     file.write_text(rows("Emma,Jane Austen,5,Good,141439580", ",Ann,5,Good,", head=f"{HEAD},isbn"))
     would = command(file, "--dry-run")
-    assert "books.csv: 1 books would be added, 0 would be changed" in would.out
+    assert "books.csv: 1 book would be added, 0 would be changed" in would.out
     first = command(file)
     assert first.status == 0
     assert "The books are sold by a new account, BookStore archive." in first.out
     assert "Line 1 names the columns: title from “title”;" in first.out
-    assert "books.csv: 1 books added, 0 changed, 0 withdrawn, 0 as before, 1 lines" in first.out
-    assert "  mended: an ISBN completed with its lost zeros, in 1 rows\n" in first.out
+    assert "books.csv: 1 book added, 0 changed, 0 withdrawn, 0 as before, 1 line" in first.out
+    assert "  mended: an ISBN completed with its lost zeros, in 1 row\n" in first.out
     assert "  line 3, title refused: it is blank\n" in first.out
     assert "0 books added, 0 changed, 0 withdrawn, 1 as before" in command(file).out
 
@@ -502,7 +502,7 @@ def test_the_command_reads_standard_input(
 ) -> None:
     content = io.BytesIO(rows("Emma,Jane Austen,5,Good").encode())
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content))
-    assert "standard input: 1 books added" in command("-").out
+    assert "standard input: 1 book added" in command("-").out
 
 
 def test_the_command_takes_a_sellers_own_words(
@@ -542,7 +542,7 @@ def test_the_command_refuses_with_a_sentence_and_adds_nothing(
     assert said.status == 2
     assert said.err.startswith(f"bookstore import: {sentence.format(**places)}")
     assert said.err.count("\n") == 1
-    assert "1 books would be added" in command(file, "--dry-run").out
+    assert "1 book would be added" in command(file, "--dry-run").out
 
 
 @pytest.mark.data
