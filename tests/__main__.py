@@ -32,7 +32,7 @@ PACKAGES = {
 # Tests that share nothing but the processor run two at a time, each process with a database server
 # of its own. Those that measure, load a shop, or kill its processes run alone, afterwards.
 SIDE_BY_SIDE = [
-    f"tests/{name}" for name in ("accounts", "catalogue", "mail", "orders", "provisioning", "web")
+    f"tests/{name}" for name in ("accounts", "catalogue", "mail", "orders", "provisioning")
 ]
 PROCESSES = ["-n", "2", "--dist", "loadfile"]
 

@@ -67,6 +67,7 @@ def even_out(cluster: Cluster, say: Callable[[str], None]) -> int:
 
 def _even_out(cluster: Cluster, name: str, say: Callable[[str], None]) -> int:
     moved, bound = 0, None
+    before: Mapping[str, int] = {}
     while True:
         seen = cluster.snapshot()
         service = seen.service(name)
@@ -76,6 +77,9 @@ def _even_out(cluster: Cluster, name: str, say: Callable[[str], None]) -> int:
         bound = moves(counts) if bound is None else bound - 1
         if bound <= 0 or not uneven(counts, zones) or service.replicas is None:
             return moved
+        if counts == before:
+            return moved - 1  # a host that has room by number cannot take a task
+        before = counts
         waiting.refuse_rollout((service,))
         shown = ", ".join(f"{host} {count}" for host, count in counts.items())
         say(f"  {name}: {shown}; moving one")

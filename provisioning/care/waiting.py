@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from provisioning.cluster import Cluster
-from provisioning.errors import OperatorError
+from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Host
 from provisioning.release.alive import PAUSE
 from provisioning.release.stacks import SCALE
+from provisioning.ssh.transport import LockLost
 from swarm.autoscaler.labels import PREFIX as AUTOSCALED
 from swarm.model import GONE, Node, Service
 
@@ -46,13 +47,30 @@ def autoscaler_paused(cluster: Cluster, services: Iterable[Service]) -> Iterator
         if any(label.startswith(AUTOSCALED) for label in service.labels)
         and service.labels.get(PAUSE) != "true"
     ]
+    wrong: BaseException | None = None
     try:
         for name in held:
             _label(cluster, name, f"--label-add {PAUSE}=true")
         yield
+    except BaseException as error:
+        wrong = error
+        raise
     finally:
-        for name in held:
-            _label(cluster, name, f"--label-rm {PAUSE}")
+        if paused := [name for name in held if not _resumed(cluster, name)]:
+            said = str(wrong) if isinstance(wrong, OperatorError | Interrupted) else ""
+            for name in paused:
+                said += f"\nThe autoscaler is still paused: ./run ops autoscaler resume {name}"
+            kinds: tuple[type[BaseException], ...] = (LockLost, KeyboardInterrupt)
+            kind = next((kind for kind in kinds if isinstance(wrong, kind)), OperatorError)
+            raise (Interrupted if kind is KeyboardInterrupt else kind)(said.strip()) from wrong
+
+
+def _resumed(cluster: Cluster, name: str) -> bool:
+    try:
+        _label(cluster, name, f"--label-rm {PAUSE}")
+    except OperatorError:
+        return False
+    return True
 
 
 def _label(cluster: Cluster, name: str, change: str) -> None:

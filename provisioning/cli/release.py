@@ -14,11 +14,12 @@ from provisioning.cli.commands import Add
 from provisioning.cli.prompts import confirm, sayer
 from provisioning.cli.show import show_proposal
 from provisioning.cluster import Cluster
-from provisioning.errors import OperatorError
+from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import values
 from provisioning.release import deploy, history
 from provisioning.release.proposal import Proposal, propose, propose_rollback
 from provisioning.release.rendering import hide_secrets
+from provisioning.ssh.transport import LockLost
 
 
 def add_commands(add: Add, add_change: Add) -> None:
@@ -80,7 +81,7 @@ def _release(
         started, say = time.monotonic(), sayer(cluster, args)
         with lock.recorded(cluster, f"{verb} release {number}"):
             wrong = deploy.carry_out(cluster, proposal, say)
-        _even_out(cluster, say)
+        _even_out(cluster, number, say)
     if args.json:
         _show(cluster, args, proposal)
     else:
@@ -94,12 +95,17 @@ def _release(
         )
 
 
-def _even_out(cluster: Cluster, say: Callable[[str], None]) -> None:
-    """Even out what the release left uneven. Where that fails the release stands."""
+def _even_out(cluster: Cluster, number: int, say: Callable[[str], None]) -> None:
+    """Even out what a release left uneven. Where that fails the release stands."""
+    later = f"Release {number} runs. To even out its replicas: ./run ops rebalance"
     try:
         rebalance.even_out(cluster, say)
+    except LockLost:
+        raise
     except OperatorError as error:
-        say(f"Replicas are unevenly spread: {error}\nTo even them out: ./run ops rebalance")
+        say(f"Replicas are unevenly spread: {error}\n{later}")
+    except KeyboardInterrupt as stop:
+        raise Interrupted(f"{later}\n{stop}".strip()) from None
 
 
 def _show(cluster: Cluster, args: argparse.Namespace, proposal: Proposal) -> None:

@@ -12,6 +12,8 @@ import pytest
 from provisioning.care import waiting
 from provisioning.care.rebalance import even_out, moves, rebalance, uneven
 from provisioning.cluster import Cluster
+from provisioning.errors import Interrupted, OperatorError
+from provisioning.ssh.transport import LockLost
 from swarm.model import Node, Service, Snapshot
 from tests.provisioning.factories import service, task
 
@@ -141,3 +143,42 @@ def test_an_even_spread_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     swarm = Swarm({"bookstore.autoscale.min": "3"}, ("n1", "n2", "n3"))
     monkeypatch.setattr(Swarm, "run", pytest.fail)
     assert even_out(swarm.cluster(), pytest.fail) == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "raised"),
+    [
+        (OperatorError("It broke."), OperatorError),
+        (LockLost("The lock was lost."), LockLost),
+        (KeyboardInterrupt(), Interrupted),
+    ],
+)
+def test_an_autoscaler_that_stays_paused_is_told(
+    monkeypatch: pytest.MonkeyPatch, wrong: BaseException, raised: type[BaseException]
+) -> None:
+    def run(self: Swarm, command: str, **_: Any) -> None:
+        if "service scale" in command:
+            raise wrong
+        if "--label-rm" in command:
+            raise OperatorError("No manager answers.")
+
+    monkeypatch.setattr(Swarm, "run", run)
+    swarm = Swarm({"bookstore.autoscale.min": "4"})
+    with pytest.raises(raised, match="still paused") as told:
+        even_out(swarm.cluster(), lambda _: None)
+    assert type(told.value) is raised
+    assert str(wrong) in str(told.value)
+
+
+def test_a_host_that_cannot_take_a_task_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    swarm = Swarm({}, ("n1", "n1", "n1", "n3", "n3", "n3"))
+    run, scaled = Swarm.run, list[str]()
+
+    def without_n2(self: Swarm, command: str, **_: Any) -> None:
+        scaled.append(command)
+        run(self, command)
+        self.hosts = ["n1" if host == "n2" else host for host in self.hosts]
+
+    monkeypatch.setattr(Swarm, "run", without_n2)
+    assert even_out(swarm.cluster(), lambda _: None) == 0
+    assert len(scaled) == 2, "one more, and back"
