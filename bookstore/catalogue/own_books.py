@@ -101,9 +101,10 @@ def _where(wish: Wish) -> tuple[str, dict[str, Any]]:
 
 
 async def page(database: Database, seller_id: int, wish: Wish) -> tuple[list[Book], int]:
-    """Return a page of a seller's books, and how many there are, at most COUNTED + 1."""
+    """Return a page of a seller's books, one more if others follow, and how many there are, at most
+    COUNTED + 1."""
     where, values = _where(wish)
-    values |= {"seller": seller_id, "limit": PAGE, "offset": (wish.page - 1) * PAGE}
+    values |= {"seller": seller_id, "limit": PAGE + 1, "offset": (wish.page - 1) * PAGE}
     some = f"SELECT 1 FROM books WHERE {where} LIMIT {COUNTED + 1}"
     count = int(await database.value(f"SELECT COUNT(*) FROM ({some}) some", values) or 0)
     books = await database.all(

@@ -198,7 +198,7 @@ class Catalogue:
         return book if book is not None and book.seller_id == person.id else None
 
     async def own_books(self, person: Person, wish: Wish) -> tuple[list[Book], int]:
-        """Return a page of a person's books, and how many there are."""
+        """Return a page of a person's books, one more if others follow, and how many there are."""
         return await own_books.page(self.database, person.id, wish)
 
     async def change_many(

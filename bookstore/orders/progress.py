@@ -84,6 +84,8 @@ class OrderView(NamedTuple):
         if self.order.state == OrderState.CANCELLED:
             return Status.REFUNDED if self.refunded and not self.owed else Status.CANCELLED
         if self.order.state != OrderState.PAID:
+            if self.expired:  # before the books are back on sale
+                return Status.CANCELLED
             waiting = self.intent.state == IntentState.PROCESSING
             return Status.PROCESSING if waiting else Status.AWAITING_PAYMENT
         going = [parcel for parcel in self.parcels if parcel.shipment.cancelled_at is None]

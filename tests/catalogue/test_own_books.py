@@ -107,6 +107,28 @@ async def test_of_very_many_books_not_all_are_counted(
     assert "Next page" not in last.see(".own-pages")
 
 
+async def test_a_last_page_that_is_full_is_the_last(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_books, "COUNTED", 60)
+    for number in range(96):
+        await add_book(shelf.database, title=f"Book {number}", seller_id=shelf.seller.id)
+    page = await shelf.reader.get("/my/books?page=2")
+    assert len(page.soup.select(".own-books li")) == 50
+    assert "Next page" not in page.see(".own-pages")
+
+
+@pytest.mark.parametrize("query", ["page=9", "page=9&q=emma"])
+async def test_behind_the_last_page_a_link_leads_back(shelf: Shelf, query: str) -> None:
+    page = await shelf.reader.get(f"/my/books?{query}")
+    assert "no books yet" not in page.text
+    assert "None of your books fits" not in page.text
+    back = page.soup.select_one(".own-pages a[rel=prev]")
+    assert back is not None
+    page = await shelf.reader.get(str(back["href"]))
+    assert "Emma" in [tag.get_text() for tag in page.soup.select(".own-books h2")]
+
+
 async def test_fifty_a_page(shelf: Shelf) -> None:
     for number in range(50):
         await add_book(shelf.database, title=f"Book {number}", seller_id=shelf.seller.id)

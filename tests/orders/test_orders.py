@@ -75,7 +75,7 @@ async def test_a_paid_order_is_cancelled_and_refunded_before_shipping(
     assert page.see(".badge") == "Refunded"
     assert "Refund €12.90" in page.see(".sums")
     assert await stock(shop) == 1
-    assert "not sold anything yet" in (await seller.get("/sales")).text
+    assert "no sales to show" in (await seller.get("/sales")).text
 
 
 async def test_after_shipping_nothing_is_cancelled(
@@ -108,7 +108,7 @@ async def test_nothing_is_shipped_without_payment(
 ) -> None:
     book = await on_sale(shop, seller_id=await person_id(shop, seller.email))
     address = await order(buyer, book)
-    assert "not sold anything yet" in (await seller.get("/sales")).text
+    assert "no sales to show" in (await seller.get("/sales")).text
     shipment = int(await databases(shop)["orders"].value("SELECT id FROM shipments"))
     answer = await seller.post(
         f"/sales/{shipment}/ship", {**await safe(seller), "tracking_code": "EZ4000000004"}
@@ -181,6 +181,21 @@ async def test_long_histories_have_pages(buyer: Reader, shop: Shop) -> None:
     older = page.soup.select("a[rel=next]")[0]["href"]
     assert len((await buyer.get(str(older))).soup.select(".row")) == 1
     assert (await buyer.get("/orders?before=NaN")).status == 200
+    behind = await buyer.get("/orders?before=1")
+    assert "not ordered anything" not in behind.text
+    assert behind.soup.select_one(".empty a[href='/orders']") is not None
+
+
+async def test_behind_the_last_page_a_seller_still_has_sales(
+    buyer: Reader, seller: Reader, shop: Shop
+) -> None:
+    await sold(shop, seller, buyer, price=1000)
+    await ship(seller)
+    behind = await seller.get("/sales?before=1")
+    assert "no sales to show" not in behind.text
+    assert "Nothing has been sent yet" not in behind.text
+    assert "€10.00" in behind.see(".figures")
+    assert behind.soup.select_one("#shipped ~ p a[href='/sales']") is not None
 
 
 async def test_the_pages_speak_spanish(buyer: Reader, seller: Reader, shop: Shop) -> None:

@@ -200,6 +200,19 @@ async def test_money_that_comes_after_the_order_ran_out_goes_back(
     assert await status(buyer, address) == "Refunded"
     stock = await databases(shop)["catalogue"].value("SELECT stock FROM books")
     assert int(stock) == 1
+    assert (await buyer.get("/orders")).see(".badge") == "Refunded"
+
+
+async def test_an_order_whose_time_is_over_is_cancelled_wherever_it_is_shown(
+    buyer: Reader, shop: Shop, orders: Orders, clock: Clock
+) -> None:
+    address = await order(buyer, await on_sale(shop))
+    clock.pass_(15 * MINUTE + SECOND)
+    assert await status(buyer, address) == "Cancelled"
+    assert (await buyer.get("/orders")).see(".badge") == "Cancelled"
+    await orders.saga.sweep()
+    assert await status(buyer, address) == "Cancelled"
+    assert (await buyer.get("/orders")).see(".badge") == "Cancelled"
 
 
 @pytest.mark.parametrize("seconds_old", [301, -301])

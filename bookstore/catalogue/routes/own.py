@@ -94,17 +94,17 @@ async def _page(wish: Wish, problem: str | None = None) -> Response:
     changed = int(given) if re.fullmatch(r"[0-9]{1,9}", given) else 0
     many = count > own_books.COUNTED
     pages = max(1, -(-min(count, own_books.COUNTED) // PAGE))
-    goes_on = wish.page < pages or (many and len(books) == PAGE)
+    back = wish.page - 1 if books else min(wish.page - 1, pages)
     return page(
         "catalogue/my_books.html",
         status=422 if problem else 200,
-        books=books,
+        books=books[:PAGE],
         count=count,
         wish=wish,
         counted=own_books.COUNTED if many else None,
         pages=f"{pages}+" if many else pages,
-        newer=urls.my_books(**wish.address(page=wish.page - 1)) if wish.page > 1 else None,
-        older=urls.my_books(**wish.address(page=wish.page + 1)) if goes_on else None,
+        newer=urls.my_books(**wish.address(page=back)) if back else None,
+        older=urls.my_books(**wish.address(page=wish.page + 1)) if len(books) > PAGE else None,
         states={
             "on-sale": _("On sale"),
             "sold-out": _("Sold out"),

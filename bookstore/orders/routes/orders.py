@@ -32,7 +32,7 @@ async def orders() -> Response:
     """List a buyer's orders, newest first."""
     person = await required_person()
     views, older = await the_orders().history(person.id, before())
-    return page("orders/orders.html", views=views, older=older, texts=texts)
+    return page("orders/orders.html", views=views, before=before(), older=older, texts=texts)
 
 
 @blueprint.get(f"/orders/<{urls.ID}:order_id>")

@@ -72,6 +72,7 @@ async def _sales_page(form: ShipForm, *, refused: int | None = None, status: int
         "orders/sales.html",
         status=status,
         sales=await the_orders().sales(person.id, before()),
+        before=before(),
         form=form,
         refused=refused,
         texts=texts,
