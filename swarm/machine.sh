@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Set the shop up on this one machine, and look after it: docs/one-machine.md. Run it as root.
 set -euo pipefail
+here=$PWD
 cd "$(dirname "$(readlink -f "$0")")"
 
 usage() {
@@ -19,10 +20,15 @@ TEXT
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 compose() { docker compose --file compose.https.yml "$@"; }
-setting() { sed -n "s/^$1=//p" .env; }
+# A value of .env as compose reads it: the last one counts, without quotes and without a comment behind.
+setting() {
+    sed -nE "s/^\s*(export\s+)?$1\s*=\s*//p" .env | tail -n 1 |
+        sed -E "s/^\"([^\"]*)\".*/\1/; t; s/^'([^']*)'.*/\1/; t; s/\s+#.*//; s/\s+$//"
+}
 database() { compose exec -T database bash -c 'MYSQL_PWD="$MYSQL_PASSWORD" exec "$@"' - "$@"; }
 
-covers() { compose run --rm -T --no-deps --entrypoint tar shop1 --directory /srv/media "$@"; }
+covers() { compose run --rm -T --no-deps --entrypoint sh shop1 -c "$1"; }
+whole() { gzip -dc "$1" | tail -n 1 | grep -q '^-- Dump completed'; }
 
 up() {
     compose up --detach --wait database
@@ -45,13 +51,16 @@ deploy() {
             fail "$before runs again."
         fi
     done
-    sed -i "s|^IMAGE=.*|IMAGE=$IMAGE|" .env
+    sed -Ei "s|^\s*(export\s+)?IMAGE\s*=.*|IMAGE=$IMAGE|" .env
     say "$IMAGE runs. To go back: sudo ./machine.sh deploy $before"
 }
 
 backup() {
-    local root folder
+    local root folder keep
     umask 077
+    keep=$(setting KEEP)
+    keep=${keep:-48}
+    [[ $keep =~ ^[1-9][0-9]*$ ]] || fail "KEEP in .env is “$keep”: say how many backups to keep, 1 or more."
     root=$(setting BACKUPS)
     [ -n "$root" ] || fail "Say in .env where backups go: BACKUPS=/srv/backups"
     mkdir -p "$root"
@@ -59,19 +68,21 @@ backup() {
         say "Beware: $root is on the disk of the database. Lose the disk, and you lose both."
     fi
     folder=$root/$(date -u +%Y-%m-%dT%H-%M-%SZ)
-    mkdir "$folder.part"
+    part=$folder.part
+    mkdir "$part"
+    trap 'rm -rf -- "$part"; say "The backup failed. Those before it are untouched."' EXIT
     database mysqldump --user=bookstore --single-transaction --set-gtid-purged=OFF --skip-masking-policies --no-tablespaces bookstore |
-        gzip -1 >"$folder.part/database.sql.gz"
-    gzip -dc "$folder.part/database.sql.gz" | tail -1 | grep -q '^-- Dump completed' ||
-        fail "The dump of the database is not whole: $folder.part"
-    covers --create . >"$folder.part/covers.tar"
-    cp .env "$folder.part/env"
-    mv "$folder.part" "$folder"
-    find "$root" -mindepth 1 -maxdepth 1 -name '20*Z' | sort | head -n "-$(keep)" | xargs -r rm -r
+        gzip -1 >"$part/database.sql.gz"
+    whole "$part/database.sql.gz" || fail "The dump of the database is not whole."
+    # Its status 1 says that a cover came or went meanwhile.
+    covers 'tar --directory /srv/media --create . || [ $? = 1 ]' >"$part/covers.tar"
+    cp .env "$part/env"
+    [ ! -f settings.env ] || cp settings.env "$part"
+    mv "$part" "$folder"
+    trap - EXIT
+    find "$root" -mindepth 1 -maxdepth 1 -name '20*Z' | sort | head -n "-$keep" | xargs -r -d '\n' rm -r --
     say "$folder: $(du -sh "$folder" | cut -f1)"
 }
-
-keep() { setting KEEP | grep . || echo 48; }
 
 schedule() {
     cat >/etc/systemd/system/bookstore-backup.service <<TEXT
@@ -96,13 +107,15 @@ TEXT
 
 restore() {
     local from tables
-    from=$(readlink -f "$1")
+    from=$(cd "$here" && readlink -m -- "$1")
     [ -f "$from/database.sql.gz" ] && [ -f "$from/covers.tar" ] || fail "$1 is no backup."
+    whole "$from/database.sql.gz" || fail "database.sql.gz in $from is not whole: take another backup."
+    tar --list --file "$from/covers.tar" >/dev/null || fail "covers.tar in $from is not whole: take another backup."
     compose up --detach --wait database
     tables=$(database mysql --user=bookstore --batch --skip-column-names --execute 'SHOW TABLES' bookstore)
-    [ -z "$tables" ] || fail "The database holds tables: only an empty one is restored into."
+    [ -z "$tables" ] || fail "The database holds tables: only an empty one is restored into. docs/one-machine.md says how to start over."
     gzip -dc "$from/database.sql.gz" | database mysql --user=bookstore bookstore
-    covers --extract <"$from/covers.tar"
+    covers 'tar --directory /srv/media --extract' <"$from/covers.tar"
     up
 }
 
