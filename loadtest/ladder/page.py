@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from decimal import Decimal
@@ -54,6 +55,7 @@ TEXTS = {
         "load": "load of the machine",
         "late": "the generator was late itself",
         "not": "not measured",
+        "point": ".",
     },
     "es": {
         "head": "| | a. Una máquina | b. Grupo de escalado | c. Enjambre |",
@@ -84,6 +86,7 @@ TEXTS = {
         "load": "carga del ordenador",
         "late": "el generador mismo iba tarde",
         "not": "sin medir",
+        "point": ",",
     },
 }
 
@@ -125,8 +128,8 @@ def table(steps: Mapping[str, Step], language: str) -> str:
     machine, swarm = steps.get("machine"), steps.get("swarm")
 
     def row(what: str, of: Callable[[Step], str]) -> str:
-        cells = (of(step) if step else say["not"] for step in (machine, None, swarm))
-        return f"| {what} | {' | '.join(cells)} |"
+        cells = " | ".join(of(step) if step else say["not"] for step in (machine, None, swarm))
+        return f"| {what} | {re.sub(r'(?<=\d)\.(?=\d)', say['point'], cells)} |"
 
     return "\n".join(
         [
