@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from provisioning import lock
+from provisioning.care import waiting
 from provisioning.cloud import images, inventory_file
 from provisioning.cloud.aws import Aws
 from provisioning.cloud.deploy import Deployer
@@ -63,8 +64,8 @@ class Upkeep:
 def log_in(aws: Aws, cluster: Cluster) -> bool:
     """Log every host in to ECR, and give the services a password that later workers pull with.
 
-    Nothing is restarted: how an image is pulled is no part of what runs. Return whether the shop's
-    image is in ECR at all.
+    Nothing is restarted: how an image is pulled is no part of what runs. Refuse while one of them
+    is rolled out. Return whether the shop's image is in ECR at all.
     """
     name = images.ecr(cluster.spec.image)
     if name is None:
@@ -76,16 +77,18 @@ def log_in(aws: Aws, cluster: Cluster) -> bool:
     def enter(connection: Connection) -> None:
         connection.run(command, sudo=True, stdin=password.encode(), shown=f"log in to {name.host}")
 
-    answers = cluster.fleet.each(cluster.hosts, enter)
-    manager = cluster.manager()
-    enter(manager)
-    mine = [s.name for s in cluster.services() if s.image.startswith(f"{name.host}/")]
-    for service in mine:
-        manager.run(
-            f"docker service update --detach --with-registry-auth {shlex.quote(service)}",
-            sudo=True,
-            shown=f"give {service} the registry's new password",
-        )
+    with lock.exclusive(cluster, "scale-hosts: new registry password"):
+        answers = cluster.fleet.each(cluster.hosts, enter)
+        manager = cluster.manager()
+        enter(manager)
+        mine = [s for s in cluster.services() if s.image.startswith(f"{name.host}/")]
+        waiting.refuse_rollout(mine)  # an update now would take the place of what it goes back to
+        for service in mine:
+            manager.run(
+                f"docker service update --detach --with-registry-auth {shlex.quote(service.name)}",
+                sudo=True,
+                shown=f"give {service.name} the registry's new password",
+            )
     failed = [f"{host}: {a}" for host, a in answers.items() if isinstance(a, OperatorError)]
     if failed:
         raise OperatorError("these hosts have no new password:\n  " + "\n  ".join(failed))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from provisioning.cloud import images, upkeep
 from provisioning.cloud.aws import Aws
 from provisioning.cloud.deploy import Deployer, Stack
 from provisioning.errors import OperatorError
+from swarm.model import Service
 from tests.provisioning.cloud.conftest import ACCOUNT, REGION
 
 ECR = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
@@ -31,6 +32,7 @@ class Swarm:
     dead: tuple[str, ...] = ()
     name: str = "shop"
     hosts: tuple[str, ...] = ("manager1", "worker1")
+    rolling: str = ""  # the service that is being updated
     told: list[tuple[str, str, bytes]] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
 
@@ -61,7 +63,40 @@ class Swarm:
 
     def services(self) -> list[Any]:
         names = {"shop_web": self.image, "edge_traefik": "traefik:v3.5"}
-        return [SimpleNamespace(name=n, image=i) for n, i in names.items()]
+        return [
+            Service(
+                n,
+                n,
+                1,
+                {"TaskTemplate": {"ContainerSpec": {"Image": i}}},
+                update="updating" if n == self.rolling else "",
+            )
+            for n, i in names.items()
+        ]
+
+
+@dataclass
+class Lock:
+    """Stands for the lock: keeps what was done while it was held."""
+
+    swarm: Swarm
+    taken_by: str = ""
+    held: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def exclusive(self, cluster: Swarm, command: str) -> Iterator[None]:
+        if self.taken_by:
+            raise OperatorError(f"the cluster is being changed by {self.taken_by}")
+        before = len(self.swarm.told)
+        yield
+        self.held += [command for _, command, _ in self.swarm.told[before:]]
+
+
+@pytest.fixture(autouse=True)
+def locked(swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> Lock:
+    lock = Lock(swarm)
+    monkeypatch.setattr("provisioning.lock.exclusive", lock.exclusive)
+    return lock
 
 
 @pytest.fixture
@@ -96,6 +131,40 @@ def test_a_dead_host_is_named_after_the_others_have_been_done(account: Aws, swar
     with pytest.raises(OperatorError, match=r"no new password:\n  worker1: It does not answer"):
         upkeep.log_in(account, swarm)  # type: ignore[arg-type]
     assert any("service update" in command for _, command, _ in swarm.told)
+
+
+def updates(commands: Iterable[str]) -> list[str]:
+    return [c for c in commands if "service update" in c]
+
+
+def test_services_are_updated_under_the_lock_alone(
+    account: Aws, swarm: Swarm, locked: Lock
+) -> None:
+    upkeep.log_in(account, swarm)  # type: ignore[arg-type]
+    assert len(updates(locked.held)) == 1
+    assert updates(locked.held) == updates(command for _, command, _ in swarm.told)
+
+
+def test_while_an_operator_changes_the_cluster_nothing_is(
+    account: Aws, swarm: Swarm, locked: Lock
+) -> None:
+    locked.taken_by = "ann@desk (deploy)"
+    with pytest.raises(OperatorError, match="changed by ann@desk"):
+        upkeep.log_in(account, swarm)  # type: ignore[arg-type]
+    assert swarm.told == []
+
+
+def test_a_rollout_keeps_its_way_back_and_hosts_have_the_password(
+    account: Aws, swarm: Swarm
+) -> None:
+    swarm.rolling = "shop_web"
+    with pytest.raises(OperatorError, match="shop_web is being updated"):
+        upkeep.log_in(account, swarm)  # type: ignore[arg-type]
+    commands = [command for _, command, _ in swarm.told]
+    assert updates(commands) == []
+    assert any("docker login" in command for command in commands)
+    swarm.rolling = "edge_traefik"  # none of those that are updated
+    assert upkeep.log_in(account, swarm)  # type: ignore[arg-type]
 
 
 @dataclass
