@@ -29,7 +29,7 @@ WORDS = {
     "Route53::RecordSet": "DNS record",
     "AutoScaling::AutoScalingGroup": "auto-scaling group",
 }
-# Losing one of these loses what it holds, or takes the swarm's managers away.
+# Losing one of these loses what it holds; so does losing a manager, or the one machine.
 PRECIOUS = frozenset(
     {"RDS::DBCluster", "RDS::DBInstance", "EFS::FileSystem", "SecretsManager::Secret"}
 )
@@ -49,8 +49,8 @@ class Change:
     def dangerous(self) -> bool:
         """Tell whether something would be lost that cannot be made anew as it was."""
         gone = self.action == "Remove" or (self.action == "Modify" and self.replacement != "False")
-        held = self.kind in PRECIOUS or re.fullmatch(r"Manager\d", self.resource) is not None
-        return gone and held
+        held = self.kind in PRECIOUS or re.fullmatch(r"Manager\d|Machine", self.resource)
+        return gone and bool(held)
 
     def __str__(self) -> str:
         """Return the change as a line of the plan."""

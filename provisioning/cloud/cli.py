@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +40,9 @@ def add_commands(subparsers: Subparsers) -> None:
     up = add("up", _up, "make the stacks on AWS what cloud.toml says")
     up.add_argument("--yes", action="store_true", help="do it without asking")
     up.add_argument(
-        "--allow-loss", action="store_true", help="even replace a manager, the database or files"
+        "--allow-loss",
+        action="store_true",
+        help="even replace a manager, the one machine, the database or files",
     )
     up.add_argument(
         "--replace-manager",
@@ -53,7 +55,11 @@ def add_commands(subparsers: Subparsers) -> None:
     add("status", _status, "show the stacks and what runs in them")
     down = add("down", _down, "delete everything; the database leaves a final snapshot")
     down.add_argument("--yes", metavar="NAME", help="do not ask; NAME must be [cloud] name")
-    down.add_argument("--hosts", action="store_true", help="only the hosts; keeps all data")
+    down.add_argument(
+        "--hosts",
+        action="store_true",
+        help="only the hosts, keeping all data; not where one machine holds it",
+    )
     add("image", _image, "build the shop's image for arm64 and amd64, and push it")
     inventory = add("inventory", _inventory, "write cluster.toml for the hosts on AWS")
     inventory.add_argument("-o", "--output", type=Path, default=Path("cluster.toml"))
@@ -139,11 +145,14 @@ def _down(settings: Settings, args: argparse.Namespace) -> None:
         what = "are no hosts" if args.hosts else "is nothing"
         print(f"There {what} of {settings.name} in {settings.cloud.region}.")
         return
+    if args.hosts:
+        teardown.refuse_with_data(stacks)
     teardown.refuse_unsettled(stacks)
     names = ", ".join(stack.name for _, stack in stacks)
     print(f"This deletes {names} with all hosts.")
+    disks = [] if args.hosts else teardown.backup_disks(installation, stacks)
     if not args.hosts:
-        _tell_what_stays(settings, installation)
+        _tell_what_stays(installation, {stage.template for stage, _ in stacks}, disks)
     if args.yes is not None and args.yes != settings.name:
         raise OperatorError(f'"{args.yes}" is not {settings.name}. Nothing was deleted.')
     if args.yes is None and _ask(f"Type {settings.name} to delete it: ") != settings.name:
@@ -154,7 +163,10 @@ def _down(settings: Settings, args: argparse.Namespace) -> None:
         print("\nThe hosts are gone. Network, database and files are as they were.")
         return
     kept = teardown.snapshots(installation)
-    print(f"\nGone. Kept: {', '.join(kept) or 'nothing'}.")
+    print(f"\nGone. Kept: {', '.join(kept + disks) or 'nothing'}.")
+    if disks:
+        print("A disk costs about 0.09 USD per GiB and month until you delete it.")
+        print("How another machine is restored from it: docs/aws.md, One machine again")
     if kept:
         print("A snapshot costs about 0.02 USD per GiB and month until you delete it.")
         print(
@@ -162,12 +174,16 @@ def _down(settings: Settings, args: argparse.Namespace) -> None:
         )
 
 
-def _tell_what_stays(settings: Settings, installation: Installation) -> None:
-    if settings.cloud.kind == "machine":
-        print("The disk with the backups stays; database and covers go with the machine.")
-        return
-    print("The database leaves a final snapshot. The shared files (covers) are deleted;")
-    print(_newest_backup(installation))
+def _tell_what_stays(
+    installation: Installation, templates: Collection[str], disks: list[str]
+) -> None:
+    if "machine" in templates:
+        print("The machine's database and covers go with it.")
+    for disk in disks:
+        print(f"The disk with the backups ({disk}) stays.")
+    if "data" in templates:
+        print("The database leaves a final snapshot. The shared files (covers) are deleted;")
+        print(_newest_backup(installation))
 
 
 def _newest_backup(installation: Installation) -> str:

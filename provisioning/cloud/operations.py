@@ -114,11 +114,19 @@ class Installation:
         """Refuse to work beside the hosts of another kind: both would answer for one domain."""
         for stage in of_other_kinds(self.settings):
             if self.deployer.find(stage.stack):
+                way = (
+                    "delete those hosts first, which keeps network, database and files: "
+                    "./run ops cloud down --hosts"
+                )
+                if stage.template == "machine":
+                    way = (
+                        "move: database and covers are on that machine and go with it. Back up "
+                        "(sudo ./machine.sh backup), copy the backup elsewhere, then "
+                        "./run ops cloud down, ./run ops cloud up, and restore"
+                    )
                 raise OperatorError(
                     f'There is {stage.stack}, made with kind = "{stage.template}", but the '
-                    f'settings say kind = "{self.settings.cloud.kind}". Put kind back; or delete '
-                    "those hosts first, which keeps network, database and files: "
-                    "./run ops cloud down --hosts"
+                    f'settings say kind = "{self.settings.cloud.kind}". Put kind back; or {way}'
                 )
 
     def status(self) -> list[tuple[Stage, Stack | None]]:

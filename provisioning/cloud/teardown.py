@@ -24,6 +24,17 @@ def present(installation: Installation, *, hosts_only: bool = False) -> list[tup
     return [(stage, stack) for stage, stack in found if stack is not None]
 
 
+def refuse_with_data(stacks: list[tuple[Stage, Stack]]) -> None:
+    """Refuse to delete hosts alone where a host holds the data: one machine has all of it."""
+    for stage, stack in stacks:
+        if stage.template == "machine":
+            raise OperatorError(
+                f"{stack.name} holds database and covers on its own disk; they would go with it. "
+                "Back up first (sudo ./machine.sh backup) and copy the backup elsewhere; "
+                "./run ops cloud down, without --hosts, deletes the machine. Nothing was deleted."
+            )
+
+
 def refuse_unsettled(stacks: list[tuple[Stage, Stack]]) -> None:
     """Refuse, before anything is deleted, while somebody changes one of the stacks."""
     for _, stack in stacks:
@@ -56,6 +67,30 @@ def snapshots(installation: Installation) -> list[str]:
     names = [s["DBClusterSnapshotIdentifier"] for s in clusters["DBClusterSnapshots"]]
     names += [s["DBSnapshotIdentifier"] for s in instances["DBSnapshots"]]
     return sorted(name for name in names if name.startswith(prefix))
+
+
+def backup_disks(installation: Installation, stacks: list[tuple[Stage, Stack]]) -> list[str]:
+    """Name the disks with a machine's backups, which outlive the stacks that made them.
+
+    Known while the stacks are there; a start that failed has left its disk but no outputs.
+    """
+    pager = installation.aws.cloudformation.get_paginator("list_stack_resources")
+    disks = []
+    for stage, stack in stacks:
+        if stage.template != "machine":
+            continue
+        with explained(f"list the resources of {stack.name}"):
+            rows = [
+                row
+                for page in pager.paginate(StackName=stack.name)
+                for row in page["StackResourceSummaries"]
+            ]
+        disks += [
+            row["PhysicalResourceId"]
+            for row in rows
+            if row["ResourceType"] == "AWS::EC2::Volume" and row.get("PhysicalResourceId")
+        ]
+    return disks
 
 
 def newest_backup(installation: Installation) -> datetime | None:

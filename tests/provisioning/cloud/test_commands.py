@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httpx
@@ -89,9 +90,13 @@ def test_one_machine_from_nothing_to_its_address_and_back(
     assert "docs/one-machine.md" in up
     assert "Let the DNS record of books.example.com be an A record of " in up
     assert "Nothing to do." in says("up", "--yes")
-    assert "disk of the backups" in says("status")
+    disk = re.search(r"disk of the backups +(vol-\w+)", says("status"))
+    assert disk
     assert "One machine has no swarm, so no inventory." in says("inventory", status=1)
-    assert "The disk with the backups stays" in says("down", "--yes", "shop")
+    down = says("down", "--yes", "shop")
+    assert f"The disk with the backups ({disk[1]}) stays" in down
+    assert f"Gone. Kept: {disk[1]}." in down
+    assert "docs/aws.md" in down
     assert "not there" in says("status", status=1)
 
 

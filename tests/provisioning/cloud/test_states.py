@@ -359,14 +359,38 @@ def test_another_kind_is_refused_and_its_database_stays(
         status, said = operator.types(asked, *command)
         assert status == 1
         assert f"There is shop-{there}" in said
-        assert "./run ops cloud down --hosts" in said
+        assert ("./run ops cloud down --hosts" in said) == (there != "machine")
+        assert ("machine.sh backup" in said) == (there == "machine")
     assert f"shop-{there}" in operator.types(asked, "status")[1]
 
-    status, said = operator.types(asked, "down", "--hosts", "--yes", "shop")
+    only = () if there == "machine" else ("--hosts",)
+    status, said = operator.types(asked, "down", *only, "--yes", "shop")
     assert (status, there in operator.there()) == (0, False)
     assert operator.databases() == before
     status, said = operator.types(asked, "up", "--yes")
     assert (status, asked in operator.there()) == (0, True), said
+
+
+@every_kind
+def test_the_hosts_alone_are_not_deleted_where_they_hold_the_data(
+    running: Callable[[str], Operator], kind: str
+) -> None:
+    operator = running("machine")
+    status, said = operator.types(kind, "down", "--hosts", "--yes", "shop")
+    assert (status, operator.there()) == (1, whole("machine"))
+    assert "shop-machine holds database and covers" in said
+    assert said.rstrip().endswith("Nothing was deleted.")
+
+
+@pytest.mark.parametrize(("there", "asked"), OTHERS)
+def test_down_says_what_stays_of_what_is_there(
+    running: Callable[[str], Operator], there: str, asked: str
+) -> None:
+    operator = running(there)
+    said = operator.types(asked, "down", "--yes", "shop")[1]
+    machine = there == "machine"
+    assert ("The machine's database and covers go" in said) == machine
+    assert ("The database leaves a final snapshot" in said) != machine
 
 
 @pytest.mark.parametrize(("there", "asked"), OTHERS)

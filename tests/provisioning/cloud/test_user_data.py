@@ -50,6 +50,9 @@ login) cat >>"$LOG" ;;
 run) [ ! -e "$STATE/migration-fails" ] || exit 1 ;;
 esac""",
     "hostnamectl": "",
+    "lsblk": "echo nvme1n1",
+    "blkid": 'exit "$(cat "$STATE/blkid")"',
+    "mkfs.ext4": "",
     "hostname": "echo host",
     "systemctl": "",
     "mountpoint": '[ -e "$STATE/mounted" ]',
@@ -141,6 +144,27 @@ root = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("unshare") is None or not Path("/dev/console").exists(),
     reason="needs root on Linux, for mounts of its own",
 )
+
+
+@root
+@pytest.mark.parametrize(
+    ("status", "formatted", "mounted"),
+    [("0", False, True), ("2", True, True), ("4", False, False), ("8", False, False)],
+)
+def test_a_disk_is_formatted_only_when_it_is_known_to_be_empty(
+    tmp_path: Path, status: str, formatted: bool, mounted: bool
+) -> None:
+    machine = instance(tmp_path, "machine", "Machine")
+    script = machine.scripts["bookstore-backups"]
+    disk = tmp_path / "nvme1n1"  # a plain file in place of the block device
+    disk.touch()
+    machine.scripts["bookstore-backups"] = script.replace(
+        "/dev/nvme?n1", str(tmp_path / "nvme?n1")
+    ).replace("[ -b ", "[ -e ")
+    machine.knows(blkid=status)
+    assert (machine.runs("bookstore-backups") == 0) == mounted
+    assert any(line.startswith("mkfs.ext4") for line in machine.asked) == formatted
+    assert any(line.startswith("mount ") for line in machine.asked) == mounted
 
 
 @pytest.fixture

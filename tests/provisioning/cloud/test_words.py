@@ -120,6 +120,27 @@ def test_changes_in_words() -> None:
     assert [c.dangerous for c in changes] == [True, False, True]
 
 
+@pytest.mark.parametrize(
+    ("action", "resource", "kind", "replacement", "lost"),
+    [
+        ("Modify", "Machine", "EC2::Instance", "True", True),
+        ("Modify", "Machine", "EC2::Instance", "Conditional", True),
+        ("Modify", "Machine", "EC2::Instance", "False", False),
+        ("Remove", "Machine", "EC2::Instance", "False", True),
+        ("Add", "Machine", "EC2::Instance", "False", False),
+        ("Modify", "Manager3", "EC2::Instance", "True", True),
+        ("Remove", "Manager3", "EC2::Instance", "False", True),
+        ("Modify", "Bastion", "EC2::Instance", "True", False),
+        ("Modify", "MachineRole", "IAM::Role", "True", False),
+        ("Remove", "Database", "RDS::DBInstance", "False", True),
+    ],
+)
+def test_what_holds_data_is_lost_with_its_resource(
+    action: str, resource: str, kind: str, replacement: str, lost: bool
+) -> None:
+    assert Change(action, resource, kind, replacement, ("ImageId",)).dangerous is lost
+
+
 def test_a_summary_counts_by_kind() -> None:
     made = [Change("Add", n, "EC2::Subnet") for n in "ab"] + [Change("Add", "p", "IAM::Policy")]
     assert summary(made) == "2 subnets, 1 policy"
