@@ -235,7 +235,11 @@ def _run_with(
         tasks.extend(asyncio.ensure_future(_repeat(seconds, chore)) for seconds, chore in chores)
         if "catalogue" in settings.contexts:
             templates = app.extensions["bookstore.templates"]
-            tasks.append(asyncio.ensure_future(templating.prepare(templates)))
+
+            async def prepare_templates() -> None:
+                await templating.prepare(templates)
+
+            tasks.append(asyncio.ensure_future(_attempt(prepare_templates)))
 
     @app.after_serving
     async def stop() -> None:
@@ -256,7 +260,12 @@ async def _repeat(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
     """Do a chore again and again; one that fails is written down and tried next time."""
     while True:
         await asyncio.sleep(seconds)
-        try:
-            await chore()
-        except Exception as error:
-            log.warning("a background chore failed", chore=chore.__qualname__, reason=repr(error))
+        await _attempt(chore)
+
+
+async def _attempt(chore: Callable[[], Awaitable[None]]) -> None:
+    """Do a chore; what fails is written down and ends nothing else."""
+    try:
+        await chore()
+    except Exception as error:
+        log.warning("a background chore failed", chore=chore.__qualname__, reason=repr(error))

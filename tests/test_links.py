@@ -157,3 +157,32 @@ async def test_a_sibling_that_stays_away_is_not_asked_each_time(signer: Signer) 
         await sessions.person_of("s" + "x" * 43, fresh=True)
     assert time.monotonic() - started < 0.05
     await sibling.close()
+
+
+@pytest.mark.parametrize("about", ["", "?lang=es", "?" + "z" * 1100])
+@pytest.mark.parametrize("person", ["", "; person=7", "; person=8"])
+async def test_a_book_is_shown_without_accounts(
+    sqlite_url: str, tmp_path: Path, about: str, person: str
+) -> None:
+    """Only whose cookie says that the book is their own are asked who they are."""
+    asked: list[str] = []
+
+    async def away(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        raise httpx.ConnectError("nobody is there")
+
+    app = create_app(
+        settings_for(
+            sqlite_url, tmp_path, page_cache_mb=8, contexts="catalogue",
+            accounts_origin="http://127.0.0.1:9", orders_origin="http://127.0.0.1:9",
+        ),
+        transport=httpx.MockTransport(away),
+    )  # fmt: skip
+    async with app.test_app():
+        book = await add_book(app.extensions["bookstore.catalogue"].database, seller_id=7)
+        client = app.test_client(use_cookies=False)
+        cookie = f"session=s{'a' * 43}{person}"
+        answer = await client.get(f"/books/{book}{about}", headers={"cookie": cookie})
+        assert answer.status_code == 200
+        assert "Retry-After" not in answer.headers
+        assert bool(asked) is (person == "; person=7")

@@ -40,6 +40,7 @@ def isbn_tag(isbn13: str) -> str:
 
 
 LISTINGS = "catalogue"  # the tag of what lists books
+LEARNED = "learned"  # the tag of what looks different once words were learned
 
 
 async def record(queries: Queries, book_ids: Sequence[int], now: int, *, listed: str) -> None:

@@ -15,7 +15,7 @@ from bookstore.catalogue import (
     vocabulary,
 )
 from bookstore.catalogue.book_page import Offers
-from bookstore.catalogue.changes import POLL_SECONDS, Changes
+from bookstore.catalogue.changes import LEARNED, POLL_SECONDS, Changes
 from bookstore.catalogue.domain import Seller, Terms, possible_ids
 from bookstore.catalogue.holds import SWEEP_SECONDS, Holds
 from bookstore.catalogue.importing import cover_fetch, jobs
@@ -93,11 +93,19 @@ class Catalogue:
             (SWEEP_SECONDS, self.holds.sweep),
             (POLL_SECONDS, self.changes.poll),
             (60, self.changes.forget_old),
-            (vocabulary.LEARN_SECONDS, self.learner.sweep),
+            (vocabulary.LEARN_SECONDS, self.learn),
             (jobs.SWEEP_SECONDS, self.imports.sweep),
             (cover_fetch.SWEEP_SECONDS, self.fetcher.sweep),
             (3600, self.imports.forget_old),
         ]
+
+    async def learn(self) -> None:
+        """Learn the words of new books. Another replica may have learned them, so searches that
+        found nothing are asked anew each time."""
+        try:
+            await self.learner.sweep()
+        finally:
+            self.changes.tell(LEARNED)
 
     async def quotes(self, book_ids: Sequence[int]) -> dict[int, Quote]:
         """Return today's terms of those of the books that exist, withdrawn ones included."""

@@ -14,7 +14,8 @@ from typing import Any
 from quart import Response, current_app, g, request
 
 from bookstore.clock import DAY, SECOND
-from bookstore.contracts import Person, SessionLink
+from bookstore.contracts import Person, SessionLink, SiblingUnavailable
+from bookstore.data.queries import DatabaseUnavailable
 from bookstore.settings import Settings
 from bookstore.web import addresses, urls
 from bookstore.web.inbound import inbound
@@ -146,6 +147,18 @@ async def current_person() -> Person | None:
             g.person = await link.person_of(token, fresh=request.method not in {"GET", "HEAD"})
     person: Person | None = g.person
     return person
+
+
+async def is_person(person_id: int) -> bool:
+    """Tell whether it is this person who asks, for a page that is served without knowing too: only
+    whose cookie says so is looked up, and nobody is known while accounts is away."""
+    if inbound().cookies.get(cookie_name(_settings(), PERSON_COOKIE)) != str(person_id):
+        return False
+    try:
+        person = await current_person()
+    except (SiblingUnavailable, DatabaseUnavailable):
+        return False
+    return person is not None and person.id == person_id
 
 
 async def required_person() -> Person:

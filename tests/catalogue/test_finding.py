@@ -298,13 +298,18 @@ async def test_what_is_found_is_told_without_reading_it(shop: Shop, text: str) -
         assert told == [many <= matches for many in range(1, 6)]
 
 
-async def test_a_search_that_found_nothing_is_asked_anew(database_url: str, tmp_path: Path) -> None:
-    """The words of new books are learned a while after they are put on sale."""
+async def test_a_search_that_found_nothing_is_asked_anew_when_words_were_learned(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The words of new books are learned a while after they are put on sale, by any replica."""
+    monkeypatch.setattr(vocabulary, "LEARN_SECONDS", 3600.0)  # the test says when
     app = create_app(settings_for(database_url, tmp_path, page_cache_mb=8))
     async with app.test_app():
         reader = Reader(app)
         catalogue: Catalogue = app.extensions["bookstore.catalogue"]
         await add_book(catalogue.database, title="The Hobbit", author="J. R. R. Tolkien")
         assert "No book on sale fits" in (await reader.get("/?q=tolkein")).text
-        await catalogue.learner.learn_all()
+        await vocabulary.Learner(catalogue.database).learn_all()
+        assert "No book on sale fits" in (await reader.get("/?q=tolkein")).text, "it is kept"
+        await catalogue.learn()
         assert "Showing results for “tolkien”" in (await reader.get("/?q=tolkein")).text

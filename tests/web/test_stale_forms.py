@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from werkzeug.datastructures import FileStorage
 
+from bookstore.accounts import links
 from bookstore.accounts.recovery import reset_link
 from bookstore.accounts.service import Accounts
 from bookstore.app import derived_key
@@ -54,6 +55,16 @@ async def book_form(tabs: Reader, book: int) -> dict[str, str]:
 
 async def count(tabs: Reader) -> str:
     return (await tabs.get("/basket/badge")).text
+
+
+def marked(shop: Shop, treatment: Treatment) -> set[str]:
+    """Return the addresses whose handlers treat old forms so."""
+    return {
+        rule.rule
+        for rule in shop.url_map.iter_rules()
+        if "POST" in (rule.methods or ())
+        and getattr(shop.view_functions[rule.endpoint], "stale_form", None) is treatment
+    }
 
 
 def aged(form: dict[str, str], tabs: Tabs, seconds: float = LIFETIME + 60) -> dict[str, str]:
@@ -335,13 +346,7 @@ async def test_no_handler_takes_an_old_form_that_it_is_to_show_again(
         "/sell": "/sell", "/checkout": "/checkout", f"/my/books/{book}": f"/my/books/{book}",
         str(order.location): str(order.location),
     }  # fmt: skip
-    marked = {
-        rule.rule
-        for rule in shop.url_map.iter_rules()
-        if "POST" in (rule.methods or ())
-        and getattr(shop.view_functions[rule.endpoint], "stale_form", None) is Treatment.SHOWN
-    }
-    assert len(marked) == len(pages)
+    assert len(marked(shop, Treatment.SHOWN)) == len(pages)
     await tabs.post("/basket", await book_form(tabs, await on_sale(shop)))
     values = {**BOOK, **ADDRESS, "name": "Berta", "current": PASSWORD, "email": "b@example.org",
               "password": "another quiet lantern", "card_number": "4242424242424242",
@@ -356,6 +361,62 @@ async def test_no_handler_takes_an_old_form_that_it_is_to_show_again(
         assert answer.status == 422, action
         if action != "/account/email":  # which is not on the page of a shop without mail
             assert "opened long ago" in answer.text, action
+
+
+async def test_no_handler_that_signs_in_takes_a_form_without_cookies(
+    tabs: Tabs, shop: Shop
+) -> None:
+    """Nor does a press on any of the links that share such a handler."""
+    await tabs.register(email="ana@example.org")
+    await tabs.submit("/account", "/logout")
+    accounts: Accounts = shop.extensions["bookstore.accounts"]
+    number = await person_id(shop, "ana@example.org")
+    tokens = {
+        purpose: await links.add(
+            accounts.database, number, purpose, accounts.clock(), address="a@example.org", pair="p"
+        )
+        for purpose in links.Purpose
+    }
+    step = urls.second_step(tokens.pop(links.Purpose.SECOND_STEP))
+    actions = {
+        "/login": ["/login"], "/register": ["/register"], "/login/code/<token>": [step],
+        "/account/links/<token>": [urls.account_link(token) for token in tokens.values()],
+    }  # fmt: skip
+    assert set(actions) == marked(shop, Treatment.SIGNS_IN)
+    values = {"email": "ana@example.org", "name": "Ana", "password": PASSWORD, "code": "123456"}
+    for action in [one for some in actions.values() for one in some]:
+        form = (await tabs.get(action)).form(action)
+        fields = {name: values.get(name, value) for name, value in form.items()}
+        for _press in range(2):
+            tabs.forget()
+            answer = await tabs.post(action, fields)
+            assert answer.status == 422, action
+            assert "no cookie of this shop" in answer.text, action
+            assert answer.form(action).keys() == form.keys()
+    opened = await accounts.database.value(
+        "SELECT COUNT(*) FROM one_time_links WHERE used_at IS NULL"
+    )
+    assert opened == len(links.Purpose)
+
+
+@pytest.mark.parametrize("purpose", ["confirm", "change_old", "change_new"])
+async def test_a_link_pressed_without_cookies_does_its_work_with_one_more_press(
+    tabs: Tabs, shop: Shop, purpose: str
+) -> None:
+    await tabs.register(email="ana@example.org")
+    accounts: Accounts = shop.extensions["bookstore.accounts"]
+    number = await person_id(shop, "ana@example.org")
+    token = await links.add(
+        accounts.database, number, links.Purpose(purpose), accounts.clock(),
+        address="a@example.org", pair="p",
+    )  # fmt: skip
+    action = urls.account_link(token)
+    form = (await tabs.get(action)).form(action)
+    tabs.forget()
+    again = (await tabs.post(action, form)).form(action)
+    first, second = [await tabs.post(action, again) for _press in range(2)]
+    assert first.status == second.status == (303 if purpose == "confirm" else 200)
+    assert "Idempotent-Replay" in second.headers
 
 
 async def test_the_badge_s_hint_follows_the_basket(tabs: Tabs, shop: Shop) -> None:

@@ -12,6 +12,7 @@ from bookstore.accounts.recovery import LinkEnded
 from bookstore.accounts.routes.common import blueprint, signed_in, the_accounts
 from bookstore.accounts.service import EmailTaken
 from bookstore.web import i18n, urls
+from bookstore.web.forms import ShopForm
 from bookstore.web.i18n import gettext as _
 from bookstore.web.idempotency import idempotent
 from bookstore.web.responses import see_other
@@ -56,15 +57,16 @@ async def use_link(token: str) -> Response:
     accounts = the_accounts()
     try:
         link = await recovery.working_link(accounts, token)
+        kind = NewPasswordForm if link.purpose == Purpose.RESET else ShopForm
+        form = await kind.from_request()
+        if not form.validate():
+            return _link_page(token, link, form, status=422)
         if link.purpose == Purpose.CONFIRM:
             await recovery.confirm(accounts, token)
             return see_other(urls.account(done="confirmed"))
         if link.purpose != Purpose.RESET:
             _person, changed = await recovery.agree_to_change(accounts, token)
             return page("accounts/link_used.html", changed=changed, address=link.address)
-        form = await NewPasswordForm.from_request()
-        if not form.validate():
-            return _link_page(token, link, form, status=422)
         person = await recovery.reset(accounts, token, form["password"].data)
     except LinkEnded:
         return _ended_page()
@@ -85,7 +87,7 @@ def _forgot_page(form: ForgotForm, *, status: int = 200) -> Response:
     )
 
 
-def _link_page(token: str, link: Link, form: NewPasswordForm, *, status: int = 200) -> Response:
+def _link_page(token: str, link: Link, form: ShopForm, *, status: int = 200) -> Response:
     return page(
         "accounts/link.html",
         token=token,

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from bookstore import money
 from bookstore.carriers import CHEAPEST
 from bookstore.catalogue import covers, search, titles
-from bookstore.catalogue.changes import LISTINGS, book_tag, isbn_tag
+from bookstore.catalogue.changes import LEARNED, LISTINGS, book_tag, isbn_tag
 from bookstore.catalogue.domain import CATEGORIES
 from bookstore.catalogue.listing import COUNTED
 from bookstore.catalogue.repository import Book
@@ -30,7 +30,7 @@ from bookstore.web.i18n import gettext as _
 from bookstore.web.page_error import PageError, not_found
 from bookstore.web.placeholders import cacheable, rendering_for_everybody
 from bookstore.web.responses import own_origin, wants_fragment
-from bookstore.web.sessions import current_person
+from bookstore.web.sessions import is_person
 from bookstore.web.templating import page, render_fragment
 
 TEMPLATE = "catalogue/index.html"
@@ -111,7 +111,7 @@ async def _listing(arguments: MultiDict[str, str]) -> Response:
         "seller_name": found.seller_name,
     }
     # What found nothing may find something as soon as the words of new books are learned.
-    tags = [LISTINGS] if found.cards or not wish.text else []
+    tags = [LISTINGS] if found.cards or not wish.text else [LISTINGS, LEARNED]
     if not wants_fragment():
         return cacheable(public(page(TEMPLATE, **context)), *tags)
     if wish.after is not None:
@@ -145,12 +145,11 @@ async def book(book_id: int) -> Response:
     found, details, others = offers
     title, series, number = titles.parted(found.title, details.series, details.series_number)
     found = found._replace(title=title)
-    person = None if rendering_for_everybody() else await current_person()
     response = public(
         page(
             "catalogue/book.html",
             book=found,
-            own=person is not None and person.id == found.seller_id,
+            own=not rendering_for_everybody() and await is_person(found.seller_id),
             details=details,
             series=series,
             series_number=number,
