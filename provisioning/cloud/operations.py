@@ -104,7 +104,8 @@ class Installation:
             if proposal.action == "create" and "Protect" in proposal.values:
                 say(f"{stage.stack}: protect the database against deletion")
                 stack = self._carry_out(self._propose(stage, outputs), tell)
-            if proposal.action != "nothing" and stack.parameters.get("Engine") == "aurora":
+            aurora = stage.template == "data" and stack.parameters.get("Engine") == "aurora"
+            if aurora and proposal.action != "nothing":
                 logs.keep(self.aws, stack.outputs["DatabaseId"])
             outputs |= stack.outputs
             done |= self._renew_instances(stage, stack, proposal.values, say, tell)
