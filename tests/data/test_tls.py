@@ -1,6 +1,5 @@
 """Connections to MySQL that its URL wants encrypted, by each driver and by the migrations."""
 
-import asyncio
 import datetime
 import gc
 import ipaddress
@@ -20,7 +19,20 @@ from bookstore.data.queries import DatabaseUnavailable
 from bookstore.migrations import sync_engine
 from tests.support.mariadb import DRIVERS, MariaDB, with_driver
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("mariadb")]
+# aiomysql lets go of a transport whose handshake failed; the collector closes it, and says so.
+pytestmark = [
+    pytest.mark.mariadb,
+    pytest.mark.usefixtures("mariadb"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Have that happen here, not in a test that has nothing to do with it."""
+    yield
+    gc.collect()
 
 
 def authority(folder: Path, name: str, *, host: str = "127.0.0.1") -> Path:
@@ -123,8 +135,6 @@ async def test_an_authoritys_file_encrypts_and_checks(
     assert "_" in await cipher(f"{url}?ssl_ca={ours}/ca.pem")  # as TLS_AES_256_GCM_SHA384
 
 
-# aiomysql lets go of a transport whose handshake failed; the collector closes it, and says so.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("wrong", ["another authority", "another host", "the system's authorities"])
 async def test_a_server_that_is_not_the_right_one_is_refused(
@@ -140,8 +150,6 @@ async def test_a_server_that_is_not_the_right_one_is_refused(
         url += "?ssl=true"
     with pytest.raises(DatabaseUnavailable):
         await cipher(url)
-    await asyncio.sleep(0)
-    gc.collect()  # here, not in a test that has nothing to do with it
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
