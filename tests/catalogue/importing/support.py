@@ -65,3 +65,11 @@ async def books(database: Database, seller: Seller = SELLER) -> list[Book]:
         " ORDER BY b.id DESC",
         {"seller": seller.id},
     )
+
+
+HEAD = "title,author,price,condition"
+
+
+def rows(*lines: str, head: str = HEAD) -> str:
+    """Return a file's text: a header and its rows."""
+    return "\n".join([head, *lines]) + "\n"
