@@ -17,6 +17,7 @@ from provisioning.rehearsal import lifecycle
 
 AUTOSCALER = "autoscaler_autoscaler"
 CORE, RESERVED = 1.0, 0.1  # of a replica, as swarm/app.yml has them
+SHRUNK = 0.15  # of both, for a crowd that a rehearsal has room for
 SETTLE = 25.0  # seconds for an edge to drain and stop
 
 
@@ -133,12 +134,12 @@ class Cluster(Faults):
             self._autoscaler_firewall("-D OUTPUT")
 
     def shrink_replicas(self, _: str) -> None:
-        """Give each replica a quarter of the processor, with labels as they are shipped.
+        """Give each replica a small part of the processor, with labels as they are shipped.
 
         What is reserved shrinks along, and with it the target: so few people as a rehearsal has
         room for are a crowd.
         """
-        self._update(f"--limit-cpu {0.25 * CORE} --reserve-cpu {0.25 * RESERVED}")
+        self._update(f"--limit-cpu {SHRUNK * CORE} --reserve-cpu {SHRUNK * RESERVED}")
         self._scale(self.inventory.cluster.replicas[0])
 
     def keep_two_more(self, _: str) -> None:
