@@ -28,6 +28,7 @@ from provisioning.ssh.redaction import Redactor
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "drills"
 NOT_HERE = "not possible here"
+SUMMED = 3  # of the published runs of a drill: so many make its line in the table
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 continue
             print(show(verdict), flush=True)
             if args.publish:
-                _publish(summed(name, folder), verdict, inventory)
+                _publish(verdict, inventory)
     rows = [unable.get(name) or summed(name, folder) for name in names]
     if len(names) > 1:
         print("\n" + table.text(rows))
@@ -95,8 +96,8 @@ def _set(names: Sequence[str], repeat: int, folder: Path) -> list[tuple[str, Pat
 def summed(name: str, folder: Path) -> Row:
     """Sum the runs of a drill up that a folder holds."""
     places = sorted(folder.glob(f"{name}-[0-9]*"))
-    results = [result for place in places if (result := kept.read(place)) is not None]
-    return table.row(name, *results) if results else Row(name, "not run")
+    runs = [kept.summary(r) for place in places if (r := kept.read(place)) is not None]
+    return table.row(name, *runs) if runs else Row(name, "not run")
 
 
 def _random(args: argparse.Namespace, cluster: Cluster, folder: Path) -> int:
@@ -137,15 +138,20 @@ def status(rows: Sequence[Row], *, strict: bool) -> int:
     return 1 if any(v.startswith("FAILED") for v in verdicts) else 0
 
 
-def _publish(row: Row, verdict: Verdict, inventory: Inventory) -> None:
-    """Keep the run, its line in the table, and the report: the latest, or one that failed."""
-    report = PUBLISHED / verdict.path.name
-    if not verdict.result.passed or row.verdict.startswith("passed") or not report.exists():
-        shutil.copy(verdict.path, report)
+def _publish(verdict: Verdict, inventory: Inventory) -> None:
+    """Keep the run, the line of its last runs in the table, and a report.
+
+    The report is of the latest run, or of one that failed.
+    """
     managers = sum(host.role == "manager" for host in inventory.host)
     when = f"{time.strftime('%Y-%m-%d')}, {managers} + {len(inventory.host) - managers} hosts"
     with (PUBLISHED / "runs.jsonl").open("a") as runs:
         runs.write(kept.line(verdict.path.parent, when))
+    last = kept.last((PUBLISHED / "runs.jsonl").read_text(), verdict.name, SUMMED)
+    row = table.row(verdict.name, *last)
+    report = PUBLISHED / verdict.path.name
+    if not verdict.result.passed or row.verdict.startswith("passed") or not report.exists():
+        shutil.copy(verdict.path, report)
     page = PUBLISHED / "README.md"
     page.write_text(table.published(page.read_text(), [row], when, list(DRILLS)))
 

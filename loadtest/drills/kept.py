@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from loadtest.evidence import recorder
 from loadtest.evidence.ledger.model import Audit
@@ -13,6 +14,7 @@ from loadtest.evidence.run import FILE as RUN
 from loadtest.evidence.run import RunFacts
 
 FILE = "verdict.json"
+LEDGER = ("lost", "duplicated", "oversold")  # of which a line has the numbers
 
 
 def write(folder: Path, result: Result) -> None:
@@ -56,24 +58,35 @@ def read(folder: Path) -> Result | None:
         return None
 
 
-def line(folder: Path, when: str) -> str:
-    """Return a run in one line of JSON: what it was, and all that was judged."""
-    facts = RunFacts.read(folder)
-    result = read(folder)
-    assert result is not None, f"{folder} holds no verdict"
-    failed = sum(request["error"] is not None for request in result.requests)
-    made = {
+def summary(result: Result) -> dict[str, Any]:
+    """Return what a run came to: its counts, and all that was judged."""
+    errors = [str(request["error"]) for request in result.requests if request["error"] is not None]
+    kinds = result.audit.by_kind if result.audit else {}
+    return {
         "drill": result.title,
-        "when": when,
-        "commit": facts.commit,
-        "seed": facts.seed,
         "passed": result.passed,
         "requests": len(result.requests),
-        "failed": failed,
+        "failed": len(errors),
+        "pages": sum("503 page" in error for error in errors),
+        "ledger": [kinds.get(kind, 0) for kind in LEDGER] if result.audit else None,
         "judged": [[e.what, e.wanted, e.seen, e.met] for e in result.expectations],
         "differences": [finding.what for finding in result.audit.findings] if result.audit else [],
     }
+
+
+def line(folder: Path, when: str) -> str:
+    """Return a run in one line of JSON: when, of which commit and seed, and what it came to."""
+    facts = RunFacts.read(folder)
+    result = read(folder)
+    assert result is not None, f"{folder} holds no verdict"
+    made = {"when": when, "commit": facts.commit, "seed": facts.seed, **summary(result)}
     return json.dumps(made) + "\n"
+
+
+def last(runs: str, name: str, number: int) -> list[dict[str, Any]]:
+    """Return the last runs of a drill, of the lines that were kept."""
+    known = [json.loads(line) for line in runs.splitlines()]
+    return [run for run in known if run["drill"] == name][-number:]
 
 
 def set_aside(folder: Path) -> None:

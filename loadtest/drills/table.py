@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from loadtest.evidence.intervals import at_least
-from loadtest.evidence.result import Result
 
 BEGIN, END = "<!-- drills: begin -->", "<!-- drills: end -->"
 HEAD = (
@@ -36,32 +36,27 @@ class Row:
         return (self.name, self.verdict, *self.figures, *[NONE] * missing)
 
 
-def row(name: str, *results: Result) -> Row:
-    """Sum up a drill that was carried out, once or several times.
+def row(name: str, *runs: Mapping[str, Any]) -> Row:
+    """Sum up a drill that was carried out, once or several times, by what each run came to.
 
     Beside what failed stands the share of requests that succeed at least, at 95 %.
     """
-    requests = [r for result in results for r in result.requests]
-    failed = [str(r["error"]) for r in requests if r["error"] is not None]
-    pages = sum("503 page" in error for error in failed)
-    known = [result.audit.by_kind for result in results if result.audit]
-    ledger = ", ".join(
-        str(sum(kinds[kind] for kinds in known)) if known else "?"
-        for kind in ("lost", "duplicated", "oversold")
-    )
-    times = (_seen(results, what) for what in ("detection", "rescheduled", "rerouted"))
-    good = sum(result.passed for result in results)
-    verdict = "passed" if good == len(results) else "FAILED"
-    if len(results) > 1:
-        verdict += f" ({good} of {len(results)})"
-    bound = at_least(len(requests) - len(failed), len(requests))
-    counts = (str(len(requests)), f"{len(failed)} (≥ {bound:.2%})", str(pages))
+    requests, failed, pages = (sum(run[k] for run in runs) for k in ("requests", "failed", "pages"))
+    known = [run["ledger"] for run in runs if run["ledger"] is not None]
+    ledger = ", ".join(str(sum(kind)) for kind in zip(*known, strict=True)) if known else "?"
+    times = (_seen(runs, what) for what in ("detection", "rescheduled", "rerouted"))
+    good = sum(run["passed"] for run in runs)
+    verdict = "passed" if good == len(runs) else "FAILED"
+    if len(runs) > 1:
+        verdict += f" ({good} of {len(runs)})"
+    bound = at_least(requests - failed, requests)
+    counts = (str(requests), f"{failed} (≥ {bound:.2%})", str(pages))
     return Row(name, verdict, (*counts, ledger, *times))
 
 
-def _seen(results: Sequence[Result], what: str) -> str:
+def _seen(runs: Sequence[Mapping[str, Any]], what: str) -> str:
     """Return what was seen, each time."""
-    seen = (e.seen for r in results for e in r.expectations if e.what.startswith(what))
+    seen = (found for run in runs for (name, _, found, _) in run["judged"] if name.startswith(what))
     return ", ".join(seen) or NONE
 
 

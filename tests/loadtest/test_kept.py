@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from loadtest.drills import __main__ as command
-from loadtest.drills import kept
+from loadtest.drills import kept, table
 from loadtest.drills.run import Verdict
 from loadtest.evidence import recorder
 from loadtest.evidence.ledger.model import Audit
@@ -68,6 +68,28 @@ def test_every_run_is_a_line_with_all_that_was_judged(tmp_path: Path) -> None:
     assert (told["passed"], told["requests"], told["failed"]) == (False, 0, 0)
     assert told["judged"] == [["detection", "", "2.0 s", None], ["x", "", "", False]]
     assert told["differences"] == ["Order 0 does not exist."]
+    assert told["ledger"] == [1, 0, 0]
+
+
+def test_the_table_shows_the_last_published_runs_of_a_drill(
+    ran: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = tmp_path / "docs"
+    published.mkdir()
+    (published / "README.md").write_text(f"{table.BEGIN}\n{table.END}\n")
+    before = {"requests": 10, "failed": 0, "pages": 0, "ledger": [0, 0, 0], "judged": []}
+    lines = [
+        {**before, "drill": "drain", "passed": False},
+        {**before, "drill": "drain", "passed": True, "requests": 7},
+        {**before, "drill": "worker-loss", "passed": False},
+    ]
+    (published / "runs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    monkeypatch.setattr(command, "PUBLISHED", published)
+    folder = tmp_path / "runs"
+    assert command.main(["drain", "--repeat", "2", "--publish", "--folder", str(folder)]) == 0
+    row = next(r for r in (published / "README.md").read_text().splitlines() if "drain" in r)
+    assert "| passed (3 of 3) | 7 |" in row
+    assert len((published / "runs.jsonl").read_text().splitlines()) == 5
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"title": "drain"'])
@@ -97,9 +119,11 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         if len(there) == 4:
             raise KeyboardInterrupt
         kept.write(folder, made := result(name))
+        RunFacts("shopping", "", "https://shop.test", 100, 16).write(folder)
+        (folder / "report.html").touch()
         return Verdict(name, made, folder / "report.html")
 
-    inventory = SimpleNamespace(jump=[])
+    inventory = SimpleNamespace(jump=[], host=[])
     monkeypatch.setattr(command, "load", lambda _path: inventory)
     monkeypatch.setattr(command, "check_files", lambda _inventory: None)
     monkeypatch.setattr(command, "Cluster", lambda *_: None)

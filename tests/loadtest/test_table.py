@@ -12,6 +12,7 @@ from loadtest.drills import table
 from loadtest.drills.__main__ import status
 from loadtest.drills.catalogue import DRILLS
 from loadtest.drills.cluster import Cluster
+from loadtest.drills.kept import summary
 from loadtest.drills.run import NotHereError, fits, run_drill
 from loadtest.drills.table import BEGIN, END, Row
 from loadtest.evidence.ledger.model import Audit
@@ -47,14 +48,14 @@ def test_a_row_sums_a_drill_up() -> None:
         Expectation("detection", "", "6.0 s", None),
         Expectation("rerouted (last slow or failed request began)", "2 s", "3.0 s", False),
     )
-    assert table.row("drain", told).cells == (
+    assert table.row("drain", summary(told)).cells == (
         *("drain", "FAILED", "3", "2 (≥ 1.70%)", "1", "1, 0, 0", "6.0 s", "–", "3.0 s"),
     )
-    assert table.row("drain", result()).verdict == "passed"
+    assert table.row("drain", summary(result())).verdict == "passed"
 
 
 def test_a_drill_that_was_repeated_is_one_row() -> None:
-    good, bad = result(), result(Expectation("x", "", "", False))
+    good, bad = summary(result()), summary(result(Expectation("x", "", "", False)))
     assert table.row("drain", good, good).verdict == "passed (2 of 2)"
     row = table.row("drain", good, bad, good)
     assert row.verdict == "FAILED (2 of 3)"
