@@ -38,12 +38,14 @@ def carry_out(cluster: Cluster, proposal: Proposal, say: Say) -> list[str]:
             history.end(connection, cluster.name, number, history.UNDONE, {})
         history.begin(connection, cluster.name, release)
     try:
-        return _roll_out(cluster, outside, proposal, tolerated, say)
+        wrong = _roll_out(cluster, outside, proposal, tolerated, say)
     except KeyboardInterrupt:
         raise Interrupted(
             f"Release {release.number} is half deployed, and recorded as such. ./run ops deploy "
             "goes on with it, ./run ops rollback takes it back."
         ) from None
+    _tidy_up(cluster, release.number, say)
+    return wrong
 
 
 def _roll_out(
@@ -80,9 +82,22 @@ def _roll_out(
     connection = cluster.manager()  # the first may have been lost meanwhile
     specs = {s.name: s.spec for s in cluster.services() if s.stack in stacks}
     history.end(connection, cluster.name, release.number, history.DONE, specs)
-    collect_garbage(connection, cluster.name, say)
-    prune(cluster, history.read(connection, cluster.name), say)
     return [f"{host}: {words}" for host, words in wrong.items()]
+
+
+def _tidy_up(cluster: Cluster, number: int, say: Say) -> None:
+    """Remove what only outdated releases used. Where that fails the release stands."""
+    later = f"Release {number} runs. What older ones left is removed with the next."
+    try:
+        connection = cluster.manager()
+        collect_garbage(connection, cluster.name, say)
+        prune(cluster, history.read(connection, cluster.name), say)
+    except LockLost:
+        raise
+    except OperatorError as error:
+        say(f"Not all could be tidied up: {error}\n{later}")
+    except KeyboardInterrupt:
+        raise Interrupted(later) from None
 
 
 def _restore(

@@ -8,6 +8,7 @@ from provisioning.cluster import snapshot
 from provisioning.errors import OperatorError
 from provisioning.release import history
 from provisioning.setup.plan import Object
+from provisioning.ssh.beginning import SILENT, last_words
 from provisioning.ssh.transport import Connection
 
 Say = Callable[[str], None]
@@ -35,10 +36,17 @@ def create_objects(
 
 
 def collect_garbage(connection: Connection, cluster: str, say: Say) -> None:
-    """Remove secrets and configs that neither a service nor one of the last releases uses."""
+    """Remove secrets and configs that neither a service nor one of the last releases uses.
+
+    One that the swarm does not let go stays, and keeps no other.
+    """
     releases, services = history.read(connection, cluster), snapshot(connection).services
     for kind in ("secret", "config"):
         listed = connection.run(f"docker {kind} ls --format '{{{{.Name}}}}'", sudo=True).stdout
         for name in history.garbage(cluster, listed.split(), releases, services):
-            connection.run(f"docker {kind} rm {name}", sudo=True)
-            say(f"  removed the unused {kind} {name}")
+            done = connection.run(f"docker {kind} rm {name}", sudo=True, check=False)
+            if done.status:
+                words = last_words(done.stdout, done.stderr) or SILENT
+                say(f"  the unused {kind} {name} stays{words}")
+            else:
+                say(f"  removed the unused {kind} {name}")
