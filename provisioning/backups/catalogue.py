@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -13,6 +14,8 @@ from provisioning.errors import OperatorError
 MANIFEST = "manifest.json"  # written last: without it a backup is none
 DATABASE, COVERS, SWARM = "database.sql.gz.age", "covers.tar.gz.age", "swarm.tar.gz.gz.age"
 LOGS = "logs"
+NAMED = "%Y-%m-%dT%H%M%SZ"  # after the moment at which it was begun
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,11 @@ def read_manifest(content: bytes) -> Taken:
 
 def whole(names: Collection[str]) -> list[str]:
     """List the backups that are whole, oldest first."""
-    return sorted(n.split("/")[0] for n in names if n.endswith(f"/{MANIFEST}"))
+    return sorted(
+        n.split("/")[0]
+        for n in names
+        if n.endswith(f"/{MANIFEST}") and STAMP.fullmatch(n.split("/")[0])
+    )
 
 
 def logs_in(names: Collection[str]) -> list[str]:
@@ -75,10 +82,19 @@ def since(position: Position, logs: Collection[str]) -> list[str]:
     return found
 
 
-def outdated(names: Collection[str], keep: int, oldest: Position | None) -> list[str]:
-    """List what is to be deleted: all but the newest backups, and logs that none of them needs."""
-    gone = set(whole(names)[:-keep])
-    files = [n for n in names if n.split("/")[0] in gone]
+def outdated(
+    names: Mapping[str, float], keep: int, oldest: Position | None, before: float
+) -> list[str]:
+    """List what is to be deleted, by what is kept and since when.
+
+    That is all but the newest backups, the logs that none of them needs, and what is left of
+    backups that got nothing more since a moment, and no manifest.
+    """
+    kept = whole(names)
+    gone = set(kept[:-keep])
+    begun = {n.split("/")[0] for n in names if STAMP.fullmatch(n.split("/")[0])} - set(kept)
+    grown = {at.split("/")[0] for at, since in names.items() if since >= before}
+    files = [n for n in names if n.split("/")[0] in gone | (begun - grown)]
     if oldest:
         files += [f"{LOGS}/{n}.gz.age" for n in logs_in(names) if n < oldest.file]
     # The manifest first: what is half deleted is no backup any more.
@@ -87,4 +103,9 @@ def outdated(names: Collection[str], keep: int, oldest: Position | None) -> list
 
 def stamp(at: datetime) -> str:
     """Name a backup by its moment."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    return at.astimezone(UTC).strftime(NAMED)
+
+
+def moment(name: str) -> datetime:
+    """Read a backup's moment from its name."""
+    return datetime.strptime(name, NAMED).replace(tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from provisioning.errors import OperatorError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+DAY = 86400.0  # seconds after which what was begun and not ended is no longer waited for
 
 
 class Store(Protocol):
@@ -41,12 +45,14 @@ class Folder:
     def put(self, name: str, file: Path) -> None:
         """Keep a file."""
         target = self._root / name
+        self._sweep()
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = target.with_name(f".{target.name}.part")
         shutil.copyfile(file, part)
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
+        _onto_disk(part)
         part.replace(target)
+        for folder in (target.parent, self._root):
+            _onto_disk(folder)
 
     def get(self, name: str, file: Path) -> None:
         """Write what is kept under a name to a file."""
@@ -60,10 +66,26 @@ class Folder:
     def delete(self, names: Iterable[str]) -> None:
         """Delete files, and the folders that are empty then."""
         for name in names:
-            path = self._root / name
-            path.unlink(missing_ok=True)
-            if path.parent != self._root and not any(path.parent.iterdir()):
-                path.parent.rmdir()
+            self._remove(self._root / name)
+
+    def _sweep(self) -> None:
+        """Delete the parts that a power cut left; a name of such a kind is never read."""
+        for part in self._root.rglob(".*.part"):
+            if part.stat().st_mtime < time.time() - DAY:
+                self._remove(part)
+
+    def _remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        if path.parent != self._root and not any(path.parent.iterdir()):
+            path.parent.rmdir()
+
+
+def _onto_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Bucket:

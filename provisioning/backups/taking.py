@@ -13,7 +13,7 @@ from provisioning.backups import catalogue
 from provisioning.backups.catalogue import COVERS, DATABASE, LOGS, MANIFEST, SWARM, Taken
 from provisioning.backups.database import Database
 from provisioning.backups.seal import Write, sealed
-from provisioning.backups.store import Store, store_at
+from provisioning.backups.store import DAY, Store, store_at
 from provisioning.care.backup import copy_state
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
@@ -111,10 +111,12 @@ class Keeper:
         return count
 
     def prune(self) -> None:
-        """Delete all but the newest backups, and the logs that none of them needs."""
+        """Delete all but the newest backups, the logs that none needs, and what never got whole."""
         left = self.backups()[-self._settings.keep :]
         oldest = next((b.position for b in left), None)
-        gone = catalogue.outdated(self.store.names(), self._settings.keep, oldest)
+        gone = catalogue.outdated(
+            self.store.names(), self._settings.keep, oldest, time.time() - DAY
+        )
         self.store.delete(gone)
         if count := sum(n.endswith(MANIFEST) for n in gone):
             self._say(f"{count} older ones are deleted: {self._settings.keep} are kept")

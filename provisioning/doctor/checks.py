@@ -48,6 +48,7 @@ class Examination:
     overlay: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     certificates: Mapping[str, Certificate | str] = field(default_factory=dict)
     database: Mapping[str, str] = field(default_factory=dict)
+    backup: datetime | None = None  # when the newest was begun
     # By check and host: why it could not be looked at there.
     unseen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -71,6 +72,7 @@ TITLES = {
     "services": "services run as many tasks as they should",
     "certificate": "certificate is served and has time left",
     "database": "database answers every worker",
+    "backup": "a backup is there, and young enough",
 }
 
 
@@ -92,6 +94,7 @@ def examine(
         "services": _services,
         "certificate": _certificate,
         "database": _database,
+        "backup": _backup,
     }
     for key, check in checks.items():
         blind = seen.unseen.get(key, {}).items()
@@ -372,3 +375,23 @@ def _database(inventory: Inventory, seen: Examination, now: datetime) -> Iterato
         if said:
             advice = "Check that it runs, and that its firewall or security group lets the host in."
             yield Finding(host, f"the database {said}", advice)
+
+
+def _backup(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
+    if inventory.backup is None:
+        advice = 'Name a place in the inventory: docs/operators-guide.md, "Backups".'
+        yield Finding("backup", "the inventory has no [backup]", advice, bad=False)
+    elif "backup" not in seen.unseen:
+        hours = (now - seen.backup).total_seconds() / 3600 if seen.backup else None
+        advice = (
+            "See whether ./run ops backup --watch runs, and what it says. Where it does on another "
+            "machine, let it write to a place that this one reaches too."
+        )
+        if hours is None:
+            yield Finding(inventory.backup.to, "there is no whole backup yet", advice)
+        elif hours > inventory.backup.oldest_hours:
+            what = (
+                f"the newest backup is {hours:.0f} hours old, and oldest_hours of [backup] is "
+                f"{inventory.backup.oldest_hours:g}"
+            )
+            yield Finding(inventory.backup.to, what, advice)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from provisioning.backups import catalogue
+from provisioning.backups.store import store_at
 from provisioning.cluster import Cluster, snapshot
 from provisioning.doctor import probes
 from provisioning.doctor.alert import Alert
@@ -132,6 +134,7 @@ def look(cluster: Cluster, say: Callable[[str], None]) -> Examination:
         if name in {h.name for h in edges}
     }
     workers = [h for h in up if h.role == "worker"] or up
+    backup = seen_by(newest_backup(cluster), "backup")
     return Examination(
         facts=Facts(hosts, swarm),
         lost=lost,
@@ -141,6 +144,7 @@ def look(cluster: Cluster, say: Callable[[str], None]) -> Examination:
         overlay=overlay,
         certificates=certificates,
         database=seen_by(_database(cluster, workers), "database"),
+        backup=next(iter(backup.values()), None),
         unseen=unseen,
     )
 
@@ -160,6 +164,18 @@ def _database(cluster: Cluster, workers: list[Host]) -> Mapping[str, str | Opera
     except OperatorError as error:
         return {"database": error}
     return cluster.fleet.each(workers, lambda c: probes.greeting(c, url))
+
+
+def newest_backup(cluster: Cluster) -> Mapping[str, datetime | OperatorError | None]:
+    """Say when the newest backup was begun, by where it is; None where there is none."""
+    if cluster.inventory.backup is None:
+        return {}
+    place = cluster.inventory.backup.to
+    try:
+        kept = catalogue.whole(store_at(place).names())
+    except OperatorError as error:
+        return {place: error}
+    return {place: catalogue.moment(kept[-1]) if kept else None}
 
 
 def _address(up: list[Host], connection: Connection) -> str:

@@ -142,6 +142,7 @@ class Backup(Table):
     identity_file: Path | None = None  # opens them again: needed to restore
     database_url_file: Path | None = None  # of a user who may dump; the shop's own where empty
     keep: Annotated[int, Field(ge=1, le=1000)] = 14
+    oldest_hours: Annotated[float, Field(gt=0)] = 26  # the newest may be so old: longer is told
 
 
 class Alert(Table):

@@ -10,6 +10,7 @@ from provisioning.backups.catalogue import (
     Taken,
     chosen,
     logs_in,
+    moment,
     outdated,
     read_manifest,
     since,
@@ -55,13 +56,35 @@ def test_logs_follow_each_other_or_a_gap_is_named() -> None:
 
 
 def test_a_backup_without_its_manifest_is_none_and_old_ones_go() -> None:
+    a, b, c, d = (stamp(NOON + timedelta(hours=n)) for n in range(4))
     names = [
-        "a/database.sql.gz.age", "a/manifest.json", "b/manifest.json", "c/manifest.json",
-        "d/database.sql.gz.age", "logs/binlog.000001.gz.age", "logs/binlog.000002.gz.age",
+        f"{a}/database.sql.gz.age", f"{a}/manifest.json", f"{b}/manifest.json",
+        f"{c}/manifest.json", f"{d}/database.sql.gz.age", "theirs/manifest.json",
+        "logs/binlog.000001.gz.age", "logs/binlog.000002.gz.age",
     ]  # fmt: skip
-    assert whole(names) == ["a", "b", "c"]
+    kept = dict.fromkeys(names, 1000.0)
+    assert whole(names) == [a, b, c]
+    assert [moment(n) for n in whole(names)] == [NOON + timedelta(hours=n) for n in range(3)]
     assert logs_in(names) == ["binlog.000001", "binlog.000002"]
-    assert outdated(names, 2, Position("binlog.000002", 4)) == [
-        "a/manifest.json", "a/database.sql.gz.age", "logs/binlog.000001.gz.age",
+    assert outdated(kept, 2, Position("binlog.000002", 4), 500) == [
+        f"{a}/manifest.json", f"{a}/database.sql.gz.age", "logs/binlog.000001.gz.age",
     ]  # fmt: skip
-    assert outdated(names, 3, None) == []
+    assert outdated(kept, 3, None, 500) == []
+
+
+def test_what_is_left_of_a_backup_that_never_got_whole_goes_when_nobody_works_on_it() -> None:
+    """Whatever else is kept there is not ours to delete."""
+    cut, runs, done = (stamp(NOON + timedelta(hours=n)) for n in range(3))
+    kept = {
+        f"{cut}/database.sql.gz.age": 1000.0,
+        f"{cut}/covers.tar.gz.age": 1001.0,
+        f"{runs}/database.sql.gz.age": 1000.0,
+        f"{runs}/covers.tar.gz.age": 5000.0,
+        f"{done}/manifest.json": 1000.0,
+        "letters/2026.txt": 1.0,
+        "readme.txt": 1.0,
+    }
+    assert outdated(kept, 1, None, 2000) == [
+        f"{cut}/database.sql.gz.age",
+        f"{cut}/covers.tar.gz.age",
+    ]

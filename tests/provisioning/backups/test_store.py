@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +28,23 @@ def test_a_folder_that_is_none_is_a_sentence(
     (tmp_path / "file").write_text("x")
     with pytest.raises(OperatorError, match=r"file/sub: one/two could not be .*Not a directory"):
         use(store_at(f"{tmp_path}/file/sub"), tmp_path / "file")
+
+
+def test_what_a_power_cut_left_of_a_file_is_not_kept_and_goes_after_a_day(tmp_path: Path) -> None:
+    store = store_at(str(tmp_path / "kept"))
+    (tmp_path / "file").write_text("x")
+    store.put("old/one", tmp_path / "file")
+    yesterday = time.time() - 90_000
+    for folder, since in (("old", yesterday), ("cut", yesterday), ("now", time.time())):
+        part = tmp_path / "kept" / folder / ".manifest.json.part"
+        part.parent.mkdir(exist_ok=True)
+        part.write_text("half")
+        os.utime(part, (since, since))
+    assert set(store.names()) == {"old/one"}
+    store.put("new/one", tmp_path / "file")
+    assert set(store.names()) == {"old/one", "new/one"}
+    left = {str(p.relative_to(tmp_path / "kept")) for p in (tmp_path / "kept").rglob("*")}
+    assert left == {"old", "old/one", "new", "new/one", "now", "now/.manifest.json.part"}
 
 
 def test_an_s3_that_is_away_or_refuses_is_a_sentence(

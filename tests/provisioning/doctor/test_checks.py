@@ -11,6 +11,7 @@ import pytest
 
 from provisioning.doctor.checks import Examination, Finding, examine
 from provisioning.doctor.probes import Wire
+from provisioning.inventory import Backup
 from provisioning.release.certificate import Certificate
 from provisioning.setup.facts import Facts
 from tests.provisioning.certificates import DAY, certificate
@@ -253,3 +254,44 @@ def test_what_edges_serve_is_judged_though_no_manager_can_be_asked() -> None:
     seen = Examination(facts, certificates={"manager1": "port 443 cannot be reached"})
     (finding,) = bad(seen, "certificate")
     assert finding.what == "port 443 cannot be reached"
+
+
+BACKUP = Backup(
+    to="s3://backups/shop",
+    recipients=("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",),
+)
+
+
+def of_backups(seen: Examination, backup: Backup | None = BACKUP) -> list[Finding]:
+    made = inventory().model_copy(update={"backup": backup})
+    return dict(examine(made, seen, NOW))["backup"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "allowed", "said"),
+    [
+        (25, 26, ""),
+        (27, 26, "is 27 hours old"),
+        (27, 48, ""),
+        (2, 1, "is 2 hours old"),
+        (None, 26, "no whole backup yet"),
+    ],
+)
+def test_a_newest_backup_that_is_too_old_is_told(
+    hours: float | None, allowed: float, said: str
+) -> None:
+    at = None if hours is None else NOW - timedelta(hours=hours)
+    backup = BACKUP.model_copy(update={"oldest_hours": allowed})
+    found = of_backups(healthy(backup=at), backup)
+    assert [f.bad for f in found] == ([True] if said else [])
+    assert all(said in f.what and f.where == "s3://backups/shop" for f in found)
+
+
+def test_a_place_of_backups_that_is_away_is_unknown_and_none_at_all_a_hint() -> None:
+    away = {"backup": {"s3://backups/shop": "s3://backups/shop: what is kept could not be listed."}}
+    (unknown,) = of_backups(healthy(unseen=away))
+    assert unknown.unknown
+    assert "could not be examined (what is kept could not be listed)" in unknown.what
+    (hint,) = of_backups(healthy(), None)
+    assert not hint.bad
+    assert not hint.unknown
