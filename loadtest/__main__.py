@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest import summary
-from loadtest.arguments import authority, check_host, database_urls, people, rate, seconds
+from loadtest.arguments import authority, check_host, database_urls, people, percent, rate, seconds
 from loadtest.errors import LoadError
 from loadtest.evidence import report
+from loadtest.evidence.budget import OBJECTIVE
 from loadtest.evidence.ledger.database import LedgerError
 from loadtest.evidence.result import Result
 from loadtest.evidence.run import RunFacts, commit
@@ -68,7 +69,7 @@ def _run(args: argparse.Namespace, more: Sequence[str]) -> int:
     )
     facts = RunFacts(
         args.scenario, scenario.about, args.host, length, load.users,
-        args.rate, load.arrivals, load.seed, commit(), args.p99,
+        args.rate, load.arrivals, load.seed, commit(), args.p99, args.objective,
     )  # fmt: skip
     facts.write(folder)
     print(f"{scenario.about}\n{facts.words()} …", flush=True)
@@ -129,6 +130,14 @@ def _parser() -> argparse.ArgumentParser:
         default=2000,
         metavar="MS",
         help="what p99 from the intended start may be, in milliseconds (default: 2000)",
+    )
+    parser.add_argument(
+        "--objective",
+        type=percent,
+        default=OBJECTIVE,
+        metavar="PERCENT",
+        help=f"share of requests that should succeed: the report shows how much of what may fail "
+        f"did (default: {OBJECTIVE:g})",
     )
     parser.add_argument("--ca", type=authority, help="file of the authorities to trust (PEM)")
     parser.add_argument(

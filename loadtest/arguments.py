@@ -38,6 +38,17 @@ def people(text: str) -> int:
     return int(text)
 
 
+def percent(text: str) -> float:
+    """Return a share that is no promise of never failing, in percent."""
+    try:
+        number = float(text.rstrip("%"))
+    except ValueError:
+        number = -1.0
+    if not 0 < number < 100:
+        raise argparse.ArgumentTypeError(f"{text} is no share between 0 and 100, such as 99.9")
+    return number
+
+
 def authority(text: str) -> Path:
     """Return a file of authorities that is there."""
     if not Path(text).is_file():

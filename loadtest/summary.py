@@ -9,6 +9,7 @@ from typing import Any
 
 from loadtest.errors import LoadError
 from loadtest.evidence import recorder
+from loadtest.evidence.budget import Budget
 from loadtest.evidence.intervals import at_least, between
 from loadtest.evidence.ledger.audit import compare
 from loadtest.evidence.ledger.model import Audit
@@ -37,6 +38,7 @@ def assess(
     incidents = recorder.read(folder, "incidents")
     result = Result(facts.scenario, f"{facts.about} {facts.words()}.", requests)
     result.incidents = incidents
+    result.objective = facts.objective
     result.arrivals = recorder.read(folder, "arrivals")
     if facts.commit:
         result.notes = [f"Commit {facts.commit}."]
@@ -52,6 +54,7 @@ def assess(
         result.audit = compare(ledger, urls, settle)
         result.expectations += differences(result.audit)
     result.expectations += figures(requests, facts.bound)
+    result.expectations.append(budget(requests, facts.objective))
     return result
 
 
@@ -146,6 +149,13 @@ def figures(requests: Sequence[Entry], bound: float) -> list[Expectation]:
         Expectation("requests per second", "", f"{seen.rate:.1f} ({seen.count} in all)", None),
         Expectation("from the intended start, ms", "", f"{times}, most {seen.slowest:.0f}", None),
     ]
+
+
+def budget(requests: Sequence[Entry], objective: float) -> Expectation:
+    """Say how much of what may fail by an objective did."""
+    made = Budget(len(requests), sum(r["error"] is not None for r in requests), objective)
+    seen = f"{made.used:.0%}, at 95 % at most {made.used_at_most:.0%}: {made.verdict}"
+    return Expectation(f"budget used of {objective:g} %", "", seen, None)
 
 
 def differences(audit: Audit) -> list[Expectation]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
+from loadtest.evidence.budget import OBJECTIVE
 from loadtest.evidence.ledger.model import Audit
 
 Entry = Mapping[str, Any]
@@ -59,11 +60,12 @@ class Result:
     incidents: Sequence[Entry] = ()  # people who stumbled, exceptions in them
     arrivals: Sequence[Entry] = ()  # of open load
     broken: Sequence[Entry] | None = None  # what was in flight on a lost edge; None: no edge was
+    objective: float = OBJECTIVE  # percent of requests that should succeed
 
     @property
     def begin(self) -> float:
         """Return the moment that the report counts from."""
-        moments = [float(r["at"]) for r in self.requests] + [s.at for s in self.samples]
+        moments = [begun(r) for r in self.requests] + [s.at for s in self.samples]
         return min(moments, default=0.0)
 
     @property
@@ -92,6 +94,11 @@ class Summary:
     def rate(self) -> float:
         """Return the requests per second."""
         return self.count / self.seconds if self.seconds else 0.0
+
+
+def begun(request: Entry) -> float:
+    """Return when a request should have begun, in seconds since the epoch."""
+    return float(request["at"]) - max(float(request.get("late", 0.0)), 0.0) / 1000
 
 
 def latency(request: Entry) -> float:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from loadtest.errors import LoadError
+from loadtest.evidence.budget import OBJECTIVE
 
 FILE = "run.json"
 
@@ -26,6 +27,7 @@ class RunFacts:
     seed: str = ""
     commit: str = ""
     bound: int = 2000  # milliseconds that p99 from the intended start may be
+    objective: float = OBJECTIVE  # percent of requests that should succeed
     status: int | None = None  # Locust's; None: the run did not come to its end
 
     def words(self) -> str:

@@ -105,6 +105,7 @@ class Audit:
 
     counts: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    history: dict[str, int] = field(default_factory=dict)  # how much of the history was judged
 
     def add(self, kind: str, what: str) -> None:
         """Note a difference."""
