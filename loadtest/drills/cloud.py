@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import guests
-from provisioning.rehearsal.layout import CLOUD, DATABASE, REGISTRY
+from provisioning.rehearsal.layout import CLOUD, DATABASE, REGISTRY, RESOLVER
 
 type Run = Callable[[str], str]
 FEWEST = 10  # connections, of which MariaDB keeps one more for its administrator
@@ -89,6 +89,18 @@ def give_connections(run: Run = in_cloud) -> None:
     """Let go of the connections that are held, and allow as many as before."""
     _sql(run, "SET GLOBAL max_connections = DEFAULT")
     _kill(run, "LIKE", "")
+
+
+def silence_resolver(run: Run = in_cloud) -> None:
+    """Let the resolver take questions and answer none."""
+    run("systemctl kill -s STOP rehearsal-resolver")
+    if run(f"host -W 1 -R 1 {DATABASE} {RESOLVER} >/dev/null && echo answers || true").strip():
+        raise OperatorError("The resolver still answers: the fault did not act.")
+
+
+def resume_resolver(run: Run = in_cloud) -> None:
+    """Let the resolver answer."""
+    run("systemctl kill -s CONT rehearsal-resolver")
 
 
 def stop_registry(run: Run = in_cloud) -> None:

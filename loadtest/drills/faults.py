@@ -45,13 +45,20 @@ for _ in $(seq 100); do
   [ "$(systemctl show -p MainPID --value docker)" = "$before" ] || { echo acted; exit; }
   sleep 0.1
 done"""
-KILL_EDGE = f"""set -e
-container={_containers(EDGE)}
+
+
+def _kill(service: str) -> str:
+    """Return the shell lines that kill the container of a service on a host."""
+    return f"""set -e
+container={_containers(service)}
 docker kill -s KILL $container >/dev/null
 for _ in $(seq 50); do
   [ "$(docker inspect -f '{{{{.State.Running}}}}' $container)" = true ] || {{ echo acted; exit; }}
   sleep 0.1
 done"""
+
+
+KILL_EDGE, KILL_SOCKET = _kill(EDGE), _kill("edge_socket")
 
 
 class Faults(Observer):
@@ -76,6 +83,17 @@ class Faults(Observer):
         """Kill Traefik on a host, and nothing else."""
         self._on(host, KILL_EDGE, "Traefik was not killed")
 
+    def kill_socket(self, host: str) -> None:
+        """Kill what the edge on a host reads Docker by, and nothing else."""
+        self._on(host, KILL_SOCKET, "The socket proxy was not killed")
+
+    def mute(self, host: str) -> None:
+        """Lose what a host sends to the managers; what they send arrives."""
+        self._rehearsal_only("lose packets")
+        self.lost.append(host)
+        lifecycle.mute(host, [manager.name for manager in self.inventory.managers])
+        _wait(lambda: lifecycle.packets_lost(host) > 0, f"No packet of {host} was lost")
+
     def lose_packets(self, host: str) -> None:
         """Lose a part of what a host sends and gets."""
         self._rehearsal_only("lose packets")
@@ -96,6 +114,15 @@ class Faults(Observer):
         gone = [*others[: (len(others) + 1) // 2], leader]
         self.lost += gone
         lifecycle.crash(*gone)
+
+    def silence_resolver(self, _: str) -> None:
+        """Let the hosts' resolver say nothing."""
+        self._rehearsal_only("silence the resolver")
+        cloud.silence_resolver()
+
+    def resume_resolver(self, _: str) -> None:
+        """Let the hosts' resolver answer again."""
+        cloud.resume_resolver()
 
     def stop_registry(self, _: str) -> None:
         """Stop the registry of images."""

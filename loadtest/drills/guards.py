@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from loadtest.drills.catalogue import Drill
+from loadtest.drills.drill import Drill
 from loadtest.evidence.result import Event, Expectation, Sample, summarize
 from loadtest.summary import people
 

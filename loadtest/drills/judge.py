@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from loadtest.drills.catalogue import Drill
+from loadtest.drills.drill import Drill
 from loadtest.evidence.intervals import at_least
 from loadtest.evidence.result import Event, Expectation, Sample
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from loadtest.drills import judge, kept
-from loadtest.drills.catalogue import Drill
 from loadtest.drills.cluster import Cluster
+from loadtest.drills.drill import Drill
 from loadtest.drills.guards import guards, slowest_outside
 from loadtest.drills.tunnel import forwarded
 from loadtest.drills.watchdog import Watchdog, judged

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from loadtest.drills.catalogue import Drill, Step
+from loadtest.drills.drill import Drill, Step
 
 LEAD, TAIL = 8.0, 12.0  # seconds of load before the first fault, and after the last one is healed
 EVERY = 12.0  # seconds from one fault to the next, on average
@@ -26,10 +26,13 @@ KINDS = (
     ("freeze-replica", "thaw-replica", "worker"),
     ("kill-engine", "", "worker"),
     ("kill-edge", "", "manager"),
+    ("kill-socket", "", "manager"),
     ("lose-packets", "keep-packets", "worker"),
+    ("mute", "keep-packets", "worker"),
     ("stop-database", "start-database", "database"),
     ("forbid-writes", "allow-writes", "database"),
     ("take-connections", "give-connections", "database"),
+    ("silence-resolver", "resume-resolver", "resolver"),
     ("stall-storage", "resume-storage", "storage"),
     ("stop-registry", "start-registry", "registry"),
     ("hide-metrics", "show-metrics", "autoscaler"),
@@ -41,12 +44,13 @@ LONGEST = {
     "stop-database": 12.0,
     "forbid-writes": 20.0,
     "take-connections": 12.0,
+    "silence-resolver": 20.0,
     "stall-storage": 20.0,
 }
 PASSES = 10.0  # seconds in which what heals by itself has done so
 UNDO = (
     *("start-database", "allow-writes", "give-connections"),
-    *("resume-storage", "start-registry", "show-metrics"),
+    *("resume-resolver", "resume-storage", "start-registry", "show-metrics"),
 )
 
 

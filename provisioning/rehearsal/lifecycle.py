@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from provisioning.errors import OperatorError
@@ -206,6 +207,13 @@ def lose_packets(name: str, percent: int) -> None:
     host = named(name)
     with only_one(STATE):
         network.lose(host.name, percent)
+
+
+def mute(name: str, towards: Sequence[str]) -> None:
+    """Lose all packets from a host to some others, whose own reach it; ends like `lose_packets`."""
+    host = named(name)
+    with only_one(STATE):
+        network.mute(host.name, [named(other).name for other in towards])
 
 
 def packets_lost(name: str) -> int:

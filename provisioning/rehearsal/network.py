@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from provisioning.rehearsal import mounts
@@ -116,14 +117,29 @@ def lose(name: str, percent: int) -> None:
 
 def lossy(name: str, percent: int) -> str:
     """Return the rules by which the switch loses a part of a guest's frames, in place of others."""
+    chance = f"numgen random mod 100 < {percent} counter drop"
+    ways = [f'{way} "{name}" {chance}' for way in ("iifname", "oifname")]
+    return _dropping(name, ways if percent else [])
+
+
+def mute(name: str, towards: Sequence[str]) -> None:
+    """Lose every frame from a guest to some others at the switch; theirs reach it. Ends `lose`."""
+    run(inside(VPC, "nft", "-f", "-"), stdin=muted(name, towards))
+
+
+def muted(name: str, towards: Sequence[str]) -> str:
+    """Return the rules by which the switch loses a guest's frames to some others."""
+    return _dropping(name, [f'iifname "{name}" oifname "{to}" counter drop' for to in towards])
+
+
+def _dropping(name: str, rules: Sequence[str]) -> str:
     table = f"table bridge lossy-{name}"
     cleared = f"{table}\ndelete {table}\n"  # the first: there may be none to delete
-    if not percent:
+    if not rules:
         return cleared
-    chance = f"numgen random mod 100 < {percent} counter drop"
-    ways = "".join(f'    {way} "{name}" {chance}\n' for way in ("iifname", "oifname"))
     hook = "    type filter hook forward priority 0; policy accept;\n"
-    return f"{cleared}{table} {{\n  chain forward {{\n{hook}{ways}  }}\n}}\n"
+    lines = "".join(f"    {rule}\n" for rule in rules)
+    return f"{cleared}{table} {{\n  chain forward {{\n{hook}{lines}  }}\n}}\n"
 
 
 def lost(name: str) -> int:

@@ -13,7 +13,7 @@ import pytest
 
 from loadtest.drills import cloud, faults
 from loadtest.drills.cluster import Cluster
-from loadtest.drills.faults import FREEZE, KILL_EDGE, KILL_ENGINE, THAW, Faults
+from loadtest.drills.faults import FREEZE, KILL_EDGE, KILL_ENGINE, KILL_SOCKET, THAW, Faults
 from provisioning import cluster as provisioned
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import lifecycle
@@ -82,7 +82,7 @@ def test_where_no_replica_is_none_freezes(host: Path) -> None:
     assert on(host, FREEZE) == ""
 
 
-@pytest.mark.parametrize("script", [KILL_ENGINE, KILL_EDGE])
+@pytest.mark.parametrize("script", [KILL_ENGINE, KILL_EDGE, KILL_SOCKET])
 @pytest.mark.parametrize(("deaf", "said"), [(False, "acted"), (True, "")])
 def test_what_does_not_die_is_noticed(host: Path, script: str, deaf: bool, said: str) -> None:
     if deaf:
@@ -102,23 +102,32 @@ def cluster(said: str, *, rehearsed: bool = True) -> Cluster:
     return made
 
 
-@pytest.mark.parametrize("act", [Faults.freeze_replica, Faults.kill_engine, Faults.kill_edge])
+@pytest.mark.parametrize(
+    "act", [Faults.freeze_replica, Faults.kill_engine, Faults.kill_edge, Faults.kill_socket]
+)
 def test_a_fault_that_did_not_act_is_an_error(act: Callable[[Faults, str], None]) -> None:
     act(cluster("acted\n"), "worker1")
     with pytest.raises(OperatorError, match="on worker1"):
         act(cluster("no such container\n"), "worker1")
 
 
+@pytest.mark.parametrize("act", [Faults.lose_packets, Faults.mute])
 @pytest.mark.parametrize("lost", [True, False])
-def test_packets_that_are_not_lost_are_noticed(lost: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packets_that_are_not_lost_are_noticed(
+    act: Callable[[Faults, str], None], lost: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = cluster("")
+    managers = [SimpleNamespace(name="manager1")]
+    monkeypatch.setattr(made.inventory, "managers", managers, raising=False)
     monkeypatch.setattr(lifecycle, "lose_packets", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "mute", lambda *_: None)
     monkeypatch.setattr(lifecycle, "packets_lost", lambda _: 3 if lost else 0)
     monkeypatch.setattr(faults, "ACTS", 0.3)
     if lost:
-        cluster("").lose_packets("worker1")
+        act(made, "worker1")
         return
     with pytest.raises(OperatorError, match="did not act"):
-        cluster("").lose_packets("worker1")
+        act(made, "worker1")
 
 
 @pytest.mark.parametrize(("managers", "lost"), [(3, 2), (5, 3), (7, 4)])
@@ -143,8 +152,8 @@ def test_a_quorum_is_lost_with_the_leader_and_no_more_managers_than_that_takes(
 
 @pytest.mark.parametrize(
     "action",
-    ["lose_packets", "lose_quorum", "stop_registry", "offer_release", "forbid_writes",
-     "take_connections"],
+    ["lose_packets", "mute", "lose_quorum", "silence_resolver", "stop_registry", "offer_release",
+     "forbid_writes", "take_connections"],
 )  # fmt: skip
 def test_what_is_for_a_rehearsal_only_is_done_nowhere_else(action: str) -> None:
     with pytest.raises(OperatorError, match="other than a rehearsal's"):
@@ -157,13 +166,17 @@ class Machine:
     def __init__(self, deaf: bool) -> None:
         self.deaf = deaf
         self.read_only = self.held = 0
-        self.registry = True
+        self.registry = self.resolver = True
 
     def run(self, script: str) -> str:
         if found := re.search(r"SET GLOBAL read_only = (\d)", script):
             self.read_only = 0 if self.deaf else int(found[1])
         if "SLEEP" in script and script.startswith("export"):
             self.held = 0 if self.deaf else cloud.FEWEST
+        if found := re.search("kill -s (STOP|CONT) rehearsal-resolver", script):
+            self.resolver = self.deaf or found[1] == "CONT"
+        if script.startswith("host "):
+            return "answers\n" if self.resolver else ""
         if "systemctl stop rehearsal-registry" in script:
             self.registry = self.deaf
         if "KILL" in script:
@@ -186,6 +199,7 @@ FAULTS: dict[str, Callable[[Machine], None]] = {
     "read only": lambda machine: cloud.forbid_writes(machine.run),
     "connections": lambda machine: cloud.take_connections(URL, machine.run, tries=2),
     "registry": lambda machine: cloud.stop_registry(machine.run),
+    "resolver": lambda machine: cloud.silence_resolver(machine.run),
 }
 
 

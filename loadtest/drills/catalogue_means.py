@@ -1,0 +1,36 @@
+"""Drills of what a shop lives by: parts of a network, names, the writer's successor, room."""
+
+from __future__ import annotations
+
+from loadtest.drills.drill import Drill, Step
+
+MEANS: dict[str, Drill] = {
+    "one-way-partition": Drill(
+        "What a worker sends to the managers is lost, what they send arrives: it does what it is "
+        "asked, writes it into the database, and nobody hears of it.",
+        (Step(20, "mute", "busiest"), Step(60, "keep-packets", "lost")),
+    ),
+    "edge-leader-loss": Drill(
+        "The leading manager of three, which is an edge, loses its power.",
+        (Step(20, "crash", "leader"), Step(60, "boot", "lost")),
+        failures=None,
+        managers=3,
+        reroute=2,
+        cut=3,
+    ),
+    "socket-killed": Drill(
+        "What an edge reads the swarm by is killed on one of three managers, and nothing else; the "
+        "swarm starts another.",
+        (Step(20, "kill-socket", "edge"),),
+        managers=3,
+        seconds=70,
+        felt="itself",  # an edge keeps the routes that it knows
+    ),
+    "dns-outage": Drill(
+        "The resolver of the hosts and of their containers says nothing for twenty seconds.",
+        (Step(20, "silence-resolver"), Step(40, "resume-resolver")),
+        undo=(Step(0, "resume-resolver"),),
+        seconds=70,
+        felt="itself",  # no address changes meanwhile, so nobody needs to notice
+    ),
+}
