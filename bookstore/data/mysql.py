@@ -99,6 +99,8 @@ class Connections:
         # aiomysql goes on in the clear when the server, or somebody on the way, offers no TLS.
         self._in_doubt = tls is not None and scheme == "mysql"
         self._encrypted: WeakSet[Any] = WeakSet()
+        self._known: WeakSet[Any] = WeakSet()
+        self._left: WeakSet[Any] = WeakSet()  # connections to a server that is no longer the writer
         self.connect = self._backend.connect
         self.disconnect = self._backend.disconnect
 
@@ -106,6 +108,11 @@ class Connections:
         """Return a connection that lives, as far as the driver can tell."""
         connection = self._backend.connection()
         await connection.acquire()
+        while connection.raw_connection in self._left:
+            await self.release(connection, broken=True)
+            connection = self._backend.connection()
+            await connection.acquire()
+        self._known.add(connection.raw_connection)
         if self._in_doubt and connection.raw_connection not in self._encrypted:
             try:
                 await _require_encryption(connection.raw_connection)
@@ -117,7 +124,7 @@ class Connections:
 
     async def release(self, connection: ConnectionBackend, *, broken: bool) -> None:
         """Give a connection back. One that is broken, or in a transaction, is closed."""
-        if broken:
+        if broken or connection.raw_connection in self._left:
             connection.raw_connection.close()
         with suppress(Exception):  # a broken connection has nothing left to give back
             await connection.release()
@@ -144,10 +151,12 @@ class Connections:
         return int(cursor.rowcount)
 
     def translate(self, error: Exception) -> Exception:
-        """Return the error of ours that an error of the driver means, or the error itself."""
+        """Return the error of ours that an error of the driver means, or the error itself. A server
+        that turns out to take no writes is left: by all connections there are, readers' too."""
         if isinstance(error, self._error):
             code = error.args[0] if error.args and isinstance(error.args[0], int) else None
             if code in _READ_ONLY:
+                self._left.update(self._known)
                 return ReadOnly("the database takes no writes at the moment")
             if code in _LOCK_WAIT:
                 return LockWait(str(error))

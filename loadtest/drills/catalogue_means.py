@@ -26,6 +26,18 @@ MEANS: dict[str, Drill] = {
         seconds=70,
         felt="itself",  # an edge keeps the routes that it knows
     ),
+    "writer-handover": Drill(
+        "The database's writer turns read only; ten seconds later its successor, another server, is "
+        "the writer, and the name leads there.",
+        (Step(20, "forbid-writes"), Step(30, "hand-over")),
+        prepare=(Step(0, "raise-successor"),),
+        undo=(Step(0, "hand-back"), Step(0, "allow-writes")),
+        costs="^POST ",  # who only reads is answered all the while
+        only_503=True,
+        answers=5,  # from when the writer is told: two seconds to hand over, the name at once
+        seconds=70,
+        felt="readers",
+    ),
     "dns-outage": Drill(
         "The resolver of the hosts and of their containers says nothing for twenty seconds.",
         (Step(20, "silence-resolver"), Step(40, "resume-resolver")),

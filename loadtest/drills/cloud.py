@@ -36,7 +36,7 @@ class FullError(OperatorError):
 def in_cloud(script: str) -> str:
     """Run a shell script in the guest; raise OperatorError where it fails."""
     done = subprocess.run(
-        guests.shell(CLOUD, script), capture_output=True, text=True, timeout=60, check=False
+        guests.shell(CLOUD, script), capture_output=True, text=True, timeout=150, check=False
     )
     if FULL in done.stderr:
         raise FullError(FULL)

@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Callable
 
-from loadtest.drills import cloud
+from loadtest.drills import cloud, successor
 from loadtest.drills.observer import EDGE, SHOP, Observer
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import lifecycle
@@ -152,6 +152,20 @@ class Faults(Observer):
     def allow_writes(self, _: str) -> None:
         """Let the database take changes again."""
         cloud.allow_writes()
+
+    def raise_successor(self, _: str) -> None:
+        """Start a second database, which writes what the first one writes."""
+        self._rehearsal_only("start a second database")
+        successor.raise_successor()
+
+    def hand_over(self, _: str) -> None:
+        """Let the second database be the writer, and the first one read only."""
+        self._rehearsal_only("hand the database over")
+        successor.hand_over()
+
+    def hand_back(self, _: str) -> None:
+        """Let the first database be the writer again, and end the second."""
+        successor.hand_back()
 
     def take_connections(self, _: str) -> None:
         """Hold all connections that the database gives to the shop."""

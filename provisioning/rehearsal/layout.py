@@ -53,6 +53,7 @@ SERVICES = {
     ACME: f"{_NET}.0.40",
     MAIL: f"{_NET}.0.50",
 }
+SUCCESSOR = f"{_NET}.0.21"  # of the database's writer, while there is one
 
 Role = Literal["manager", "worker", "machine"]
 MOST_WORKERS = 9

@@ -193,6 +193,31 @@ async def test_a_server_that_takes_no_writes_is_left(db: Database, mariadb: Mari
     assert not before & after
 
 
+async def test_all_connections_to_a_server_that_takes_no_writes_are_left(
+    db: Database, mariadb: MariaDB
+) -> None:
+    before = await _connections(db)
+    async with db.connection() as reader:
+        with read_only(mariadb), pytest.raises(ReadOnly):
+            await db.execute("UPDATE books SET stock = 0 WHERE id = 1")
+        assert await reader.value("SELECT CONNECTION_ID()") in before
+    assert len(before) == 4
+    assert not before & await _connections(db)
+
+
+async def _connections(db: Database) -> set[int]:
+    """Return the numbers of all four connections of the pool, held at one time."""
+    everybody = asyncio.Barrier(4)
+
+    async def number() -> int:
+        async with db.connection() as queries:
+            found = await queries.value("SELECT CONNECTION_ID()")
+            await everybody.wait()
+            return int(found)
+
+    return set(await asyncio.gather(*(number() for _each in range(4))))
+
+
 async def test_connecting_that_is_cancelled_leaves_nothing_behind(
     db: Database, mariadb: MariaDB
 ) -> None:
