@@ -27,8 +27,8 @@ MEANS: dict[str, Drill] = {
         felt="itself",  # an edge keeps the routes that it knows
     ),
     "writer-handover": Drill(
-        "The database's writer turns read only; ten seconds later its successor, another server, is "
-        "the writer, and the name leads there.",
+        "The database's writer turns read only; ten seconds later another server, its successor, "
+        "is the writer, and the name leads there.",
         (Step(20, "forbid-writes"), Step(30, "hand-over")),
         prepare=(Step(0, "raise-successor"),),
         undo=(Step(0, "hand-back"), Step(0, "allow-writes")),

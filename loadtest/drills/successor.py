@@ -1,5 +1,7 @@
-"""The database's writer and its successor, as Aurora has them: two servers, to one of which the name
-leads. Both run in the guest that plays the cloud; each step makes sure of what it has done."""
+"""The database's writer and its successor, as Aurora has them: a name leads to one of two.
+
+Both run in the guest that plays the cloud; each step makes sure of what it has done.
+"""
 
 from __future__ import annotations
 
@@ -84,6 +86,7 @@ systemctl stop {UNIT} || true
 rm -rf /var/lib/successor /etc/mysql/mariadb.conf.d/99-successor.cnf /etc/rehearsal/successor.cnf
 writer -e "RESET MASTER; SET GLOBAL gtid_slave_pos = ''; DROP USER IF EXISTS replica@'%'"
 systemctl restart mariadb
+rm -f /var/lib/mysql/writer.*
 ip address del {SUCCESSOR}/24 dev eth0
 """
 

@@ -11,12 +11,13 @@ from typing import cast
 
 import pytest
 
-from loadtest.drills import cloud, faults
+from loadtest.drills import cloud, faults, successor
 from loadtest.drills.cluster import Cluster
 from loadtest.drills.faults import FREEZE, KILL_EDGE, KILL_ENGINE, KILL_SOCKET, THAW, Faults
 from provisioning import cluster as provisioned
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import lifecycle
+from provisioning.rehearsal.layout import SUCCESSOR
 
 DOCKER = """#!/bin/sh
 case "$1" in
@@ -153,7 +154,7 @@ def test_a_quorum_is_lost_with_the_leader_and_no_more_managers_than_that_takes(
 @pytest.mark.parametrize(
     "action",
     ["lose_packets", "mute", "lose_quorum", "silence_resolver", "stop_registry", "offer_release",
-     "forbid_writes", "take_connections"],
+     "forbid_writes", "raise_successor", "hand_over", "take_connections"],
 )  # fmt: skip
 def test_what_is_for_a_rehearsal_only_is_done_nowhere_else(action: str) -> None:
     with pytest.raises(OperatorError, match="other than a rehearsal's"):
@@ -177,6 +178,8 @@ class Machine:
             self.resolver = self.deaf or found[1] == "CONT"
         if script.startswith("host "):
             return "answers\n" if self.resolver else ""
+        if script.endswith(successor.ASK):
+            return f"0\n1\n{successor.WRITER}\n" if self.deaf else f"1\n0\n{SUCCESSOR}\n"
         if "systemctl stop rehearsal-registry" in script:
             self.registry = self.deaf
         if "KILL" in script:
@@ -200,6 +203,7 @@ FAULTS: dict[str, Callable[[Machine], None]] = {
     "connections": lambda machine: cloud.take_connections(URL, machine.run, tries=2),
     "registry": lambda machine: cloud.stop_registry(machine.run),
     "resolver": lambda machine: cloud.silence_resolver(machine.run),
+    "successor": lambda machine: successor.hand_over(machine.run),
 }
 
 
