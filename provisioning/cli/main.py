@@ -106,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
     rehearse.add_argument("--managers", type=int, choices=(1, 3), default=1)
     rehearse.add_argument("--workers", type=int, default=3)
     rehearsal.add_mail(rehearse)
+    rehearsal.add_system(rehearse)
     rehearse.add_argument(
         "--machine", action="store_true", help="one machine without a swarm: docs/one-machine.md"
     )
@@ -164,4 +165,5 @@ def _timed(phases: Iterable[tuple[str, Callable[[], object]]]) -> int:
 
 
 def _up(args: argparse.Namespace) -> None:
-    lifecycle.up(args.managers, args.workers, mail=args.mail)
+    system = rehearsal.system_of(args)
+    lifecycle.up(args.managers, args.workers, mail=args.mail, system=system)

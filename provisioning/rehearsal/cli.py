@@ -18,7 +18,10 @@ from provisioning.rehearsal.layout import (
     VPC,
     Host,
 )
+from provisioning.rehearsal.quirks import QUIRKS
+from provisioning.rehearsal.suites import ENGINES, HOSTS, System
 from provisioning.rehearsal.system import require_machine
+from provisioning.rehearsal.trees import SUITE
 from provisioning.subparsers import Subparsers
 
 
@@ -28,9 +31,11 @@ def add_commands(subparsers: Subparsers) -> None:
     up.add_argument("--managers", type=int, choices=(1, 3), default=1)
     up.add_argument("--workers", type=int, default=3, help="number of workers (default 3)")
     add_mail(up)
+    add_system(up)
     up.set_defaults(handler=_up)
     subparsers.add_parser("status", help="show the hosts").set_defaults(handler=_status)
     add = subparsers.add_parser("add", help="boot one more bare worker")
+    add_system(add)
     add.set_defaults(handler=_add)
     remove = subparsers.add_parser("remove", help="take a worker away, with its disk")
     remove.add_argument("host", metavar="HOST", help="such as worker2")
@@ -61,8 +66,28 @@ def add_mail(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_system(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what the hosts to be made are made of."""
+    parser.add_argument(
+        "--suite", choices=HOSTS, default=SUITE, help=f"Debian on the hosts (default {SUITE})"
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, help="the suite that docker.io comes from (the hosts' own)"
+    )
+    known = "; ".join(f"{name}: {what}" for name, (what, _) in QUIRKS.items())
+    parser.add_argument(
+        "--quirk", choices=QUIRKS, action="append", default=[], help=f"one or more of {known}"
+    )
+
+
+def system_of(args: argparse.Namespace) -> System:
+    """Return what the hosts to be made are made of."""
+    return System(args.suite, args.engine or args.suite, tuple(args.quirk))
+
+
 def _up(args: argparse.Namespace) -> int:
-    hosts = lifecycle.up(args.managers, args.workers, mail=args.mail)
+    system = system_of(args)
+    hosts = lifecycle.up(args.managers, args.workers, mail=args.mail, system=system)
     _show(hosts)
     return 0
 
@@ -120,7 +145,7 @@ def _stall(args: argparse.Namespace) -> int:
 
 
 def _add(args: argparse.Namespace) -> int:
-    host = lifecycle.add_worker()
+    host = lifecycle.add_worker(system_of(args))
     print(f"{host.name} is up at {host.address}, bare. To let it join: ./run ops apply")
     return 0
 

@@ -44,7 +44,7 @@ def guest(managers: int) -> Guest:
     return Guest(
         name=CLOUD,
         addresses=[*SERVICES.values()],
-        layers=[trees.cloud_layer()],
+        layers=[trees.cloud_layer(), trees.host_tree()],
         binds={"/var/lib/docker-registry": CACHE / "registry"},
         furnish=lambda root: _furnish(root, managers),
         port=53,

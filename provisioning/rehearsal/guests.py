@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from provisioning.errors import OperatorError
-from provisioning.rehearsal import cgroups, mounts, network, trees
+from provisioning.rehearsal import cgroups, mounts, network
 from provisioning.rehearsal.authority import AUTHORITY
 from provisioning.rehearsal.layout import RESOLVER, STATE, guest_folder
 from provisioning.rehearsal.system import run, wait_for
@@ -28,7 +28,7 @@ class Guest:
 
     name: str
     addresses: Sequence[str]
-    layers: Sequence[Path]
+    layers: Sequence[Path]  # that its disk stands on, the topmost first
     binds: dict[str, Path] = field(default_factory=dict)  # path inside: folder outside
     furnish: Callable[[Path], None] = lambda root: None
     port: int = 22  # answers once the guest has booted
@@ -144,7 +144,7 @@ def _disk(guest: Guest, folder: Path) -> Path:
     (folder / "upper").chmod(0o755)
     for outside in guest.binds.values():
         outside.mkdir(parents=True, exist_ok=True)
-    layers = [*guest.layers, trees.host_tree()]
+    layers = list(guest.layers)
     if not mounts.under(root):
         if furnished.exists():  # a disk stands on the layers that it was made upon
             layers = [Path(line) for line in furnished.read_text().splitlines()]

@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from provisioning.errors import OperatorError
-from provisioning.rehearsal import cloud, guests, images, mounts, network, storage, trees
+from provisioning.rehearsal import (
+    cloud,
+    guests,
+    images,
+    mounts,
+    network,
+    quirks,
+    storage,
+    suites,
+    trees,
+)
 from provisioning.rehearsal.authority import create_authority, ssh_pair, write_secret
 from provisioning.rehearsal.cluster_file import OPERATOR_KEY, host_key, send_mail, write_inventory
 from provisioning.rehearsal.layout import (
@@ -27,20 +37,24 @@ from provisioning.rehearsal.layout import (
     hosts,
     parse_host,
 )
+from provisioning.rehearsal.suites import System
 from provisioning.rehearsal.system import only_one, require_machine, run, step
 
 MEMBERS = STATE / "members.json"
+OWN = System()  # the rehearsal's own
 
 
-def up(managers: int, workers: int, *, mail: bool = False) -> tuple[Host, ...]:
-    """Make the rehearsal of a swarm, or what is missing of it; give its hosts."""
+def up(
+    managers: int, workers: int, *, mail: bool = False, system: System = OWN
+) -> tuple[Host, ...]:
+    """Make the rehearsal of a swarm, or what is missing of it, of a system; give its hosts."""
     wanted = hosts(managers, workers)
     require_machine()
     with only_one(), only_one(STATE):
         there = current_hosts()
         _refuse_another({"manager": managers})
         wanted += tuple(host for host in there if host not in wanted)
-        _make(wanted, managers, max(workers, _newest()), mail=mail)
+        _make(wanted, managers, max(workers, _newest()), mail=mail, system=system)
         write_inventory(wanted)
         images.provide(images.stack_files())
     return wanted
@@ -65,8 +79,16 @@ def _refuse_another(wanted: dict[str, int]) -> None:
         )
 
 
-def _make(wanted: tuple[Host, ...], managers: int, newest: int, *, mail: bool = False) -> None:
+def _make(
+    wanted: tuple[Host, ...],
+    managers: int,
+    newest: int,
+    *,
+    mail: bool = False,
+    system: System = OWN,
+) -> None:
     trees.build()
+    suites.build(system)
     _remember(wanted, newest)
     create_authority()
     cloud.create_database_url()
@@ -80,7 +102,7 @@ def _make(wanted: tuple[Host, ...], managers: int, newest: int, *, mail: bool = 
     for host in wanted:
         if not guests.running(host.name):
             with step(f"{host.name} ({host.address})"):
-                _power_on(host)
+                _power_on(host, system)
 
 
 def current_hosts() -> tuple[Host, ...]:
@@ -95,9 +117,12 @@ def current_workers() -> tuple[Host, ...]:
     return tuple(host for host in current_hosts() if host.role == "worker")
 
 
-def add_worker() -> Host:
+def add_worker(system: System = OWN) -> Host:
     """Boot one more bare worker, under the name that was used longest ago."""
     _require_rehearsal()
+    if system != OWN:
+        with only_one():
+            suites.build(system)
     with only_one(STATE):
         there = current_hosts()
         if MACHINE in there:
@@ -112,7 +137,7 @@ def add_worker() -> Host:
         # Remembered first: should this be interrupted, removing it takes away what there is.
         _remember((*there, host), host.number)
         with step(f"{host.name} ({host.address})"):
-            _power_on(host)
+            _power_on(host, system)
         write_inventory((*there, host))
     return host
 
@@ -252,22 +277,22 @@ def down() -> list[str]:
     return found
 
 
-def _power_on(host: Host) -> None:
+def _power_on(host: Host, system: System = OWN) -> None:
     guests.boot(
         guests.Guest(
             name=host.name,
             addresses=[host.address],
-            layers=[],
+            layers=suites.layers(system),
             binds={
                 "/var/lib/docker": guest_folder(host.name) / "docker",
                 SHARED_IN_HOST: SHARED,
             },
-            furnish=lambda root: _furnish(host, root),
+            furnish=lambda root: _furnish(host, root, system),
         )
     )
 
 
-def _furnish(host: Host, root: Path) -> None:
+def _furnish(host: Host, root: Path, system: System) -> None:
     """Do what cloud-init does: the operator's key for the user, and a host key of its own."""
     home = root / "home" / USER
     owner = home.stat()
@@ -280,6 +305,7 @@ def _furnish(host: Host, root: Path) -> None:
     private = (guest_folder(host.name) / "host_key").read_bytes()
     write_secret(root / "etc/ssh/ssh_host_ed25519_key", private)
     (root / "etc/ssh/ssh_host_ed25519_key.pub").write_text(f"{public} {host.name}\n")
+    quirks.apply(system.quirks, host, root)
 
 
 def rebuild_image() -> str:

@@ -20,16 +20,16 @@ HOST = (
     *("curl", "procps", "kmod", "less", "iputils-ping", "apt-utils"),
 )
 # What an operator may want to install: the hosts have no way out, so it waits in a local mirror.
-MIRROR = (
-    *("docker.io", "docker-cli", "docker-compose", "nfs-common", "chrony", "jq", "nftables"),
-    "tcpdump",
-)
+ENGINE = ("docker.io", "docker-cli", "docker-compose")
+TOOLS = ("nfs-common", "chrony", "jq", "nftables", "tcpdump")
+MIRROR = (*ENGINE, *TOOLS)
 # What plays AWS, what builds images, and what examines TLS from outside.
 CLOUD = (
     *("mariadb-server", "haproxy", "docker-registry", "pebble", "dnsmasq-base"),
     *("buildah", "netavark", "testssl.sh", "bsdextrautils", "bind9-host"),
 )
 
+PATIENCE = 1800  # seconds that a step of building may take on a busy machine
 MIRROR_IN_HOST = "/opt/mirror"
 # Version 1 control groups are read-only in a guest until this; EC2 hosts have their own kernel.
 CGROUP_UNIT = """[Unit]
@@ -78,13 +78,14 @@ def build() -> None:
     (partial / "host").mkdir(parents=True)
     partial.chmod(0o755)
     with step(f"Debian {SUITE} (once)"):
-        _debootstrap(partial / "host")
+        debootstrap(partial / "host", SUITE)
         run(["tar", "-C", partial / "host", "--one-file-system", "-cf", partial / "base.tar", "."])
     with step("Host root: systemd, sshd, packages to be installed (once)"):
-        _make_host(partial / "host")
+        make_host(partial / "host")
+        fill_mirror(partial / "host", MIRROR)
     with step("Cloud: database, load balancer, registry, ACME server (once)"):
         _make_cloud(partial)
-    _use_mirror(partial / "host")
+    use_mirror(partial / "host")
     partial.rename(target)
 
 
@@ -106,28 +107,41 @@ def in_tree(tree: Path, argv: Sequence[str]) -> str:
         'exec chroot "$0" "$@"'
     )
     alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
-    return run([*alone, "sh", "-c", script, str(tree), *argv])
+    return run([*alone, "sh", "-c", script, str(tree), *argv], timeout=PATIENCE)
 
 
-def _debootstrap(tree: Path) -> None:
+def debootstrap(tree: Path, suite: str, *source: str) -> None:
+    """Make the smallest tree of a suite; `source` is a mirror and script other than usual."""
     alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    run([*alone, "debootstrap", "--variant=minbase", f"--include={','.join(BASE)}", SUITE, tree])
+    options = ["--variant=minbase", f"--include={','.join(BASE)}"]
+    run([*alone, "debootstrap", *options, suite, tree, *source], timeout=PATIENCE)
     run(["sh", "-c", f"rm -rf {tree}/var/cache/apt/archives/*.deb"])
 
 
-def _apt(tree: Path, *argv: str) -> None:
+def apt(tree: Path, *argv: str) -> None:
+    """Run apt-get in a tree."""
     in_tree(tree, ["apt-get", "-y", *argv])
 
 
-def _make_host(tree: Path) -> None:
-    _apt(tree, "update")
-    _apt(tree, "install", "--no-install-recommends", *HOST)
-    _apt(tree, "clean")
-    _apt(tree, "install", "--download-only", *MIRROR)
+def fill_mirror(tree: Path, *groups: Sequence[str]) -> None:
+    """Put packages and what they need into the mirror on a host's disk, in place of what it held.
+
+    The packages of a group go together; those of two groups need not.
+    """
+    apt(tree, "clean")
+    for packages in groups:
+        apt(tree, "install", "--download-only", *packages)
     mirror = tree / MIRROR_IN_HOST.lstrip("/")
-    (tree / "var/cache/apt/archives").rename(mirror)
+    run(["rm", "-rf", mirror])
+    run(["mv", tree / "var/cache/apt/archives", mirror])
     (tree / "var/cache/apt/archives/partial").mkdir(parents=True)
     in_tree(tree, ["sh", "-c", f"cd {MIRROR_IN_HOST} && apt-ftparchive packages . > Packages"])
+
+
+def make_host(tree: Path) -> None:
+    """Make a bare host of the smallest tree."""
+    apt(tree, "update")
+    apt(tree, "install", "--no-install-recommends", *HOST)
     for key in tree.glob("etc/ssh/ssh_host_*"):
         key.unlink()  # each host gets its own
     (tree / "etc/machine-id").write_text("")
@@ -146,8 +160,8 @@ def _make_cloud(partial: Path) -> None:
         (partial / name).mkdir()
     mounts.overlay(partial / "root", [partial / "host"], partial / "cloud", partial / "work")
     try:
-        _apt(partial / "root", "install", "--no-install-recommends", *CLOUD)
-        _apt(partial / "root", "clean")
+        apt(partial / "root", "install", "--no-install-recommends", *CLOUD)
+        apt(partial / "root", "clean")
         in_tree(
             partial / "root",
             ["systemctl", "disable", "haproxy", "docker-registry", "ssh", "mariadb"],
@@ -158,7 +172,7 @@ def _make_cloud(partial: Path) -> None:
         shutil.rmtree(partial / name)
 
 
-def _use_mirror(tree: Path) -> None:
+def use_mirror(tree: Path) -> None:
     """Make `apt-get update` and `apt-get install` in a host find the local mirror."""
     for file in (*tree.glob("etc/apt/sources.list"), *tree.glob("etc/apt/sources.list.d/*")):
         file.unlink()

@@ -76,6 +76,11 @@ def _host_problems(
             f"{name}: /etc/docker/daemon.json turns live-restore on, with which an engine can be "
             "in no swarm. Take that line out."
         )
+    if (found.settings or {}).get("firewall-backend") == "nftables":
+        yield (
+            f"{name}: /etc/docker/daemon.json chooses the firewall backend nftables, with which an "
+            "engine can be in no swarm. Take that line out."
+        )
     needed = {2377, 7946, 4789} | ({80, 443} if host.is_edge else set())
     for listener in found.listeners:
         if listener.port in needed and not listener.process.startswith(OURS):

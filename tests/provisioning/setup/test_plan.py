@@ -185,6 +185,11 @@ def test_secrets_travel_on_standard_input_and_are_not_shown() -> None:
             {"settings": {"live-restore": True}},
             "daemon.json turns live-restore on, with",
         ),
+        (
+            {"settings": {"firewall-backend": "nftables"}},
+            "worker1: /etc/docker/daemon.json chooses the firewall backend nftables, with which an "
+            "engine can be in no swarm. Take",
+        ),
         ({"settings": None}, "worker1: /etc/docker/daemon.json is no valid JSON. Repair"),
         (
             {"listeners": (Listener(7946, "tcp", "consul"),)},
