@@ -195,7 +195,7 @@ DRILLS: dict[str, Drill] = {
     "quorum-loss": Drill(
         "Two of three managers, the leading one among them, lose their power at once. Each is an "
         "edge; nobody manages the swarm until they are back.",
-        (Step(20, "lose-quorum"), Step(60, "boot-all")),
+        (Step(20, "lose-quorum", "leader"), Step(60, "boot-all")),
         failures=None,
         managers=3,
         felt="managers",

@@ -106,10 +106,9 @@ class Faults(Observer):
         lifecycle.lose_packets(host, 0)
         self.lost.remove(host)
 
-    def lose_quorum(self, _: str) -> None:
+    def lose_quorum(self, leader: str) -> None:
         """Cut the power of so many managers at once, the leader among them, that none can lead."""
         self._rehearsal_only("cut power")
-        leader = self._leader()
         others = [host.name for host in self.inventory.managers if host.name != leader]
         gone = [*others[: (len(others) + 1) // 2], leader]
         self.lost += gone
