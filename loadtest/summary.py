@@ -10,7 +10,7 @@ from typing import Any
 from loadtest.errors import LoadError
 from loadtest.evidence import recorder
 from loadtest.evidence.budget import Budget
-from loadtest.evidence.intervals import at_least, between
+from loadtest.evidence.intervals import at_least, between, percent
 from loadtest.evidence.ledger.audit import compare
 from loadtest.evidence.ledger.model import Audit
 from loadtest.evidence.result import Expectation, Result, percentile, summarize
@@ -63,7 +63,7 @@ def answers(requests: Sequence[Entry]) -> list[Expectation]:
     failed = sum(r["error"] is not None for r in requests)
     again = sum(r.get("sent", 1) > 1 for r in requests)
     bound = at_least(len(requests) - failed, len(requests))
-    seen = f"{failed} of {len(requests)}: at 95 %, {bound:.2%} or more succeed"
+    seen = f"{failed} of {len(requests)}: at 95 %, {percent(bound)} or more succeed"
     return [
         Expectation("requests that failed", "0", seen, failed == 0),
         Expectation("requests that had to be sent again", "0", str(again), again == 0),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loadtest.drills.drill import Drill
-from loadtest.evidence.intervals import at_least
+from loadtest.evidence.intervals import at_least, percent
 from loadtest.evidence.result import Event, Expectation, Sample
 
 Entry = Mapping[str, Any]
@@ -57,7 +57,7 @@ def failures(drill: Drill, requests: Sequence[Entry]) -> list[Expectation]:
     wanted = "counted" if drill.failures is None else str(drill.failures)
     met = None if drill.failures is None else len(spared) <= drill.failures
     bound = at_least(len(requests) - len(failed), len(requests))
-    seen = f"{len(spared)} of {len(requests)}: at 95 %, {bound:.2%} or more succeed"
+    seen = f"{len(spared)} of {len(requests)}: at 95 %, {percent(bound)} or more succeed"
     made = [Expectation("requests that failed", wanted, seen, met)]
     if drill.costs:
         count = f"{len(failed) - len(spared)}"

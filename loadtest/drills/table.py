@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.evidence.intervals import at_least
+from loadtest.evidence.intervals import at_least, percent
 
 BEGIN, END = "<!-- drills: begin -->", "<!-- drills: end -->"
 HEAD = (
@@ -50,7 +50,7 @@ def row(name: str, *runs: Mapping[str, Any]) -> Row:
     if len(runs) > 1:
         verdict += f" ({good} of {len(runs)})"
     bound = at_least(requests - failed, requests)
-    counts = (str(requests), f"{failed} (≥ {bound:.2%})", str(pages))
+    counts = (str(requests), f"{failed} (≥ {percent(bound)})", str(pages))
     return Row(name, verdict, (*counts, ledger, *times))
 
 

@@ -26,6 +26,11 @@ def between(successes: int, tries: int, doubt: float = DOUBT) -> tuple[float, fl
     return low, 1 - at_least(tries - successes, tries, doubt / 2)
 
 
+def percent(bound: float) -> str:
+    """Return a lower bound in words, rounded down: what is said holds."""
+    return f"{math.floor(bound * 10_000) / 100:.2f}%"
+
+
 def _tail(successes: int, tries: int, p: float) -> float:
     """Return the chance of so many successes or more, where each comes with chance p."""
     failures = tries - successes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.evidence.intervals import at_least, between
+from loadtest.evidence.intervals import at_least, between, percent
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,9 @@ def test_nothing_tried_shows_nothing() -> None:
     assert at_least(0, 0) == 0
     assert between(0, 0) == (0, 1)
     assert at_least(0, 5) == 0
+
+
+def test_a_bound_is_never_said_to_be_higher_than_it_is() -> None:
+    assert percent(at_least(70_423, 70_423)) == "99.99%"
+    assert percent(at_least(10_632, 10_633)) == "99.95%"
+    assert percent(1.0) == "100.00%"

@@ -49,7 +49,7 @@ def test_a_row_sums_a_drill_up() -> None:
         Expectation("rerouted (last slow or failed request began)", "2 s", "3.0 s", False),
     )
     assert table.row("drain", summary(told)).cells == (
-        *("drain", "FAILED", "3", "2 (≥ 1.70%)", "1", "1, 0, 0", "6.0 s", "–", "3.0 s"),
+        *("drain", "FAILED", "3", "2 (≥ 1.69%)", "1", "1, 0, 0", "6.0 s", "–", "3.0 s"),
     )
     assert table.row("drain", summary(result())).verdict == "passed"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from loadtest.errors import LoadError
 from loadtest.evidence.budget import Budget
+from loadtest.evidence.intervals import percent
 from loadtest.evidence.report import plots, repeats, tables
 from loadtest.evidence.report.palette import BAD, FAINT, GOOD, INK, LINE, declared
 from loadtest.evidence.report.repeats import Repeat
@@ -100,7 +101,7 @@ def _tiles(result: Result) -> str:
     tiles = (
         ("Requests", f"{seen.count:,}", f"{seen.rate:.1f} a second for {seen.seconds:.0f} s"),
         ("Failed", f"{seen.failed:,}", f"{seen.repeated} had to be sent again by the browser"),
-        ("Availability, at 95 %", f"{low:.2%}", f"or more, up to {high:.2%} (Clopper and Pearson)"),
+        ("Availability, at 95 %", percent(low), f"or more, up to {high:.2%} (Clopper and Pearson)"),
         (f"Budget of {result.objective:g} %", f"{budget.used:.0%} used",
          f"{seen.failed} of {budget.allowed:.1f} that may fail; at 95 % at most "
          f"{budget.used_at_most:.0%}: {budget.verdict}"),
