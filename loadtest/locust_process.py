@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from loadtest.evidence import recorder
 
 HERE = Path(__file__).parent
 SCENARIO_FILES = HERE / "scenarios"
+STOP_TIMEOUT = 15  # seconds that people have to finish what they are at
+AT_ONCE = 20  # seconds after which a process that was told to end is killed
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Load:
             *(sys.executable, "-m", "locust", "-f", str(SCENARIO_FILES / f"{self.scenario}.py")),
             *("--headless", "--host", self.host.rstrip("/")),
             *("-u", str(self.users), "-r", f"{self.spawn:g}", "-t", f"{self.seconds}s"),
-            *("--stop-timeout", "15", "--only-summary", "--skip-log-setup"),
+            *("--stop-timeout", str(STOP_TIMEOUT), "--only-summary", "--skip-log-setup"),
             *("--seed", self.seed),
         ]
         if self.processes != 1:
@@ -53,9 +56,11 @@ class Load:
         return [*made, *self.more]
 
 
-def start(load: Load, folder: Path) -> subprocess.Popen[bytes]:
-    """Start Locust, which records into a folder; its log is there as well."""
-    return _start(load.command, load, folder, "locust.log")
+@contextmanager
+def start(load: Load, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start Locust, which records into a folder; its log is there as well. It ends with this."""
+    with _process(load.command, load, folder, "locust.log") as process:
+        yield process
 
 
 @contextmanager
@@ -63,15 +68,18 @@ def watched_from_outside(load: Load, folder: Path) -> Iterator[None]:
     """Ask the shop from outside of Locust as well, as long as this lasts."""
     command = [sys.executable, "-m", "loadtest.outside", "--host", load.host.rstrip("/")]
     command += ["--resolve", load.resolve]
-    with _start(command, load, folder, "outside.log") as process:
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
+    with _process(command, load, folder, "outside.log"):
+        yield
 
 
-def _start(command: list[str], load: Load, folder: Path, log_name: str) -> subprocess.Popen[bytes]:
+@contextmanager
+def _process(
+    command: list[str], load: Load, folder: Path, log_name: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process in a group of its own, so that it is ended by us alone, and always is.
+
+    Ctrl-C in a terminal would reach it as well as us, wherever it is at that moment.
+    """
     path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     env = os.environ | {
         recorder.FOLDER: str(folder.resolve()),
@@ -81,22 +89,48 @@ def _start(command: list[str], load: Load, folder: Path, log_name: str) -> subpr
     if load.authority:
         env["SSL_CERT_FILE"] = str(load.authority.resolve())
     with (folder / log_name).open("w") as log:
-        return subprocess.Popen(command, env=env, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(AT_ONCE)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # and what it has started
+        process.wait()
 
 
 def run(load: Load, folder: Path) -> int | None:
     """Run Locust to its end; return its exit status, None where it was interrupted.
 
-    Ctrl-C reaches Locust as well, which then lets people finish what they are at.
+    Ctrl-C, or SIGTERM, has people finish what they are at; a second one ends them at once.
     """
-    interrupted = False
-    with watched_from_outside(load, folder), start(load, folder) as process:
-        while True:
-            try:
-                status = process.wait()
-                break
-            except KeyboardInterrupt:
-                if interrupted:
-                    process.kill()
-                interrupted = True
-    return None if interrupted else status
+    with _interrupted_by_sigterm(), watched_from_outside(load, folder), start(load, folder) as made:
+        try:
+            return made.wait()
+        except KeyboardInterrupt:
+            print(f"Ending, within {STOP_TIMEOUT} s. Once more: at once.", flush=True)
+        # Who starts us in the background may have SIGINT ignored, and our children have it so.
+        ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        made.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
+        with suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
+            made.wait(STOP_TIMEOUT + AT_ONCE)
+    return None
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -69,26 +69,44 @@ def test_several_processes_are_recorded_as_one_run(
     assert len([p for p in folder.glob("requests.*.jsonl") if p.stat().st_size]) == 2
 
 
+AS_IN_A_TERMINAL = "signal.SIG_DFL"
+IN_THE_BACKGROUND = "signal.SIG_IGN"  # as a shell without a terminal starts what ends in &
+
+
 @pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("started", "told"),
+    [
+        (AS_IN_A_TERMINAL, signal.SIGINT),
+        (AS_IN_A_TERMINAL, signal.SIGTERM),
+        (IN_THE_BACKGROUND, signal.SIGTERM),
+    ],
+)
 def test_an_interrupted_run_gives_the_report_of_what_there_is(
-    shop: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    started: str,
+    told: signal.Signals,
+    shop: tuple[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = tmp_path / "run"
+    code = f"import os, signal, sys; signal.signal(signal.SIGINT, {started}); os.execv(sys.argv[1],"
     command = [
-        *(sys.executable, "-m", "loadtest", "shopping", "--host", shop[0], "--rate", "10"),
-        *("-t", "100", "--folder", str(folder)),
+        *(sys.executable, "-c", f"{code} sys.argv[1:])", sys.executable),
+        *("-m", "loadtest", "shopping", "--host", shop[0], "--rate", "10"),
+        *("-t", "300", "--folder", str(folder)),
     ]
     with (tmp_path / "shown").open("w") as shown:
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=shown, stderr=shown, start_new_session=True
         )
     try:
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 60
         while not any(p.stat().st_size > 5000 for p in folder.glob("requests.*.jsonl")):
             assert time.monotonic() < deadline, (tmp_path / "shown").read_text()
             time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(60) == 1, (tmp_path / "shown").read_text()
+        os.killpg(process.pid, told)  # as a terminal does
+        assert process.wait(120) == 1, (tmp_path / "shown").read_text()
     finally:
         process.kill()
         process.wait(10)
