@@ -125,6 +125,10 @@ def generator(
             Expectation("clicks that could not begin within 1 s", "0", seen, missed == 0),
             Expectation("people at most", "", str(people_), None),
         ]
+        if clicks and all("cpu" in e for e in seconds):
+            ms = sum(e["cpu"] for e in seconds) / clicks * 1000
+            core = f"{ms:.2f} ms a click, {ms * facts.rate / 1000:.0%} of a core at this rate"
+            made.append(Expectation("the generator's processor time", "", core, None))
     else:
         late = [max(float(r.get("late", 0)), 0) / 1000 for r in requests]
     worst = percentile(sorted(late), 0.99)

@@ -123,7 +123,8 @@ class Arrivals:
         self._give_up(now)
         if self._second and int(now) != int(self._second["since"]):
             self._write()
-        self._second = self._second or {"since": now, "clicks": 0, "late": 0.0}
+        if not self._second:
+            self._second = {"since": now, "clicks": 0, "late": 0.0, "cpu": time.process_time()}
         self._second["clicks"] += 1
         self._second["late"] = max(self._second["late"], now - due)
 
@@ -133,5 +134,6 @@ class Arrivals:
         recorder.write(
             "arrivals", what="second", clicks=int(self._second["clicks"]),
             late=round(self._second["late"], 4), people=self.people,
+            cpu=round(time.process_time() - self._second["cpu"], 4),
         )  # fmt: skip
         self._second = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import select
+import ipaddress
 import socket
 import ssl
 import time
@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import brotli
 import gevent
 import zstandard
+
+from loadtest.people.connection import Connection, Response
 
 PATIENCE = 30.0  # seconds that a person waits for an answer
 DIAL = 10.0  # seconds that connecting may take
@@ -60,9 +62,10 @@ class Client:
         self.secure = parts.scheme == "https"
         self.port = parts.port or (443 if self.secure else 80)
         self.address = (addresses or {}).get(self.host, self.host)
+        self._family = family(self.address)
         self.trusted = trusted
         self.keep = keep
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection: Connection | None = None
         self._opened = 0.0
 
     def close(self) -> None:
@@ -79,7 +82,7 @@ class Client:
         with gevent.Timeout(PATIENCE, TimeoutError(f"no answer in {PATIENCE:.0f} s")):
             try:
                 while True:
-                    if self._connection is not None and _ended(self._connection):
+                    if self._connection is not None and self._connection.ended():
                         self.close()
                     reused = self._connection is not None
                     asked = time.time()
@@ -91,8 +94,7 @@ class Client:
                         raise
                     opened = opened or self._opened
                     try:
-                        connection.request(method, target, body, dict(headers))
-                        answer = connection.getresponse()
+                        answer = connection.ask(method, target, headers, body)
                     except _HUNG_UP:
                         self.close()
                         if not reused or method != "GET" or sent > 1:
@@ -106,41 +108,53 @@ class Client:
                 self.close()  # stopped in the middle: what is left of the answer must not stay
                 raise
 
-    def _open(self) -> http.client.HTTPConnection:
+    def _open(self) -> Connection:
         """Connect, which takes at most DIAL seconds."""
-        plain = socket.create_connection((self.address, self.port), timeout=DIAL)
+        plain = self._dial()
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.secure:
                 context = self.trusted or ssl.create_default_context()
                 plain = context.wrap_socket(plain, server_hostname=self.host)
-            plain.settimeout(PATIENCE)
+            plain.settimeout(None)  # `ask` has a limit for all of it
         except BaseException:
             plain.close()
             raise
-        made = http.client.HTTPConnection(self.host, self.port)
-        made.sock = plain
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        usual = 443 if self.secure else 80
+        made = Connection(plain, host if self.port == usual else f"{host}:{self.port}")
         self._connection, self._opened = made, time.time()
         return made
 
-    def _read(self, answer: http.client.HTTPResponse, opened: float, sent: int) -> Answer:
-        body = answer.read()
-        if answer.will_close or not self.keep:
+    def _dial(self) -> socket.socket:
+        """Connect to an address as it is; a name is looked up, by gevent in a thread."""
+        if self._family is None:
+            return socket.create_connection((self.address, self.port), timeout=DIAL)
+        made = socket.socket(self._family, socket.SOCK_STREAM)
+        try:
+            made.settimeout(DIAL)
+            made.connect((self.address, self.port))
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def _read(self, answer: Response, opened: float, sent: int) -> Answer:
+        if answer.closes or not self.keep:
             self.close()
-        headers = {name.lower(): value for name, value in answer.getheaders()}
-        cookies = tuple(answer.headers.get_all("Set-Cookie", ()))
-        plain = decode(body, headers.get("content-encoding", ""))
+        headers = {name.lower(): value for name, value in answer.headers}
+        cookies = tuple(v for name, v in answer.headers if name.lower() == "set-cookie")
+        plain = decode(answer.body, headers.get("content-encoding", ""))
         return Answer(answer.status, headers, cookies, plain, opened=opened, sent=sent)
 
 
-def _ended(connection: http.client.HTTPConnection) -> bool:
-    """Tell whether the other end has hung up meanwhile: an idle connection has nothing to read."""
-    sock = connection.sock
-    if sock is None:
-        return True
-    poll = select.poll()
-    poll.register(sock.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
-    return bool(poll.poll(0))
+def family(address: str) -> socket.AddressFamily | None:
+    """Return the family of an address; None for a name."""
+    try:
+        version = ipaddress.ip_address(address).version
+    except ValueError:
+        return None
+    return socket.AF_INET6 if version == 6 else socket.AF_INET
 
 
 def decode(body: bytes, coding: str) -> bytes:

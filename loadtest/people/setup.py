@@ -100,8 +100,9 @@ def _open(environment: Any, options: Any, workers: int) -> Arrivals:
     planned = moments(options.rate / workers, options.arrivals, chance, share)
 
     def create() -> None:
+        # As the runner's `spawn_users`, which counts everybody who is there each time.
         kind = chance.choices(kinds, [k.weight for k in kinds])[0]
-        environment.runner.spawn_users({kind.__name__: 1})
+        kind(environment).start(environment.runner.user_greenlets)
 
     return Arrivals(planned, create, max(options.most_people // workers, 1))
 

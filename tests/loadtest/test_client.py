@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import socket
 import threading
 import time
@@ -13,7 +14,8 @@ import brotli
 import pytest
 import zstandard
 
-from loadtest.people.client import Client, Undecodable, decode
+from loadtest.people.client import Client, Undecodable, decode, family
+from loadtest.people.connection import Connection
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 HANG_UP = b""
@@ -169,3 +171,69 @@ def test_what_is_not_coded_as_it_says_is_no_answer(coding: str, body: bytes) -> 
 def test_a_coding_that_was_not_asked_for_is_no_answer() -> None:
     with pytest.raises(Undecodable, match="rot13 was not asked for"):
         decode(b"x", "rot13")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status", "body", "kept"),
+    [
+        ([b"HTTP/1.1 204 No Content\r\n\r\n"], 204, b"", True),
+        ([b"HTTP/1.1 304 Not Modified\r\nContent-Length: 40\r\n\r\n"], 304, b"", True),
+        ([b"HTTP/1.1 100 Continue\r\nA: b\r\n\r\n" + OK], 200, b"ok", True),
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\no", b"k\r\n0\r\n\r\n"],
+         200, b"ok", True),
+        ([b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"],
+         200, b"ok", False),
+        ([b"HTTP/1.1 200 OK\r\n\r\nok to the", b" end"], 200, b"ok to the end", False),
+        ([OK + OK], 200, b"ok", False),  # an answer nobody asked for is nobody's
+        ([OK + b"nonsense"], 200, b"ok", False),
+    ],
+)  # fmt: skip
+def test_answers_end_where_they_say(
+    pieces: list[bytes], status: int, body: bytes, kept: bool
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for piece in pieces:
+            theirs.sendall(piece)
+        theirs.shutdown(socket.SHUT_WR)
+        answer = Connection(ours, "shop.test").ask("GET", "/", {}, None)
+        assert (answer.status, answer.body, not answer.closes) == (status, body, kept)
+
+
+@pytest.mark.parametrize("cut", range(1, len(OK)))
+def test_an_answer_that_is_cut_anywhere_is_none(cut: int) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(OK[:cut])
+        theirs.shutdown(socket.SHUT_WR)
+        with pytest.raises((http.client.IncompleteRead, http.client.RemoteDisconnected)):
+            Connection(ours, "shop.test").ask("GET", "/", {}, None)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("http://shop.test:8000", "shop.test:8000"), ("http://shop.test", "shop.test"),
+     ("http://[::1]:81", "[::1]:81")],
+)  # fmt: skip
+def test_a_request_says_which_host_it_is_for(
+    url: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(OK)
+        monkeypatch.setattr(Client, "_dial", lambda _: ours)
+        monkeypatch.setattr(socket.socket, "setsockopt", lambda *_: None)  # it is no TCP
+        Client(url).ask("POST", "/a", {"A": "b"}, b"c=d")
+        head, _, body = theirs.recv(9999).partition(b"\r\n\r\n")
+    assert head.decode().split("\r\n") == [
+        "POST /a HTTP/1.1", f"Host: {host}", "A: b", "Content-Length: 3",
+    ]  # fmt: skip
+    assert body == b"c=d"
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6), ("shop.test", None)],
+)
+def test_only_a_name_is_looked_up(address: str, expected: object) -> None:
+    assert family(address) == expected
