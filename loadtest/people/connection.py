@@ -91,7 +91,7 @@ class _Reader:
         """Take the end of the connection for that of the answer, where nothing else says it."""
         framed = {"content-length", "transfer-encoding"}
         if not self._begun:
-            raise http.client.RemoteDisconnected
+            raise http.client.RemoteDisconnected("the connection ended")
         if not self._headed or any(name.lower() in framed for name, _ in self._headers):
             raise http.client.IncompleteRead(b"".join(self._pieces))
         self.complete = self._over = True
