@@ -113,6 +113,14 @@ class Page:
         prices = self.texts("price")
         return self.heading(), _plain(author[1]) if author else "", prices[0] if prices else ""
 
+    def copies(self) -> int | None:
+        """Return how many copies of a book are said to be left; None where nothing is said."""
+        if self.texts("gone"):
+            return 0
+        said = self.texts("stock")
+        number = re.search(r"\d+", said[0]) if said else None
+        return (int(number[0]) if number else 1) if said else None  # the last copy has no number
+
     def language(self) -> str:
         """Return the language that a whole page says it is in."""
         found = _LANGUAGE.search(self.text)

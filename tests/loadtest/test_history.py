@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from loadtest.evidence.ledger.history import check_history, operations
+from loadtest.evidence.ledger.kept_pages import STALE
 from loadtest.evidence.ledger.model import Audit, BookRow, LineRow, OrderRow, State
 from loadtest.evidence.ledger.terms import compare_terms
 
@@ -29,7 +30,7 @@ def look(number: int, begin: float, end: float, badge: str, order: int = 1) -> l
 
 def row(number: int = 1, **changes: Any) -> OrderRow:
     usual = OrderRow(number, ANA, "k", "paid", None, 1250, 290, 5, 6, None, "succeeded", 1540)
-    return usual._replace(placed_at=1000, **changes)
+    return usual._replace(**{"placed_at": 1000, **changes})
 
 
 def state(*orders: OrderRow, lines: tuple[LineRow, ...] = (), total: int = 1, **book: Any) -> State:
@@ -155,3 +156,57 @@ def test_a_book_is_as_its_seller_offered_it() -> None:
     told = {"what": "told", "kind": "book", "book": 7, "copies": 1, "price": 750, "cover": True}
     assert terms(state(price=750, cover="x.webp"), told) == []
     assert [k for k, _ in terms(state(total=2, price=800), told)] == ["terms", "money", "lost"]
+
+
+def page(copies: int, begin: float) -> list[dict[str, Any]]:
+    return [{"t": begin + 0.5, "what": "looked", "book": 7, "copies": copies, "begin": begin}]
+
+
+BOUGHT = op(1, "order", 1, 2, order=1, lines=[[7, 1]])
+LINE = (LineRow(1, 7, 1250, 1, 3),)
+AGO = 100.0  # seconds after the order, when everybody knows of it
+
+
+@pytest.mark.parametrize(
+    ("copies", "begin", "named"),
+    [
+        (1, 2.0 + STALE - 0.5, ""),  # not known yet: a page may be so old
+        (1, 2.0 + STALE + 0.5, "at most 0"),
+        (0, AGO, ""),
+        (3, AGO, "at most 0"),
+    ],
+)
+def test_a_page_may_show_a_copy_that_was_sold_for_a_while(
+    copies: int, begin: float, named: str
+) -> None:
+    seen = found(state(row(), lines=LINE), BOUGHT, page(copies, begin))
+    assert [named in one for one in seen] == ([True] if named else [])
+
+
+@pytest.mark.parametrize(
+    ("order", "copies", "named"),
+    [
+        (row(), 1, ""),  # two copies, one of them sold
+        (row(), 0, "at least 1"),
+        (row(released_at=3000), 1, "at least 2"),  # given back long ago
+        (row(released_at=int((AGO - STALE + 1) * 1000)), 1, ""),  # not known yet
+        (row(placed_at=int((AGO + 1) * 1000)), 1, ""),  # clocks differ: it may have been before
+    ],
+)
+def test_a_page_may_hide_a_copy_that_came_back_for_a_while(
+    order: OrderRow, copies: int, named: str
+) -> None:
+    seen = found(state(order, lines=LINE, total=2), page(copies, AGO))
+    assert [named in one for one in seen] == ([True] if named else [])
+
+
+def test_what_was_given_back_later_is_not_held_against_a_page() -> None:
+    kept = state(row(released_at=int(AGO * 1000) + 9000), lines=LINE)
+    assert found(kept, BOUGHT, page(1, AGO)) == []
+
+
+def test_a_book_is_named_once_and_all_pages_are_counted() -> None:
+    made = Audit()
+    check_history([*BOUGHT, *page(1, AGO), *page(1, AGO + 1)], state(row(), lines=LINE), made)
+    assert [finding.kind for finding in made.findings] == ["stale"]
+    assert made.history["pages of books"] == 2

@@ -69,6 +69,20 @@ def test_an_error_page_is_no_answer(status: int, heard: bool) -> None:
     assert Page("/", status).heard is heard
 
 
+@pytest.mark.parametrize(
+    ("text", "copies"),
+    [
+        ('<p class="stock">Last copy</p>', 1),
+        ('<p class="stock">12 copies left</p>', 12),
+        ('<p class="stock">Quedan 3 ejemplares</p>', 3),
+        ('<p class="stock gone">Sold out</p>', 0),
+        ("<p>2 copies</p>", None),
+    ],
+)
+def test_copies_that_are_left(text: str, copies: int | None) -> None:
+    assert Page("/books/1", 200, text).copies() == copies
+
+
 def request(at: float, ms: float = 20, error: str | None = None) -> dict[str, object]:
     return {"at": at, "ms": ms, "name": "GET /", "status": 200, "error": error, "replica": "a-1"}
 

@@ -2,8 +2,9 @@
 
 Each operation has an invocation and a completion with their moments. Two rules of the model that
 the shop promises are checked here (docs/decisions/0018): the state of an order never goes back,
-seen from whoever looks later; and the copies of a book are a bounded counter. A third, that a
-basket is a map of what was put into it, people check themselves whenever they open it.
+seen from whoever looks later; and the copies of a book are a bounded counter. That pages of books
+are not too old is checked in `kept_pages.py`; that a basket is a map of what was put into it,
+people check themselves whenever they open it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loadtest.evidence.ledger.kept_pages import APART, check_kept_pages, for_good
 from loadtest.evidence.ledger.model import Audit, OrderRow, State
 
 Entry = Mapping[str, Any]
@@ -22,7 +24,6 @@ RANKS = {
     "cancelled": 5, "refunded": 6,
 }  # fmt: skip
 SENT = ("shipped", "delivered", "returned")
-APART = 2.0  # seconds that the clocks of shop and clients may differ
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,24 @@ def check_history(entries: Sequence[Entry], state: State, made: Audit) -> None:
     _states(done, made)
     _counters(done, state, made)
     _refusals(done, state, made)
+    told = [op for op in done if op.outcome == "told"]
+    orders = [
+        (op.about["order"], op.end, op.about.get("lines") or ())
+        for op in told
+        if op.kind == "order"
+    ]
+    confirmed = for_good(orders, state, _called_off(state).keys())
+    looks = [op.about["order"] for op in told if op.about.get("badge") in RANKS]
+    made.history = {
+        "operations": len(done),
+        "answered with yes": len(told),
+        "refused": sum(op.outcome == "refused" for op in done),
+        "never answered": sum(op.outcome == "unheard" for op in done),
+        "looks at orders": len(looks),
+        "orders looked at": len(set(looks)),
+        "books with confirmed copies": len({book for _, _, of in orders for book, _ in of}),
+        "pages of books": check_kept_pages(entries, confirmed, state, made),
+    }
 
 
 def _states(done: Sequence[Operation], made: Audit) -> None:

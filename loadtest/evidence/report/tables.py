@@ -144,7 +144,7 @@ def history(audit: Audit | None) -> str:
     found = [finding for finding in audit.findings if finding.kind in OF_HISTORY]
     words = (
         "<p class=good>Consistent: an order only goes forward, copies are never confirmed twice, a "
-        "refusal is true.</p>"
+        "refusal is true, a kept page is no older than it may be.</p>"
     )
     judged = table(("judged", "number"), audit.history.items(), (1,)) if audit.history else ""
     return (_findings(found) if found else words) + judged

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from urllib.parse import urlencode
 
+from loadtest.evidence import recorder
 from loadtest.people import checks
 from loadtest.people.checks import LISTING
 from loadtest.people.pages import Card, Page, amount
@@ -49,9 +51,13 @@ def choose(person: Person) -> Page | None:
 
 def look_at(person: Person, card: Card) -> Page:
     """Open the page of a book: it is the one that the link named."""
+    begin = time.time()
     page = person.open(card.link, "/books/[id]", checks.book(card))
     if not page.wrong:
-        person.prices[int(card.link.rsplit("/", 1)[1])] = amount(card.price)
+        number = int(card.link.rsplit("/", 1)[1])
+        person.prices[number] = amount(card.price)
+        if (copies := page.copies()) is not None:
+            recorder.write("ledger", what="looked", book=number, copies=copies, begin=begin)
     return page
 
 
