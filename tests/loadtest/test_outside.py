@@ -38,6 +38,16 @@ def test_where_a_fault_may_cost_some_they_are_counted() -> None:
     assert [e.met for e in outside(people, seen, failures=True)] == [None, True]
 
 
+@pytest.mark.parametrize(("seconds", "same"), [(10, True), (30, False)])
+def test_people_who_wait_for_an_answer_ask_less_in_an_outage(seconds: int, same: bool) -> None:
+    # Of 100 seconds ten without the shop: 20 requests in a good second, 4 in a bad one.
+    people = [request(i / 20, ms=40) for i in range(1800)]
+    people += [request(90 + i / 4, error="a 503 page") for i in range(40)]
+    seen = [request(i / 4) for i in range(400 - 4 * seconds)]
+    seen += [request(100 - seconds + i / 4, error="a 503 page") for i in range(4 * seconds)]
+    assert [e.met for e in outside(people, seen, failures=True)] == [None, same]
+
+
 def test_a_first_time_visitor_may_not_hang_either() -> None:
     (judged,) = slowest_outside(Drill("", ()), [request(1), request(2, ms=15_000)])
     assert judged.met is False
