@@ -12,7 +12,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from provisioning.errors import OperatorError
-from provisioning.setup.plan import PATIENTLY
+from provisioning.setup.scripts import PATIENTLY
 from provisioning.ssh.transport import Connection, Result
 
 FOR_HOURS = 6 * 3600.0

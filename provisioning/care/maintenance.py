@@ -14,7 +14,7 @@ from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Host
 from provisioning.release.outside import Outside
 from provisioning.release.waiting import until_served
-from provisioning.setup.plan import RESTART
+from provisioning.setup.scripts import RESTART
 from swarm.model import Node
 
 SERVED = 120.0  # seconds until the edges serve again

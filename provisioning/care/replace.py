@@ -8,7 +8,7 @@ from provisioning.cluster import Cluster, is_node
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
 from provisioning.setup.apply import apply, read_plan
-from provisioning.setup.plan import Object, Plan
+from provisioning.setup.operations import Object, Plan
 
 
 def replace_plan(cluster: Cluster, host: Host, objects: tuple[Object, ...]) -> Plan:

@@ -14,7 +14,7 @@ from provisioning.errors import OperatorError
 from provisioning.inventory import Host
 from provisioning.release.outside import Outside
 from provisioning.release.waiting import until_served
-from provisioning.setup.plan import PATIENTLY, RESTART
+from provisioning.setup.scripts import PATIENTLY, RESTART
 from provisioning.ssh.transport import Connection, LockLost
 
 # The packages that belong to the engine, whoever made them: Debian, Ubuntu or Docker.

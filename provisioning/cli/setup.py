@@ -16,7 +16,7 @@ from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.release.rendering import hide_secrets, networks_of
 from provisioning.setup.apply import apply, read_plan
-from provisioning.setup.plan import Plan
+from provisioning.setup.operations import Plan
 
 
 def add_commands(add: Add, add_change: Add) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provisioning.inventory import Host, Inventory
 from provisioning.release.proposal import Proposal
-from provisioning.setup.plan import Plan
+from provisioning.setup.operations import Plan
 
 
 def show_plan(inventory: Inventory, plan: Plan) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from provisioning.cluster import snapshot
 from provisioning.errors import OperatorError
 from provisioning.release import history
-from provisioning.setup.plan import Object
+from provisioning.setup.operations import Object
 from provisioning.ssh.beginning import SILENT, last_words
 from provisioning.ssh.transport import Connection
 

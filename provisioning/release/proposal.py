@@ -18,7 +18,7 @@ from provisioning.release.rendering import (
     render_all,
 )
 from provisioning.release.stacks import Document, images, pin
-from provisioning.setup.plan import Object
+from provisioning.setup.operations import Object
 from provisioning.ssh.transport import Connection
 from swarm.model import Service
 

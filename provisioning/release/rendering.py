@@ -12,7 +12,7 @@ from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory, check_secrets
 from provisioning.inventory.settings import environment
 from provisioning.release.stacks import Stack, networks, render, variables
-from provisioning.setup.plan import Object
+from provisioning.setup.operations import Object
 from provisioning.ssh.transport import Connection
 
 STACKS = Path(__file__).resolve().parents[2] / "swarm"

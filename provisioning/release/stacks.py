@@ -15,7 +15,7 @@ import yaml
 
 from provisioning.errors import OperatorError
 from provisioning.inventory import LETS_ENCRYPT, Inventory
-from provisioning.setup.plan import Object
+from provisioning.setup.operations import Object
 
 Document = dict[str, Any]
 

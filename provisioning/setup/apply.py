@@ -9,7 +9,8 @@ from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
 from provisioning.setup.facts import Facts, gather
-from provisioning.setup.plan import STAGES, Object, Operation, Plan, Run, Write, make_plan
+from provisioning.setup.operations import Object, Operation, Plan, Run, Write
+from provisioning.setup.plan import STAGES, make_plan
 from provisioning.ssh.transport import Connection
 
 ROUNDS = 3  # times a stage may need before its facts must agree

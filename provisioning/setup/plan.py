@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from provisioning.inventory import Host, Inventory
 from provisioning.setup.facts import Facts
 from provisioning.setup.host import MARKER
+from provisioning.setup.operations import Object, Operation, Plan, Run, Write
 from provisioning.setup.preflight import mounted, notes, problems
+from provisioning.setup.scripts import APT, JOIN, LEAVE, RESTART
 from provisioning.setup.swarm import VXLAN
 from swarm.model import Node
 
@@ -22,124 +23,6 @@ NFS_OPTIONS = (
     "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,_netdev,"
     "x-systemd.before=docker.service"
 )
-# The host's own upgrades may hold the package system's locks: each step waits for them. Apt itself
-# waits for one of the three only.
-PATIENTLY = r"""
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C
-patiently() {
-    for attempt in $(seq 200); do
-        said=$("$@" 2>&1 </dev/null) && return 0
-        status=$?
-        case $said in
-            *"ould not get lock"*|*"nable to lock"*|*"nable to acquire"*) sleep 2 ;;
-            *"is locked by another"*|*"lock-frontend"*) sleep 2 ;;
-            *) break ;;
-        esac
-    done
-    printf '%s\n' "$said" >&2
-    return $status
-}
-"""
-APT = (
-    f"{PATIENTLY}patiently dpkg --configure -a && patiently apt-get -q update && "
-    "patiently apt-get -q -y install"
-)
-# Restarts the engine. A VXLAN link that an engine left behind keeps tasks of that network from ever
-# starting there; while the engine is down, every one that there is has been left behind.
-RESTART = r"""
-systemctl stop docker.socket docker || exit
-links() { ip -o link show type vxlan 2>/dev/null | sed -n 's/^[0-9]*: \(vx[^@:]*\).*/\1/p'; }
-for link in $(links); do ip link del "$link"; done
-for space in /var/run/docker/netns/1-*; do
-    [ -e "$space" ] || continue
-    for link in $(nsenter --net="$space" ip -o link show type vxlan 2>/dev/null |
-        sed -n 's/^[0-9]*: \([^@:]*\).*/\1/p'); do nsenter --net="$space" ip link del "$link"; done
-done
-systemctl start docker && docker info >/dev/null
-"""
-# Joins the swarm through the engine's socket. `docker swarm join` takes the token as an argument,
-# which process lists and sudo's log show; here it comes on standard input.
-JOIN = r"""
-import http.client, json, socket, sys
-class Engine(http.client.HTTPConnection):
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(80)
-        self.sock.connect("/var/run/docker.sock")
-engine = Engine("docker")
-engine.request("POST", "/swarm/join", sys.stdin.read(), {"Content-Type": "application/json"})
-answer = engine.getresponse()
-text = answer.read().decode()
-if answer.status != 200:
-    sys.exit(json.loads(text)["message"] if text.startswith("{") else text)
-"""
-
-
-# An edge that takes readers from the load balancer gets the time to say that it goes.
-LEAVE = """
-docker ps -q --filter label=com.docker.swarm.task.id --filter publish=443 |
-    xargs -r docker stop --time 40 >/dev/null
-# The engine waits 15 s for what it runs to stop, and gives up; what is stopping goes on to.
-for attempt in 1 2 3; do
-    [ "$(docker info --format '{{.Swarm.LocalNodeState}}')" = inactive ] && exit
-    docker swarm leave --force && exit
-    sleep 2
-done
-exit 1
-"""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A shell command to run as root."""
-
-    command: str
-    stdin: bytes = field(default=b"", repr=False)
-    timeout: float = 60
-
-
-@dataclass(frozen=True)
-class Write:
-    """A file to put in place whole."""
-
-    path: str
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One change, in the operator's words, and the steps that make it.
-
-    Steps are empty while they cannot be known, such as joining a swarm that is yet to be made.
-    """
-
-    stage: str
-    host: str
-    words: str
-    steps: tuple[Run | Write, ...] = ()
-    restarts: bool = False  # a member of the swarm is away for a moment
-    alone: bool = False  # while no other host is being changed
-    at: str = ""  # the host where the steps run, if another: nodes are changed at a manager
-
-
-@dataclass(frozen=True)
-class Object:
-    """A network, secret or config that the swarm should hold."""
-
-    kind: str  # network, secret, config
-    name: str
-    content: bytes = field(default=b"", repr=False)
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What has to change; with problems, nothing may."""
-
-    operations: tuple[Operation, ...]
-    problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    lost: tuple[str, ...] = ()  # hosts that could not be asked
 
 
 def make_plan(inventory: Inventory, facts: Facts, objects: tuple[Object, ...] = ()) -> Plan:

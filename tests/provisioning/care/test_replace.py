@@ -11,7 +11,8 @@ from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.setup.facts import Facts
 from provisioning.setup.host import Membership
-from provisioning.setup.plan import Plan, Run, make_plan
+from provisioning.setup.operations import Plan, Run
+from provisioning.setup.plan import make_plan
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
 from swarm.model import Node

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.setup.plan import PATIENTLY
+from provisioning.setup.scripts import PATIENTLY
 
 pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="needs apt")
 

@@ -12,7 +12,8 @@ import pytest
 from provisioning.inventory import Inventory
 from provisioning.setup.facts import Facts
 from provisioning.setup.host import HostFacts, Listener, Membership, Mount, parse_host
-from provisioning.setup.plan import NFS_OPTIONS, STAGES, Object, Run, make_plan
+from provisioning.setup.operations import Object, Run
+from provisioning.setup.plan import NFS_OPTIONS, STAGES, make_plan
 from provisioning.setup.swarm import SwarmFacts, parse_swarm
 from tests.provisioning.factories import HOSTS, inventory
 
