@@ -30,12 +30,12 @@ def assess(
 ) -> Result:
     """Make the result of a run that is over; `status` is Locust's, None: it was interrupted."""
     requests = recorder.read(folder, "requests")
-    if not requests:
-        raise LoadError(
-            f"Nobody has asked the shop for anything; Locust's log is {folder / 'locust.log'}."
-        )
-    ledger = recorder.read(folder, "ledger")
     incidents = recorder.read(folder, "incidents")
+    if not requests:
+        why = f": {incidents[0]['text']}" if incidents else "."
+        log = folder / "locust.log"
+        raise LoadError(f"Nobody has asked the shop for anything{why} Locust's log is {log}.")
+    ledger = recorder.read(folder, "ledger")
     result = Result(facts.scenario, f"{facts.about} {facts.words()}.", requests)
     result.incidents = incidents
     result.objective = facts.objective

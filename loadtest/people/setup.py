@@ -83,6 +83,11 @@ def begin(environment: Any, **_: Any) -> None:
     recorder.write("arrivals", what="seed", seed=RUN.seed)
     random.seed(f"{RUN.seed}:{RUN.worker}")  # for what Locust itself leaves to chance
     RUN.arrivals = None
+    if not any(kind.tasks for kind in environment.user_classes):
+        text = "--tags or --exclude-tags leave nobody anything to do; our scenarios have no tags."
+        recorder.write("incidents", what="nobody", who="anybody", text=text)
+        gevent.spawn(runner.quit)
+        return
     if options.rate:
         workers = max(options.expect_workers or 1, options.processes or 1, 1)
         RUN.arrivals = _open(environment, options, workers)

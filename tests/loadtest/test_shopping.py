@@ -142,6 +142,16 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
     assert not folder.exists()
 
 
+def test_tags_that_leave_nobody_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"http://127.0.0.1:{server.getsockname()[1]}"
+        options = ["--host", host, "-t", "100", "--folder", str(tmp_path / "run")]
+        assert main(["shopping", *options, "--", "--tags", "nothing-of-ours"]) == 2
+    assert "--tags or --exclude-tags leave nobody anything to do" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_there_is_not_written_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
