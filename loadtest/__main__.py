@@ -14,6 +14,7 @@ from loadtest.arguments import authority, check_host, database_urls, people, per
 from loadtest.errors import LoadError
 from loadtest.evidence import report
 from loadtest.evidence.budget import OBJECTIVE
+from loadtest.evidence.ledger import database as ledger
 from loadtest.evidence.ledger.database import LedgerError
 from loadtest.evidence.result import Result
 from loadtest.evidence.run import RunFacts, commit
@@ -43,6 +44,7 @@ def _run(args: argparse.Namespace, more: Sequence[str]) -> int:
     scenario = SCENARIOS[args.scenario]
     check_host(args.host, ",".join(args.resolve))
     urls = database_urls(args.database)
+    ledger.check(urls)
     length = args.duration or scenario.seconds
     if length < scenario.shortest:
         raise LoadError(

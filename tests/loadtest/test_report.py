@@ -14,7 +14,6 @@ from loadtest.evidence.report import heatmap, repeats, tables
 from loadtest.evidence.result import Entry, Event, Expectation, Result, Sample
 from loadtest.evidence.run import RunFacts
 
-
 pytestmark = pytest.mark.timeout(300)  # what draws takes longer where the machine is busy
 
 

@@ -125,6 +125,10 @@ def test_an_interrupted_run_gives_the_report_of_what_there_is(
         (["--rate", "-1"], "no number of clicks"),
         (["-t", "2"], "too short for shopping"),
         (["--host", "http://no.such.host.invalid"], "nobody knows the name"),
+        (["--objective", "100"], "no share between 0 and 100"),
+        (["--database", "sqlite:////no/such/folder/shop.db"], "There is no database"),
+        (["--database", "postgres://shop@127.0.0.1/shop"], "no database of the shop"),
+        (["--database", "somewhere"], "cannot be read"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_sentence(

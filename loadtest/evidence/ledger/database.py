@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,9 +25,17 @@ class LedgerError(Exception):
     """The comparison could not be made: one sentence."""
 
 
+def check(urls: Mapping[str, str]) -> None:
+    """Raise LedgerError where what is named is no database of a shop, or cannot be read."""
+    tables = {"accounts": "people", "catalogue": "books", "orders": "orders"}
+    for context, url in urls.items():
+        with _one_sentence(), _rows(url) as connection:
+            _all(connection, f"SELECT id FROM {tables[context]} LIMIT 1")
+
+
 def read(urls: Mapping[str, str]) -> State:
     """Read the database; `urls` names one for each context."""
-    try:
+    with _one_sentence():
         with _rows(urls["accounts"]) as accounts:
             people: dict[int, str] = {
                 row[0]: row[1] for row in _all(accounts, "SELECT id, email FROM people")
@@ -45,10 +55,16 @@ def read(urls: Mapping[str, str]) -> State:
                         people.get(row[6], ""), row[7], row[8])
                 for row in _all(catalogue, _BOOKS)
             ]  # fmt: skip
+    return State(state.orders, state.lines, books, state.shipments, state.refunds, state.people)
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    try:
+        yield
     except sa.exc.SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise LedgerError(f"The shop's database cannot be read: {reason}") from None
-    return State(state.orders, state.lines, books, state.shipments, state.refunds, state.people)
 
 
 def _orders_of(connection: sa.Connection, people: Mapping[int, str]) -> list[OrderRow]:
@@ -61,7 +77,10 @@ def _rows(url: str) -> sa.Connection:
     if made.get_backend_name() == "mysql":
         query = {key: value for key, value in made.query.items() if key == "charset"}
         made = made.set(drivername="mysql+pymysql", query=query)
-    elif made.get_backend_name() != "sqlite":
+    elif made.get_backend_name() == "sqlite":
+        if not Path(made.database or "").is_file():  # it would be made
+            raise LedgerError(f"There is no database {made.database}.")
+    else:
         raise LedgerError(f"{made.drivername}:// is no database of the shop: mysql:// or sqlite://")
     return sa.create_engine(made, poolclass=sa.NullPool).connect()
 
