@@ -284,7 +284,9 @@ def _power_on(host: Host, system: System = OWN) -> None:
             addresses=[host.address],
             layers=suites.layers(system),
             binds={
+                # Of images; since Engine 29 in the second. No overlay holds another's layers.
                 "/var/lib/docker": guest_folder(host.name) / "docker",
+                "/var/lib/containerd": guest_folder(host.name) / "containerd",
                 SHARED_IN_HOST: SHARED,
             },
             furnish=lambda root: _furnish(host, root, system),

@@ -61,17 +61,24 @@ def explain(image: str, said: str) -> str:
     )
     registry = registry or "Docker Hub"
     last = (said.strip().splitlines() or ["no reason given"])[-1]
+    if re.search(r"no matching manifest|no match for platform", said):
+        return f"{image} is not built for this host's architecture. Build it for all your hosts."
     if re.search(
-        r"manifest unknown|not found: manifest|manifest for .* not found|no such manifest", said
+        r"manifest unknown|not found: manifest|manifest for .* not found|no such manifest"
+        r"|failed to resolve reference .*: not found",
+        said,
     ):
         return f"{registry} has no image {image}. Check the tag, or push the image first."
-    if re.search(r"unauthorized|denied|authentication required|no basic auth", said):
+    if re.search(r"(?i)unauthorized|denied|authentication required|no basic auth", said):
         return (
             f"{registry} refuses to hand out {image}. Run docker login {registry} as root there, "
             "on every manager."
         )
-    if "no matching manifest" in said:
-        return f"{image} is not built for this host's architecture. Build it for all your hosts."
+    if re.search(r"failed to (register|extract) layer|no space left on device", said):
+        return (
+            f"the host cannot keep {image} ({last}). See that the disk under /var/lib/docker and "
+            "/var/lib/containerd has room and takes files: df -h there."
+        )
     return (
         f"the registry {registry} does not answer for {image} ({last}). Check that it is up and "
         "reachable from the hosts."

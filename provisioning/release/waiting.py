@@ -16,6 +16,9 @@ from provisioning.ssh.transport import Connection
 PATIENCE = 300.0  # seconds a deployment may take
 POLL = 1.0
 
+# Docker 20.10 knows no other way than this one, nor a word for it.
+DETACHED = "$(docker stack deploy --help | grep -o -m1 -e --detach)"
+
 Say = Callable[[str], None]
 
 
@@ -23,7 +26,7 @@ def deploy_stacks(connection: Connection, stacks: Mapping[str, Document], say: S
     """Hand the stacks to the swarm, which begins to roll them out."""
     for name, document in stacks.items():
         said = connection.run(
-            "docker stack deploy --detach=true --with-registry-auth --resolve-image never --prune "
+            f"docker stack deploy {DETACHED} --with-registry-auth --resolve-image never --prune "
             f"--compose-file - {name}",
             sudo=True,
             stdin=dump({"version": "3.9", **document}).encode(),

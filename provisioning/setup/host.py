@@ -12,6 +12,7 @@ from typing import Any
 from provisioning.inventory import Inventory
 from provisioning.ssh.transport import Connection
 
+DISKS = "/ /var/lib/docker /var/lib/containerd"  # the last: of images since Engine 29
 MARKER = ".bookstore-storage"  # a file on the shared storage that names the cluster
 
 
@@ -56,6 +57,7 @@ class HostFacts:
     room: int | None = None  # bytes free on the shared storage
     engine: str | None = None  # the running engine's version
     installed: bool = False
+    client: bool = True  # the engine's command line is there
     python: bool = True
     settings: dict[str, Any] | None = None  # daemon.json; None where it is no JSON object
     membership: Membership = Membership()
@@ -146,15 +148,14 @@ def host_commands(storage: str, address: str) -> dict[str, str]:
         "release": "cat /etc/os-release",
         "apt": "command -v apt-get",
         "free": (
-            "for d in / /var/lib/docker; do [ -d $d ] && "
-            "echo $d $(df -k --output=avail $d | tail -1); done"
+            f"for d in {DISKS}; do [ -d $d ] && echo $d $(df -k --output=avail $d | tail -1); done"
         ),
         "inodes": (
-            "for d in / /var/lib/docker; do [ -d $d ] && "
-            "echo $d $(df --output=ipcent $d | tail -1); done"
+            f"for d in {DISKS}; do [ -d $d ] && echo $d $(df --output=ipcent $d | tail -1); done"
         ),
         "engine": "docker version --format '{{.Server.Version}}'",
         "installed": "command -v dockerd",
+        "client": "command -v docker",
         "python": "command -v python3",
         "settings": "cat /etc/docker/daemon.json",
         "swarm": "docker info --format '{{json .Swarm}}'",
@@ -183,6 +184,7 @@ def parse_host(name: str, sections: dict[str, str]) -> HostFacts:
         room=next(iter(parse_df(sections["room"]).values()), None),
         engine=sections["engine"].strip() or None,
         installed=bool(sections["installed"].strip()),
+        client=bool(sections["client"].strip()),
         python=bool(sections["python"].strip()),
         settings=parse_settings(sections["settings"]),
         membership=parse_membership(sections["swarm"]),

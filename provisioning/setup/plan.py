@@ -89,6 +89,10 @@ def _engine(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
             packages = "docker.io $(apt-cache show docker-cli >/dev/null 2>&1 && echo docker-cli)"
             install = Run(f"{APT} {packages}", timeout=600)
             yield Operation("engine", host.name, "install Docker Engine", (write, install, start))
+        elif not found.client:
+            # Debian's docker.io only recommends it. Nothing is known of the engine without.
+            client = Run(f"{APT} docker-cli", timeout=600)
+            yield Operation("engine", host.name, "install Docker's command line", (client,))
         elif found.settings != wanted:
             changed = sorted(k for k in ours if (found.settings or {}).get(k) != ours[k])
             yield Operation(

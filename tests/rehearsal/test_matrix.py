@@ -17,13 +17,11 @@ SOON = 300  # seconds from bare hosts to HTTPS, on a machine that has nothing el
 PAIRS = [
     ("trixie", "trixie"),
     ("trixie", "forky"),
-    ("trixie", "bookworm"),
+    ("trixie", "noble"),
     ("bookworm", "bookworm"),
-    ("bookworm", "trixie"),
-    ("bookworm", "forky"),
 ]
 QUIRKS = [
-    ("forky", "oldest-api"),
+    ("trixie", "oldest-api"),
     ("trixie", "installed"),
     ("trixie", "upgrading"),
     ("trixie", "noexec"),

@@ -22,6 +22,35 @@ from tests.provisioning.factories import inventory
         ("unauthorized: login", "Run docker login r.test as root there"),
         ("no matching manifest for linux/arm64", "not built for this host's architecture"),
         ("dial tcp: i/o timeout", "the registry r.test does not answer"),
+        # As Engine 29 says the same, which keeps images with containerd.
+        (
+            'failed to resolve reference "r.test/web:1": r.test/web:1: not found',
+            "r.test has no image r.test/web:1. Check the tag",
+        ),
+        (
+            'failed to resolve reference "r.test/web:1": failed to authorize: failed to fetch '
+            "anonymous token: unexpected status from GET request: 401 Unauthorized",
+            "Run docker login r.test as root there",
+        ),
+        (
+            "no match for platform in manifest sha256:12: not found",
+            "not built for this host's architecture",
+        ),
+        (
+            'failed to resolve reference "r.test/web:1": failed to do request: Head "https://r": '
+            "dial tcp: lookup r.test on 10.0.0.2:53: no such host",
+            "the registry r.test does not answer",
+        ),
+        # The registry did its part.
+        (
+            "failed to register layer: write /usr/lib/x.so: no space left on device",
+            "the host cannot keep r.test/web:1 (failed to register layer: write /usr/lib/x.so: no",
+        ),
+        (
+            "failed to extract layer (application/vnd sha256:1) to overlayfs: failed to convert "
+            'whiteout file "usr/.wh.x": operation not permitted',
+            "the host cannot keep r.test/web:1 (failed to extract layer",
+        ),
     ],
 )
 def test_a_pull_that_fails_gets_a_sentence(said: str, sentence: str) -> None:

@@ -71,6 +71,15 @@ def test_bare_hosts_are_planned_to_the_end() -> None:
     ]
 
 
+def test_an_engine_without_its_command_line_gets_that_first() -> None:
+    """Debian's docker.io only recommends docker-cli: some have one and not the other."""
+    facts = joined(worker1={"engine": None, "client": False, "membership": Membership()})
+    plan = make_plan(inventory(), facts)
+    first = next(o for o in plan.operations if o.host == "worker1")
+    assert (first.stage, first.words) == ("engine", "install Docker's command line")
+    assert [c for c in commands(facts, "engine") if "docker info" in c] == []
+
+
 def test_the_swarm_starts_with_heartbeat_and_pool() -> None:
     assert commands(bare(), "swarm") == [
         "docker swarm init --advertise-addr 10.77.0.101 --default-addr-pool 10.200.0.0/16 "
