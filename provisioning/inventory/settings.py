@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from bookstore.settings import PREFIX, Settings
 from provisioning.inventory.values import nearest
 
-# The stack files set these, or they are secrets.
+SECRETS = {
+    name
+    for name, field in Settings.model_fields.items()
+    if field.annotation is SecretStr or SecretStr in get_args(field.annotation)
+}
+# Who sets what is not set here; the stack files set the rest of OURS.
 ELSEWHERE = {
-    "database_url": "database_url_file under [cluster]",
-    "secret_key": "secret_key under [secrets]",
-    "smtp_url": "smtp_url under [secrets]",
+    **{
+        name: "database_url_file under [cluster]"
+        if name.endswith("database_url")
+        else f"{name} under [secrets]"
+        for name in SECRETS
+    },
     "public_origin": "domain under [cluster]",
     "contexts": "stacks under [cluster]",
 }
 OURS = frozenset(
     {
         *ELSEWHERE,
-        *(
-            f"{name}_{what}"
-            for name in ("accounts", "catalogue", "orders")
-            for what in ("origin", "database_url")
-        ),
+        *(f"{name}_origin" for name in ("accounts", "catalogue", "orders")),
         *("media_dir", "trusted_hops", "bind", "replica", "mailbox"),
     }
 )

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bookstore.settings import Settings
 from provisioning.errors import OperatorError
 from provisioning.inventory import check_files, check_secrets, load
+from provisioning.inventory.settings import names
 
 EXAMPLE = Path(__file__).parents[3] / "provisioning" / "examples" / "ec2.toml"
 
@@ -139,6 +141,8 @@ def test_what_would_reach_a_shell_is_refused(tmp_path: Path, old: str, new: str)
         ('server = "gunicorn"', "[settings]: server: "),
         ('public_origin = "https://x"', "[settings]: public_origin is set by domain under"),
         ('secret_key = "x"', "[settings]: secret_key is set by secret_key under [secrets]"),
+        ('smtp_url = "file:x"', "[settings]: smtp_url is set by smtp_url under [secrets]"),
+        ('orders_database_url = "x"', "[settings]: orders_database_url is set by"),
         ('bind = "0.0.0.0:1"', "[settings]: bind is set by the stack files"),
     ],
 )
@@ -154,3 +158,10 @@ def test_settings_are_not_taken_from_the_operators_environment(
     monkeypatch.setenv("BOOKSTORE_CURRENCY", "nonsense")
     inventory = load(write(tmp_path, ("[ssh]", "[settings]\nhold_minutes = 20\n[ssh]")))
     assert inventory.settings == {"hold_minutes": 20}
+
+
+def test_no_secret_of_the_shop_may_stand_in_the_inventory() -> None:
+    fields = Settings.model_json_schema()["properties"]
+    hidden = {name for name, said in fields.items() if "writeOnly" in str(said)}
+    assert "secret_key" in hidden
+    assert hidden.isdisjoint(names())
