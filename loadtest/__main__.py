@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest import summary
-from loadtest.arguments import authority, check_host, database_urls, people, percent, rate, seconds
+from loadtest.arguments import (
+    authority,
+    check_host,
+    database_urls,
+    people,
+    percent,
+    processes,
+    rate,
+    resolved,
+    seconds,
+)
 from loadtest.errors import LoadError
 from loadtest.evidence import report
 from loadtest.evidence.budget import OBJECTIVE
@@ -55,6 +65,10 @@ def _run(args: argparse.Namespace, more: Sequence[str]) -> int:
         folder.mkdir(parents=True)
     except FileExistsError:
         raise LoadError(f"{folder} exists already: name another --folder.") from None
+    except OSError as error:
+        raise LoadError(
+            f"{folder} cannot be made ({error.strerror}): name another --folder."
+        ) from None
     load = Load(
         args.scenario,
         args.host,
@@ -124,7 +138,9 @@ def _parser() -> argparse.ArgumentParser:
         "--arrivals", choices=("poisson", "constant"), default="poisson", help="how clicks come"
     )
     parser.add_argument("--seed", default="", help="of all that is left to chance (default: new)")
-    parser.add_argument("--processes", type=int, default=1, help="Locust processes (-1: per core)")
+    parser.add_argument(
+        "--processes", type=processes, default=1, help="Locust processes (-1: per core)"
+    )
     _database(parser)
     parser.add_argument(
         "--p99",
@@ -144,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ca", type=authority, help="file of the authorities to trust (PEM)")
     parser.add_argument(
         "--resolve",
+        type=resolved,
         action="append",
         default=[],
         metavar="NAME=ADDRESS",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import socket
+import ssl
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,17 +54,40 @@ def authority(text: str) -> Path:
     """Return a file of authorities that is there."""
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f"there is no file {text}")
+    try:
+        ssl.create_default_context(cafile=text)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or error
+        raise argparse.ArgumentTypeError(f"{text} holds no certificate (PEM): {reason}") from None
     return Path(text)
+
+
+def processes(text: str) -> int:
+    """Return a number of Locust processes; -1 is one for each core."""
+    if text != "-1" and not (text.isdecimal() and 0 < int(text) <= 1000):
+        raise argparse.ArgumentTypeError(f"{text} is no number of processes: 1 or more, or -1")
+    return int(text)
+
+
+def resolved(text: str) -> str:
+    """Return a name with the address to find it at."""
+    name, _, address = text.partition("=")
+    if not name or not address or "," in text:
+        raise argparse.ArgumentTypeError(f"{text} is no NAME=ADDRESS")
+    return text
 
 
 def check_host(host: str, resolve: str = "") -> None:
     """Refuse what is no address of a shop, or where nobody answers."""
-    parts = urllib.parse.urlsplit(host)
+    try:
+        parts = urllib.parse.urlsplit(host)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise LoadError(f"--host {host} is no address of a shop: {error}.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
         raise LoadError(f"--host {host} is no address of a shop, such as https://books.example.org")
     known = dict(pair.split("=", 1) for pair in resolve.split(",") if "=" in pair)
     address = known.get(parts.hostname, parts.hostname)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         socket.create_connection((address, port), timeout=10).close()
     except socket.gaierror:

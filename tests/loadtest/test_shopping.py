@@ -125,6 +125,13 @@ def test_an_interrupted_run_gives_the_report_of_what_there_is(
         (["--rate", "-1"], "no number of clicks"),
         (["-t", "2"], "too short for shopping"),
         (["--host", "http://no.such.host.invalid"], "nobody knows the name"),
+        (["--host", "http://127.0.0.1:99999"], "no address of a shop"),
+        (["--host", "http://[::1"], "no address of a shop"),
+        (["--folder", "/dev/null/run"], "cannot be made"),
+        (["--ca", __file__], "holds no certificate"),
+        (["--resolve", "nonsense"], "no NAME=ADDRESS"),
+        (["--processes", "-5"], "no number of processes"),
+        (["--processes", "0"], "no number of processes"),
         (["--objective", "100"], "no share between 0 and 100"),
         (["--database", "sqlite:////no/such/folder/shop.db"], "There is no database"),
         (["--database", "postgres://shop@127.0.0.1/shop"], "no database of the shop"),
@@ -146,6 +153,7 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
     assert not folder.exists()
 
 
+@pytest.mark.timeout(300)
 def test_tags_that_leave_nobody_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
