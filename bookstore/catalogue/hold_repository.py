@@ -12,20 +12,6 @@ from bookstore.data.queries import Queries
 type Source = Database | Queries
 
 
-class Taken(NamedTuple):
-    """What became of taking copies for a reference: whether it was known, or released for good,
-    and the books that had enough copies left, which are off sale now."""
-
-    known: bool
-    released: bool
-    book_ids: set[int]
-
-
-class _Left(NamedTuple):
-    id: int
-    left: int
-
-
 class _State(NamedTuple):
     state: str
 
@@ -34,51 +20,37 @@ class _Reference(NamedTuple):
     reference: str
 
 
-async def take(
-    queries: Queries, reference: str, lines: Sequence[HoldLine], *, expires_at: int, now: int
-) -> Taken:
-    """Write a hold and take its copies off sale: the caller undoes it all when the reference was
-    known or released, or a book is missing. Raises Duplicate for a known one."""
-    values = {"reference": reference}
-    if await queries.value("SELECT 1 FROM holds WHERE reference = :reference", values):
-        return Taken(known=True, released=False, book_ids=set())
+async def write(
+    queries: Queries, reference: str, lines: Sequence[HoldLine], *, expires_at: int
+) -> bool:
+    """Write a hold; tell whether its reference was not released for good. Raises Duplicate for one
+    that is known."""
     for line in lines:
         await queries.queue(
             "INSERT INTO holds (reference, book_id, quantity, state, expires_at)"
             " VALUES (:reference, :book_id, :quantity, 'held', :expires_at)",
-            {**values, **line._asdict(), "expires_at": expires_at},
+            {"reference": reference, **line._asdict(), "expires_at": expires_at},
         )
     # Whether it was released is asked behind the rows: `release` writes that down first and looks
     # for rows then, so that one of the two sees the other.
-    if await queries.value(
-        "SELECT 1 FROM released_holds WHERE reference = :reference" + queries.for_update, values
-    ):
-        return Taken(known=False, released=True, book_ids=set())
-    # on_sale comes first: MySQL assigns from left to right, so stock is the old one there.
-    taken = {
-        line.book_id
-        for line in lines
-        if await queries.execute(
+    return not await queries.value(
+        "SELECT 1 FROM released_holds WHERE reference = :reference" + queries.for_update,
+        {"reference": reference},
+    )
+
+
+async def take(queries: Queries, lines: Sequence[HoldLine], now: int) -> None:
+    """Take copies off sale along with the next statement. The books are locked by the caller, who
+    has seen that there are enough."""
+    for line in lines:
+        # on_sale comes first: MySQL assigns from left to right, so stock is the old one there.
+        await queries.queue(
             "UPDATE books SET on_sale = (listed = 1 AND stock > :quantity),"
-            " stock = stock - :quantity, updated_at = :now"
-            " WHERE id = :book_id AND listed = 1 AND stock >= :quantity",
+            " stock = stock - :quantity, updated_at = :now WHERE id = :book_id",
             {**line._asdict(), "now": now},
         )
-    }
-    if len(taken) == len(lines):  # whose last copy it was leaves the listings
-        await changes.record(queries, sorted(taken), now, listed="1 - on_sale")
-    return Taken(known=False, released=False, book_ids=taken)
-
-
-async def copies_left(source: Source, book_ids: Sequence[int]) -> dict[int, int]:
-    """Return what is left to sell of each book; nothing of one that is withdrawn or unknown."""
-    rows = await source.all(
-        _Left,
-        "SELECT id, CASE WHEN listed = 1 THEN stock ELSE 0 END AS `left`"
-        " FROM books WHERE id IN :ids",
-        {"ids": list(book_ids)},
-    )
-    return dict.fromkeys(book_ids, 0) | {row.id: row.left for row in rows}
+    # Whose last copy it was leaves the listings.
+    await changes.record(queries, [line.book_id for line in lines], now, listed="1 - on_sale")
 
 
 async def return_copies(queries: Queries, line: HoldLine, now: int) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from bookstore.catalogue import hold_repository as repository
 from bookstore.catalogue.changes import Changes
 from bookstore.catalogue.domain import merged_lines, shortfall
-from bookstore.catalogue.repository import quotes
+from bookstore.catalogue.repository import locked_quotes
 from bookstore.clock import DAY, HOUR, Clock
 from bookstore.contracts import HoldLine, HoldRefused
 from bookstore.data.database import Database
@@ -18,10 +18,6 @@ SWEEP_SECONDS = 3.0
 _SWEEP_AT_ONCE = 200
 _ENDED_KEPT = 30 * DAY  # how long the lines of a hold that ended without a sale can be read
 _REFUSED_FOR = 2 * DAY  # how long a late call for a released reference is told so
-
-
-class _Known(Exception):
-    """There is a hold with this reference."""
 
 
 class Holds:
@@ -51,8 +47,8 @@ class Holds:
             await self.database.in_transaction(
                 lambda queries: self._take(queries, reference, wanted, agreed, expires_at)
             )
-        except (Duplicate, _Known):
-            with suppress(Duplicate, _Known):  # the same call at the same moment: it holds
+        except Duplicate:
+            with suppress(Duplicate):  # the same call at the same moment: it holds
                 await self.database.in_transaction(
                     lambda queries: self._hold_again(queries, reference, wanted, agreed, expires_at)
                 )
@@ -81,22 +77,15 @@ class Holds:
         agreed: Mapping[int, str],
         expires_at: int,
     ) -> None:
-        taken = await repository.take(
-            queries, reference, wanted, expires_at=expires_at, now=self.clock()
-        )
-        if taken.known:
-            raise _Known
-        if taken.released:
+        if not await repository.write(queries, reference, wanted, expires_at=expires_at):
             raise HoldRefused({})
-        if len(taken.book_ids) < len(wanted):
-            left = await repository.copies_left(queries, [line.book_id for line in wanted])
-            for line in wanted:  # what this transaction took, it gives back
-                left[line.book_id] += line.quantity if line.book_id in taken.book_ids else 0
-            raise HoldRefused(shortfall(wanted, left))
-        if agreed:  # nobody edits the books now: their rows are locked
-            today = await quotes(queries, list(agreed))
-            if any(quote.terms != agreed[quote.book_id] for quote in today):
-                raise HoldRefused({})
+        found = await locked_quotes(queries, [line.book_id for line in wanted])
+        left = {quote.book_id: quote.stock if quote.listed else 0 for quote in found}
+        if short := shortfall(wanted, left):
+            raise HoldRefused(short)
+        if any(agreed[one.book_id] != one.terms for one in found if one.book_id in agreed):
+            raise HoldRefused({})
+        await repository.take(queries, wanted, self.clock())
 
     async def confirm(self, reference: str) -> bool:
         """Sell what is held. False when the hold ran out, was released or never was."""

@@ -70,11 +70,20 @@ class Known(NamedTuple):
 
 async def quotes(source: Source, book_ids: Sequence[int]) -> list[Quote]:
     """Return today's terms of these books; unknown ones are left out."""
+    return await _quotes(source, book_ids, "")
+
+
+async def locked_quotes(queries: Queries, book_ids: Sequence[int]) -> list[Quote]:
+    """Return the terms of books that nobody else changes until the transaction ends."""
+    return await _quotes(queries, book_ids, f" ORDER BY id{queries.for_update}")
+
+
+async def _quotes(source: Source, book_ids: Sequence[int], rest: str) -> list[Quote]:
     rows = await source.all(
         _QuoteRow,
         "SELECT id, title, author, `condition`, price, currency, seller_id, seller_name, cover,"
         " stock, listed, ex_library, defects, description, isbn13, year, language"
-        " FROM books WHERE id IN :ids",
+        f" FROM books WHERE id IN :ids{rest}",
         {"ids": list(book_ids)},
     )
     return [

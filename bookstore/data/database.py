@@ -179,6 +179,12 @@ class Database:
 
     async def _acquire(self, *, writes: bool) -> ConnectionBackend:
         """Wait for a slot, at most the pool's timeout, and take a connection."""
+        free = not (self._slots.locked() or (writes and self._writers.locked()))
+        if free and (at_hand := self._engine.at_hand()):  # there is nothing to wait for
+            await self._slots.acquire()
+            if writes:
+                await self._writers.acquire()
+            return at_hand
         wait = deadline.left(self._timeout)
         self.waiting += 1
         try:

@@ -2,9 +2,11 @@
 
 import re
 import ssl
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from time import monotonic
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from weakref import WeakSet
@@ -37,6 +39,7 @@ _DUPLICATE = {1062, 1586}
 # closed by us before.
 _SILENCE = 10
 _LONGEST_REST = 5
+_AT_HAND = 0.5  # seconds for which one that was given back is taken again as it is
 _SESSION = (
     "SET SESSION /*M!100000 tx_isolation = 'READ-COMMITTED', SESSION */"
     " /*!80000 transaction_isolation = 'READ-COMMITTED', SESSION */"
@@ -101,11 +104,27 @@ class Connections:
         self._encrypted: WeakSet[Any] = WeakSet()
         self._known: WeakSet[Any] = WeakSet()
         self._left: WeakSet[Any] = WeakSet()  # connections to a server that is no longer the writer
+        # With when they were given back. The driver's pool looks through all that it has and starts
+        # a task each time that one changes hands; from here one goes on from request to request.
+        self._given_back: deque[tuple[float, ConnectionBackend]] = deque()
         self.connect = self._backend.connect
-        self.disconnect = self._backend.disconnect
+
+    async def disconnect(self) -> None:
+        """Close every connection."""
+        await self._rest()
+        await self._backend.disconnect()
+
+    def at_hand(self) -> ConnectionBackend | None:
+        """Return a connection that was given back a moment ago, if there is one."""
+        if self._given_back and self._given_back[-1][0] > monotonic() - _AT_HAND:
+            return self._given_back.pop()[1]
+        return None
 
     async def acquire(self) -> ConnectionBackend:
         """Return a connection that lives, as far as the driver can tell."""
+        if at_hand := self.at_hand():
+            return at_hand
+        await self._rest()
         connection = self._backend.connection()
         await connection.acquire()
         while connection.raw_connection in self._left:
@@ -124,10 +143,21 @@ class Connections:
 
     async def release(self, connection: ConnectionBackend, *, broken: bool) -> None:
         """Give a connection back. One that is broken, or in a transaction, is closed."""
-        if broken or connection.raw_connection in self._left:
-            connection.raw_connection.close()
-        with suppress(Exception):  # a broken connection has nothing left to give back
-            await connection.release()
+        raw = connection.raw_connection
+        if broken or raw in self._left or raw.get_transaction_status():
+            await _close(connection)
+            await self._rest()  # what broke one may have broken all
+            return
+        now = monotonic()
+        self._given_back.append((now, connection))
+        if self._given_back[0][0] < now - _LONGEST_REST:
+            await _close(self._given_back.popleft()[1])
+
+    async def _rest(self) -> None:
+        """Give all to the driver's pool, which looks whether they live before they are used."""
+        while self._given_back:
+            with suppress(Exception):
+                await self._given_back.popleft()[1].release()
 
     async def run(self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]) -> Answer:
         """Run statements with their values, in one round trip; return what became of the last."""
@@ -182,6 +212,12 @@ def without_tls(url: str) -> tuple[str, ssl.SSLContext | None]:
     wanted = query.pop("ssl", "false").lower() == "true" or ca is not None
     plain = urlunsplit(parts._replace(query=urlencode(query)))
     return plain, ssl.create_default_context(cafile=ca) if wanted else None
+
+
+async def _close(connection: ConnectionBackend) -> None:
+    connection.raw_connection.close()
+    with suppress(Exception):  # a broken connection has nothing left to give back
+        await connection.release()
 
 
 async def _require_encryption(raw: Any) -> None:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BeforeCommit", "Busy", "ConnectionLost", "DatabaseUnavailable", "Duplicate", "Queries",
-    "ReadOnly",
+    "ReadOnly", "Statement",
 ]  # fmt: skip
 
-_LISTS = (list, tuple)
+_LISTS = {list, tuple}
 _LONGEST_STATEMENT = 60.0  # seconds, where nobody waits for an answer
 
 type Values = Mapping[str, Any]
@@ -100,9 +100,7 @@ class Queries:
     async def _send(self) -> Answer:
         """Send the statements that wait and return what became of the last one."""
         statements = [
-            _expand(sql, values)
-            if any(isinstance(value, _LISTS) for value in values.values())
-            else (sql, values)
+            (sql, values) if _LISTS.isdisjoint(map(type, values.values())) else _expand(sql, values)
             for sql, values in self._queued
         ]
         self._queued.clear()
@@ -148,7 +146,7 @@ class Queries:
 
 def _expand(sql: str, values: Values) -> tuple[str, Values]:
     """Write a list or tuple value as one placeholder an item; an empty one matches nothing."""
-    lists = {name: value for name, value in values.items() if isinstance(value, _LISTS)}
+    lists = {name: value for name, value in values.items() if type(value) in _LISTS}
     flat = {name: value for name, value in values.items() if name not in lists}
     for name, items in lists.items():
         names = [f"{name}_{number}" for number in range(len(items))]

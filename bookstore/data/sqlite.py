@@ -71,11 +71,15 @@ class Connections:
             await asyncio.wait(self._closing)
         await self._backend.disconnect()
 
+    def at_hand(self) -> ConnectionBackend | None:
+        """Return a connection that is open already, if there is one."""
+        return self._idle.pop() if self._idle else None
+
     async def acquire(self) -> ConnectionBackend:
         """Return a connection that is open. The driver would lose one that opens after its caller
         was cancelled; here it is closed as soon as it is open."""
-        if self._idle:
-            return self._idle.pop()
+        if at_hand := self.at_hand():
+            return at_hand
         connection = self._backend.connection()
         opening = asyncio.ensure_future(connection.acquire())
         try:

@@ -100,10 +100,11 @@ async def keep_answer(queries: Queries, response: Response, *, or_undo: bool = F
     must not be done twice is undone (`or_undo`: Superseded is raised) when somebody took the
     request over meanwhile."""
     answers: KeptAnswers = g.answers
-    if await answers.keep(queries, response):
-        g.kept = response, queries
-    elif or_undo:
+    if not or_undo:
+        await answers.queue(queries, response)
+    elif not await answers.keep(queries, response):
         raise Superseded
+    g.kept = response, queries
 
 
 async def answer_given_before() -> Response | None:

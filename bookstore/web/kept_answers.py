@@ -18,7 +18,7 @@ from bookstore.clock import DAY, SECOND, now
 from bookstore.data import deadline
 from bookstore.data.database import Database
 from bookstore.data.housekeeping import delete_older
-from bookstore.data.queries import Duplicate, Queries
+from bookstore.data.queries import Duplicate, Queries, Statement
 from bookstore.web.i18n import gettext as _
 from bookstore.web.page_error import PageError
 from bookstore.web.sessions import TOKEN
@@ -99,25 +99,29 @@ class KeptAnswers:
 
     async def keep(self, source: Database | Queries, response: Response) -> bool:
         """Keep an answer; tell whether the claim still was ours."""
+        return bool(await source.execute(*await self._keeping(response)))
+
+    async def queue(self, queries: Queries, response: Response) -> None:
+        """Keep an answer along with the next statement, if the claim still is ours."""
+        await queries.queue(*await self._keeping(response))
+
+    async def _keeping(self, response: Response) -> Statement:
         headers = [
             (name, value)
             for name, value in response.headers.items()
             if name in _HEADERS or (name == "Set-Cookie" and not TOKEN.search(value))
         ]
-        values = {
-            **self._where,
-            "claim": self._claim,
-            "status": response.status_code,
-            "headers": json.dumps(headers),
-            "body": await response.get_data(as_text=True),
-        }
-        return bool(
-            await source.execute(
-                f"UPDATE {self._table} SET status = :status, headers = :headers, body = :body"
-                " WHERE scope = :scope AND `key` = :key AND started_at = :claim"
-                " AND status IS NULL",
-                values,
-            )
+        return (
+            f"UPDATE {self._table} SET status = :status, headers = :headers, body = :body"
+            " WHERE scope = :scope AND `key` = :key AND started_at = :claim"
+            " AND status IS NULL",
+            {
+                **self._where,
+                "claim": self._claim,
+                "status": response.status_code,
+                "headers": json.dumps(headers),
+                "body": await response.get_data(as_text=True),
+            },
         )
 
     async def forget(self) -> None:

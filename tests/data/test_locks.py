@@ -218,6 +218,24 @@ async def _connections(db: Database) -> set[int]:
     return set(await asyncio.gather(*(number() for _each in range(4))))
 
 
+async def test_connections_that_nobody_needs_any_more_are_closed(
+    db: Database, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = await _connections(db)
+    monkeypatch.setattr("bookstore.data.mysql._LONGEST_REST", 0)
+    for _each in many:
+        used = await db.value("SELECT CONNECTION_ID()")
+    left: set[int] = set()
+    with mariadb.connect() as root, root.cursor() as cursor:
+        for _attempt in range(50):
+            cursor.execute("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = 'traps'")
+            left = many & {number for (number,) in cursor.fetchall()}
+            if left == {used}:
+                return
+            await asyncio.sleep(0.1)
+    pytest.fail(f"{len(left)} connections are still open")
+
+
 async def test_connecting_that_is_cancelled_leaves_nothing_behind(
     db: Database, mariadb: MariaDB
 ) -> None:
