@@ -38,7 +38,13 @@ from provisioning.rehearsal.layout import (
     parse_host,
 )
 from provisioning.rehearsal.suites import System
-from provisioning.rehearsal.system import only_one, require_machine, run, step
+from provisioning.rehearsal.system import (
+    allow_many_guests,
+    only_one,
+    require_machine,
+    run,
+    step,
+)
 
 MEMBERS = STATE / "members.json"
 OWN = System()  # the rehearsal's own
@@ -89,6 +95,7 @@ def _make(
 ) -> None:
     trees.build()
     suites.build(system)
+    allow_many_guests()
     _remember(wanted, newest)
     create_authority()
     cloud.create_database_url()

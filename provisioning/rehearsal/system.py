@@ -25,6 +25,8 @@ PROGRAMS = {  # program: the Debian package that brings it
     "bindfs": "bindfs",
 }
 APT = ("apt-get", "-o", "DPkg::Lock::Timeout=400", "-y", "--no-install-recommends")
+WATCHERS = Path("/proc/sys/fs/inotify/max_user_instances")
+ENOUGH_WATCHERS = 2048  # each guest's systemd needs a few, and there may be ten rehearsals
 # A program that is in nobody's way when this command is killed: it dies with it.
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
@@ -88,6 +90,12 @@ def require_machine() -> None:
                     raise OperatorError(
                         f"apt-get could not install {', '.join(missing)}:\n  {done.stderr.strip()}"
                     )
+
+
+def allow_many_guests() -> None:
+    """Raise the kernel's limit on watchers of files; a systemd that gets none ends at once."""
+    if int(WATCHERS.read_text()) < ENOUGH_WATCHERS:
+        WATCHERS.write_text(str(ENOUGH_WATCHERS))
 
 
 @contextmanager
