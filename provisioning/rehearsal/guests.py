@@ -32,6 +32,7 @@ class Guest:
     binds: dict[str, Path] = field(default_factory=dict)  # path inside: folder outside
     furnish: Callable[[Path], None] = lambda root: None
     port: int = 22  # answers once the guest has booted
+    console: str = "pipe"  # nspawn's word; "read-only" makes /dev/console a terminal, as on EC2
 
 
 def boot(guest: Guest) -> None:
@@ -47,9 +48,9 @@ def boot(guest: Guest) -> None:
     network.connect(guest.name, *guest.addresses)
     cgroups.create(guest.name)
     argv = [
-        *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=pipe"),
+        *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"),
         *("--link-journal=no", "--resolv-conf=off", "--timezone=off", "--capability=all"),
-        *(f"--machine={guest.name}", f"--directory={root}"),
+        *(f"--machine={guest.name}", f"--directory={root}", f"--console={guest.console}"),
         f"--network-namespace-path={network.RUN_NETNS / network.namespace(guest.name)}",
         *(f"--bind={outside}:{inside}" for inside, outside in guest.binds.items()),
         *(VERSION_1 if cgroups.version_1() else ()),
