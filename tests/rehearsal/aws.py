@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from provisioning.rehearsal import guests, network
@@ -33,7 +33,6 @@ TRUSTED = "truststore.pki.rds.amazonaws.com"
 PLAIN = 5000  # where whoever arranges the account speaks to it
 ENDPOINT = f"http://{ROUTER}:{PLAIN}"
 ROLE = "instance-role"
-Answer = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 @contextmanager
@@ -109,7 +108,8 @@ def main(folder: Path) -> None:
         if environ.get("HTTP_HOST") == TRUSTED:
             start("200 OK", [("Content-Type", "text/plain")])
             return [AUTHORITY.read_bytes()]
-        return moto(environ, start)
+        answered: Iterable[bytes] = moto(environ, start)
+        return answered
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.sni_callback = lambda connection, name, _: setattr(

@@ -92,8 +92,9 @@ def _make(target: Path) -> None:
 class Instance:
     """A host that user data sets up."""
 
-    name: str
+    name: str  # the guest's
     address: str
+    id: str = ""  # what AWS calls it
 
     def boot(self, user_data: str) -> None:
         """Boot it for the first time, and wait until cloud-init has ended."""

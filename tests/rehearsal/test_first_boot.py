@@ -44,9 +44,9 @@ NAME = "shop"
 NET = LOAD_BALANCER.rpartition(".")[0]
 BASTION = Instance("bastion", f"{NET}.90")
 MANAGER = Instance("manager1", Host("manager", 1).address)
-WORKER = Instance("i-0a1b2c3d4e5f60001", Host("worker", 1).address)
-SHOP_HOST = Instance("i-0a1b2c3d4e5f60002", Host("worker", 2).address)
-INSTANCES = {host.address: host.name for host in (WORKER, SHOP_HOST)}
+WORKER = Instance("worker1", Host("worker", 1).address, "i-0a1b2c3d4e5f60001")
+SHOP_HOST = Instance("shop1", Host("worker", 2).address, "i-0a1b2c3d4e5f60002")
+INSTANCES = {host.address: host.id for host in (WORKER, SHOP_HOST)}
 FILES = "fs-0123456789abcdef0.efs.eu-west-1.amazonaws.com"
 
 
@@ -113,7 +113,7 @@ def write_inventory(*workers: Instance) -> None:
     )
     bastion = Member(BASTION.name, "jump", BASTION.address, "", BASTION.host_key())
     members = [Member(MANAGER.name, "manager", MANAGER.address, "a", MANAGER.host_key())]
-    members += [Member(w.name, "worker", w.address, "a", w.host_key()) for w in workers]
+    members += [Member(w.id, "worker", w.address, "a", w.host_key()) for w in workers]
     outputs = {"FilesHost": FILES, "Group": f"{NAME}-workers"}
     text = inventory_file.text(settings, outputs, bastion, members)
     # The engine's hosts find the files as all of a rehearsal do; a client of NFS is not there.
@@ -150,7 +150,7 @@ def test_a_worker_joins_by_itself_and_again_after_a_power_cut(account: Aws) -> N
     workers = Ec2Workers(account, f"{NAME}-workers", NAME)
     workers.offer(on(MANAGER.name, "docker swarm join-token --quiet worker").strip())
     WORKER.boot(user_data("swarm", "WorkerTemplate"))
-    wait_for(lambda: nodes().get(WORKER.name) == "Ready", "the worker did not join", 300, 1)
+    wait_for(lambda: nodes().get(WORKER.id) == "Ready", "the worker did not join", 300, 1)
     well(WORKER, "docker.io", "docker-cli", "nfs-common", "awscli", "curl")
     assert on(WORKER.name, "findmnt --noheadings --output TARGET /srv/bookstore").strip()
     assert "SWMTKN" not in on(WORKER.name, "journalctl --boot --no-pager")
@@ -163,10 +163,10 @@ def test_a_worker_joins_by_itself_and_again_after_a_power_cut(account: Aws) -> N
 
     assert workers.withdraw()
     guests.cut_power(WORKER.name)
-    wait_for(lambda: nodes()[WORKER.name] == "Down", "the swarm did not miss the worker", 120, 1)
+    wait_for(lambda: nodes()[WORKER.id] == "Down", "the swarm did not miss the worker", 120, 1)
     (guest_folder(WORKER.name) / "console.log").write_text("")
     WORKER.boot(user_data("swarm", "WorkerTemplate"))
-    wait_for(lambda: nodes()[WORKER.name] == "Ready", "the worker did not come back", 300, 1)
+    wait_for(lambda: nodes()[WORKER.id] == "Ready", "the worker did not come back", 300, 1)
     wait_for(lambda: "bookstore-host-key" in WORKER.console(), "it did not say its key", 120, 1)
     assert WORKER.host_key() == first
 
