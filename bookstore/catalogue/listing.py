@@ -342,20 +342,8 @@ def _grouped(wish: Search, rows: list[_Row]) -> list[Card]:
 
 def _card(row: _Row) -> Card:
     title, series, number = titles.parted(row.title, row.series, row.series_number)
-    return Card(
-        id=row.id,
-        title=title,
-        author=row.author,
-        condition=row.condition,
-        price=row.price,
-        currency=row.currency,
-        cover=row.cover,
-        seller_name=row.seller_name,
-        series=series,
-        series_number=number,
-        others_from=row.others_from,
-        language=row.language,
-    )
+    # Rows begin with the fields of a card, in its order.
+    return Card(row.id, title, *row[2:8], series, number, *row[10:12])
 
 
 def same_title(title: str, author: str) -> tuple[str, str]:

@@ -61,8 +61,7 @@ class Search(NamedTuple):
     def address(self, **changes: Any) -> dict[str, Any]:
         """Return the query of the address that asks this, with the given fields changed."""
         wish = self._replace(**changes) if changes else self
-        usual = default_sort(wish.text)
-        return {
+        said = {
             "q": wish.text,
             "condition": list(wish.conditions),
             "language": list(wish.languages),
@@ -71,10 +70,11 @@ class Search(NamedTuple):
             "max": _amount(wish.price_max, wish.currency),
             "seller": wish.seller,
             "author": wish.author,
-            "sort": wish.sort if wish.sort != usual else None,
+            "sort": wish.sort if wish.sort != default_sort(wish.text) else None,
             "after": wish.after.address() if wish.after else None,
             "exact": "1" if wish.exact else None,
         }
+        return {name: value for name, value in said.items() if value not in (None, "", [])}
 
     @property
     def filtered(self) -> int:

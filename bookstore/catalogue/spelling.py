@@ -60,13 +60,16 @@ async def _readings(
     telling = sum(word not in COMMON for word in typed)
     if not 1 <= telling <= _MOST or any(words.is_pair(word) for word in typed):
         return [], {}
-    mistyped = [(word, allowed(word)) for word in dict.fromkeys(typed) if allowed(word)]
-    some = {*typed, *_pieces(typed)}
+    # Words that are in books as they stand, if in few, are at most one slip away from others.
+    most = 2 if rare is None else 1
+    errors = {word: min(allowed(word), most) for word in typed}
+    mistyped = [(word, count) for word, count in errors.items() if count]
+    some = {*typed, *_together(typed)} | (_apart(typed) if rare is None else set())
     known, near = await vocabulary.around(source, some, mistyped, least=least, rare=rare)
     if rare is not None and all(known.get(word, 0) > rare for word, _errors in mistyped):
         return [], {}
     similar = {word: found for (word, _errors), found in zip(mistyped, near, strict=True)}
-    options = [_options(word, known, similar.get(word, [])) for word in typed]
+    options = [_options(word, errors[word], known, similar.get(word, [])) for word in typed]
     readings = [
         _Reading(sum(one.cost for one in chosen), tuple(w for one in chosen for w in one.words))
         for chosen in _cheapest(options)
@@ -96,10 +99,9 @@ def _cheapest(options: Sequence[Sequence[_Reading]]) -> list[tuple[_Reading, ...
 
 
 def _options(
-    word: str, known: Mapping[str, int], similar: Iterable[vocabulary.Word]
+    word: str, errors: int, known: Mapping[str, int], similar: Iterable[vocabulary.Word]
 ) -> list[_Reading]:
     """Return how a word may be read: as it stands, as a similar one, or as two."""
-    errors = allowed(word)
     letters = set(word)
     found = [_Reading(0.0 if word in known else 4.0, (word,))]
     for other in similar:
@@ -121,15 +123,19 @@ def _options(
     return heapq.nsmallest(_PER_WORD, found)
 
 
-def _pieces(typed: Sequence[str]) -> set[str]:
-    """Return the words that the typed ones may be made of, or make together."""
-    apart = {
+def _apart(typed: Sequence[str]) -> set[str]:
+    """Return the words that the typed ones may be made of."""
+    return {
         piece
         for word in typed
         for place in range(2, len(word) - 1)
         for piece in (word[:place], word[place:])
     }
-    return apart | {first + second for first, second in itertools.pairwise(typed)}
+
+
+def _together(typed: Sequence[str]) -> set[str]:
+    """Return the words that two typed ones may make."""
+    return {first + second for first, second in itertools.pairwise(typed)}
 
 
 def _joined(

@@ -66,6 +66,10 @@ class Templates(Environment):
             iso=i18n.iso,
             number=i18n.number,
             language_name=i18n.language_name,
+            money=i18n.money,
+            lang_of=_lang_of,
+            book_address=urls.book,
+            cover_address=urls.cover,
         )
         self.globals.update(
             urls=urls,

@@ -174,6 +174,16 @@ async def test_more_is_asked_for_only_where_words_are_in_more_books(shop: Shop) 
     assert found.instead == "king"
 
 
+async def test_a_word_that_a_book_has_is_one_slip_away_from_another(shop: Shop) -> None:
+    database = (await shelf(shop)).database
+    for title in (*(f"Harpsichord {number}" for number in range(6)), "Harpsicord", "Harpzycord"):
+        await add_book(database, title=title, author="Ann")
+    catalogue = await catalogue_of(shop)
+    for text, instead in (("harpsicord", "harpsichord"), ("harpzycord", None)):
+        found = await catalogue.search(Search(text=text, sort="relevance"))
+        assert (found.matches, found.instead) == (1, instead)
+
+
 async def test_rare_words_are_looked_up_first(shop: Shop) -> None:
     database = (await shelf(shop)).database
     wish = Search(text="stephen king mis", sort="relevance")

@@ -86,7 +86,7 @@ async def _listing(arguments: MultiDict[str, str]) -> Response:
     typed = wish.text
     if found.meant is not None:
         wish = wish._replace(text=found.meant)
-    asked = {**wish.address(), "after": None}
+    asked = wish.address(after=None)
     after = found.after
     context: dict[str, Any] = {
         "alone": wants_fragment(),
