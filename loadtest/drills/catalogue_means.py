@@ -38,6 +38,48 @@ MEANS: dict[str, Drill] = {
         seconds=70,
         felt="readers",
     ),
+    "memory-pressure": Drill(
+        "A worker has no memory beyond what it uses; the kernel ends what asks for more.",
+        (Step(20, "squeeze-memory", "busiest"), Step(60, "give-memory", "lost")),
+        # A replica is ended at once: its connections are refused, and the edge asks another.
+        felt="replaced",
+        seconds=110,
+    ),
+    "disk-full": Drill(
+        "The disk of a worker's engine is full, and then a replica there dies.",
+        (
+            Step(20, "fill-disk", "lost"),
+            Step(30, "kill-replica", "lost"),
+            Step(65, "free-disk", "lost"),
+        ),
+        # The engine that is stopped for its small disk has no replica when it is back: two more
+        # give it one.
+        prepare=(Step(0, "give-small-disk", "busiest"), Step(0, "keep-two-more")),
+        undo=(Step(0, "give-own-disk"), Step(0, "keep-the-fewest")),
+        felt="replaced",
+        workers=3,
+    ),
+    "storage-lost": Drill(
+        "All covers in the shared storage are lost for good; it is there, and takes new ones.",
+        (Step(25, "lose-storage"),),
+        undo=(Step(0, "find-storage"),),
+        scenario="selling",
+        costs="GET /covers/",
+        felt="readers",
+        p99=None,  # pictures are written on two busy cores
+        seconds=70,
+    ),
+    "certificate-renewal": Drill(
+        "A new certificate is asked for under load, is issued, and each of three edges takes it.",
+        (Step(20, "renew-certificate"), Step(150, "see-new-certificate")),
+        outcome="completed",
+        felt="rollout",
+        service="edge_traefik",
+        managers=3,
+        # Three edges, each of which says for 15 s that it stops, starts in about five and is looked
+        # at for ten; the authority answers in a few seconds.
+        seconds=165,
+    ),
     "dns-outage": Drill(
         "The resolver of the hosts and of their containers says nothing for twenty seconds.",
         (Step(20, "silence-resolver"), Step(40, "resume-resolver")),

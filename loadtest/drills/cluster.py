@@ -8,12 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from loadtest.drills import cloud
-from loadtest.drills.faults import Faults
+from loadtest.drills.means import Means
 from loadtest.drills.observer import EDGE, SHOP
 from provisioning.care import drain
 from provisioning.care.rebalance import rebalance
 from provisioning.errors import OperatorError
-from provisioning.rehearsal import lifecycle
+from provisioning.rehearsal import lifecycle, memory
 
 AUTOSCALER = "autoscaler_autoscaler"
 CORE, RESERVED = 1.0, 0.1  # of a replica, as swarm/app.yml has them
@@ -21,7 +21,7 @@ SHRUNK = 0.15  # of both, for a crowd that a rehearsal has room for
 SETTLE = 25.0  # seconds for an edge to drain and stop
 
 
-class Cluster(Faults):
+class Cluster(Means):
     """A cluster by its inventory. Actions take the name of a host, or ""."""
 
     def crash(self, host: str) -> None:
@@ -185,6 +185,8 @@ class Cluster(Faults):
                 lifecycle.partition(name, apart=False)
             with suppress(OperatorError):
                 lifecycle.lose_packets(name, 0)
+            with suppress(OSError):
+                memory.give(name)
             with suppress(OperatorError):
                 drain.activate(self.swarm, self._host(name), _quiet)
             with suppress(OperatorError):

@@ -92,14 +92,14 @@ class Faults(Observer):
         self._rehearsal_only("lose packets")
         self.lost.append(host)
         lifecycle.mute(host, [manager.name for manager in self.inventory.managers])
-        _wait(lambda: lifecycle.packets_lost(host) > 0, f"No packet of {host} was lost")
+        wait_until(lambda: lifecycle.packets_lost(host) > 0, f"No packet of {host} was lost")
 
     def lose_packets(self, host: str) -> None:
         """Lose a part of what a host sends and gets."""
         self._rehearsal_only("lose packets")
         self.lost.append(host)
         lifecycle.lose_packets(host, LOSS)
-        _wait(lambda: lifecycle.packets_lost(host) > 0, f"No packet of {host} was lost")
+        wait_until(lambda: lifecycle.packets_lost(host) > 0, f"No packet of {host} was lost")
 
     def keep_packets(self, host: str) -> None:
         """Lose nothing any more."""
@@ -194,7 +194,7 @@ class Faults(Observer):
             )
 
 
-def _wait(done: Callable[[], bool], unless: str) -> None:
+def wait_until(done: Callable[[], bool], unless: str) -> None:
     """Wait until a fault has acted; raise OperatorError where it does not."""
     deadline = time.monotonic() + ACTS
     while not done():

@@ -17,6 +17,8 @@ from provisioning.rehearsal.system import wait_for
 
 NAME = "storage"  # of its control group
 KEPT = STATE / "kept"  # where the files really are
+COVERS = KEPT / "media/covers"
+LOST = STATE / "lost"  # covers that were lost on purpose
 LOG = STATE / "storage.log"
 
 
@@ -55,6 +57,26 @@ def stall() -> None:
 def resume() -> None:
     """Let the storage answer again, and everything that waited go on."""
     _signal(signal.SIGCONT)
+
+
+def lose() -> int:
+    """Lose the covers, as with a file system that had to be made anew; give how many files."""
+    if LOST.exists() or not COVERS.is_dir():
+        return 0
+    COVERS.rename(LOST)
+    return sum(1 for _file in LOST.iterdir())
+
+
+def find() -> None:
+    """Put the lost covers back, beside those that have come since."""
+    if not LOST.exists():
+        return
+    COVERS.mkdir(parents=True, exist_ok=True)
+    found = LOST.stat()
+    os.chown(COVERS, found.st_uid, found.st_gid)
+    for file in LOST.iterdir():
+        file.replace(COVERS / file.name)
+    LOST.rmdir()
 
 
 def _signal(number: signal.Signals) -> None:

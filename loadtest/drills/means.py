@@ -1,0 +1,120 @@
+"""Faults of what hosts and edges live by: memory, disk, the storage's content, the certificate."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, datetime
+
+from loadtest.drills.faults import Faults, wait_until
+from loadtest.drills.observer import SHOP
+from provisioning.errors import OperatorError
+from provisioning.rehearsal import memory, storage
+from provisioning.release.certificate import Certificate
+from provisioning.release.outside import Outside
+
+ROOM = 200  # MiB that a small disk has left
+SMALL = "/var/lib/small-disk"
+DOCKER = "/var/lib/docker"
+# All hosts of a rehearsal share the machine's file system: to fill it would fill everybody's. So a
+# host's engine gets a disk of its own first, in memory, with all that is on the shared one.
+SMALL_DISK = f"""set -e
+mountpoint -q {SMALL} && {{ echo acted; exit; }}
+systemctl stop docker.socket docker
+mkdir -p {SMALL}
+size=$(du -sm --one-file-system {DOCKER} | cut -f1)
+mount -t tmpfs -o size=$((size + {ROOM}))m tmpfs {SMALL}
+cp -a {DOCKER}/. {SMALL}
+mount --bind {SMALL} {DOCKER}
+systemctl start docker
+mountpoint -q {SMALL} && echo acted"""
+OWN_DISK = f"""mountpoint -q {SMALL} || exit 0
+systemctl stop docker.socket docker
+umount {DOCKER}
+umount {SMALL}
+rmdir {SMALL}
+systemctl start docker"""
+FILL = f"""set -e
+mountpoint -q {SMALL}
+cat /dev/zero > {SMALL}/full 2>/dev/null || true
+echo x > {SMALL}/more 2>/dev/null || true
+[ -s {SMALL}/more ] || echo acted"""
+FREE = f"rm -f {SMALL}/full {SMALL}/more"
+KILL_REPLICA = f"""set -e
+container=$(docker ps -q -f label=com.docker.swarm.service.name={SHOP} | head -1)
+[ -n "$container" ]
+docker kill -s KILL $container >/dev/null
+[ "$(docker inspect -f '{{{{.State.Running}}}}' $container 2>/dev/null)" = true ] || echo acted"""
+
+
+class Means(Faults):
+    """Faults of what is used up, lost or runs out."""
+
+    _served: datetime | None = None  # since when the certificate is valid that the edges had
+
+    def squeeze_memory(self, host: str) -> None:
+        """Leave a host no memory beyond what it uses, until somebody asked in vain."""
+        self._rehearsal_only("take memory away")
+        self.lost.append(host)
+        memory.squeeze(host)
+        wait_until(lambda: memory.refused(host) > 0, f"{host} got all memory that it asked for")
+
+    def give_memory(self, host: str) -> None:
+        """Let a host have the machine's memory again."""
+        memory.give(host)
+        self.lost.remove(host)
+
+    def give_small_disk(self, host: str) -> None:
+        """Put what a host's engine keeps on a small disk of its own."""
+        self._rehearsal_only("change a disk")
+        self.lost.append(host)
+        self._on(host, SMALL_DISK, "The engine got no disk of its own")
+
+    def give_own_disk(self, _: str) -> None:
+        """Let every worker's engine use the disk that it had."""
+        for worker in self.inventory.workers:
+            self._on(worker.name, OWN_DISK)
+            if worker.name in self.lost:
+                self.lost.remove(worker.name)
+
+    def fill_disk(self, host: str) -> None:
+        """Fill an engine's disk to the last byte."""
+        self._on(host, FILL, "The disk takes more still")
+
+    def free_disk(self, host: str) -> None:
+        """Take away what fills a disk."""
+        self._on(host, FREE)
+
+    def kill_replica(self, host: str) -> None:
+        """Kill one replica on a host."""
+        self._on(host, KILL_REPLICA, "No replica was killed")
+
+    def lose_storage(self, _: str) -> None:
+        """Lose all that is in the shared storage for covers, for good; it takes new ones."""
+        self._rehearsal_only("lose the storage")
+        if not storage.lose():
+            raise OperatorError("There was no cover to be lost: the fault did not act.")
+
+    def find_storage(self, _: str) -> None:
+        """Bring back what was lost, beside what has come since."""
+        storage.find()
+
+    def renew_certificate(self, _: str) -> None:
+        """Ask for a new certificate, as an operator does."""
+        self._served = max(found.since for found in self._certificates())
+        path = shlex.quote(f"{self.inventory.cluster.storage_path}/acme/renew")
+        self._manager().run(f"touch {path}", sudo=True)
+
+    def see_new_certificate(self, _: str) -> None:
+        """Make sure that every edge serves a newer certificate than before, and a valid one."""
+        now = datetime.now(UTC)
+        old = [c for c in self._certificates() if self._served is None or c.since <= self._served]
+        if old:
+            raise OperatorError(f"An edge serves the old certificate still: {old[0].words(now)}.")
+
+    def _certificates(self) -> list[Certificate]:
+        """Return the certificate that each edge serves; raise OperatorError where one is wrong."""
+        outside = Outside(self.swarm)
+        answers = [outside.ask(host) for host in self.swarm.edges]
+        if wrong := [answer.words for answer in answers if answer.trouble]:
+            raise OperatorError(f"An edge cannot be trusted: {wrong[0]}.")
+        return [answer.certificate for answer in answers]
