@@ -38,13 +38,6 @@ MEANS: dict[str, Drill] = {
         seconds=70,
         felt="readers",
     ),
-    "memory-pressure": Drill(
-        "A worker has no memory beyond what it uses; the kernel ends what asks for more.",
-        (Step(20, "squeeze-memory", "busiest"), Step(60, "give-memory", "lost")),
-        # A replica is ended at once: its connections are refused, and the edge asks another.
-        felt="replaced",
-        seconds=110,
-    ),
     "disk-full": Drill(
         "The disk of a worker's engine is full, and then a replica there dies.",
         (

@@ -13,7 +13,7 @@ from loadtest.drills.observer import EDGE, SHOP
 from provisioning.care import drain
 from provisioning.care.rebalance import rebalance
 from provisioning.errors import OperatorError
-from provisioning.rehearsal import lifecycle, memory
+from provisioning.rehearsal import lifecycle
 
 AUTOSCALER = "autoscaler_autoscaler"
 CORE, RESERVED = 1.0, 0.1  # of a replica, as swarm/app.yml has them
@@ -185,8 +185,6 @@ class Cluster(Means):
                 lifecycle.partition(name, apart=False)
             with suppress(OperatorError):
                 lifecycle.lose_packets(name, 0)
-            with suppress(OSError):
-                memory.give(name)
             with suppress(OperatorError):
                 drain.activate(self.swarm, self._host(name), _quiet)
             with suppress(OperatorError):

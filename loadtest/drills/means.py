@@ -1,14 +1,14 @@
-"""Faults of what hosts and edges live by: memory, disk, the storage's content, the certificate."""
+"""Faults of what hosts and edges live by: the disk, the storage's content, the certificate."""
 
 from __future__ import annotations
 
 import shlex
 from datetime import UTC, datetime
 
-from loadtest.drills.faults import Faults, wait_until
+from loadtest.drills.faults import Faults
 from loadtest.drills.observer import SHOP
 from provisioning.errors import OperatorError
-from provisioning.rehearsal import memory, storage
+from provisioning.rehearsal import storage
 from provisioning.release.certificate import Certificate
 from provisioning.release.outside import Outside
 
@@ -50,18 +50,6 @@ class Means(Faults):
     """Faults of what is used up, lost or runs out."""
 
     _served: datetime | None = None  # since when the certificate is valid that the edges had
-
-    def squeeze_memory(self, host: str) -> None:
-        """Leave a host no memory beyond what it uses, until somebody asked in vain."""
-        self._rehearsal_only("take memory away")
-        self.lost.append(host)
-        memory.squeeze(host)
-        wait_until(lambda: memory.refused(host) > 0, f"{host} got all memory that it asked for")
-
-    def give_memory(self, host: str) -> None:
-        """Let a host have the machine's memory again."""
-        memory.give(host)
-        self.lost.remove(host)
 
     def give_small_disk(self, host: str) -> None:
         """Put what a host's engine keeps on a small disk of its own."""

@@ -29,7 +29,6 @@ KINDS = (
     ("kill-socket", "", "manager"),
     ("lose-packets", "keep-packets", "worker"),
     ("mute", "keep-packets", "worker"),
-    ("squeeze-memory", "give-memory", "worker"),
     ("stop-database", "start-database", "database"),
     ("forbid-writes", "allow-writes", "database"),
     ("take-connections", "give-connections", "database"),

@@ -41,11 +41,6 @@ def create(name: str) -> None:
                 )
 
 
-def group(controller: str, name: str) -> Path:
-    """Return a guest's group where a controller is, such as memory."""
-    return (ROOT / controller if version_1() else ROOT) / SLICE / name
-
-
 def enter(name: str) -> str:
     """Return the shell lines that move the shell itself into a guest's group."""
     files = [h / SLICE / name / "cgroup.procs" for h in _hierarchies()]

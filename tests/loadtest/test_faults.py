@@ -152,7 +152,8 @@ def test_a_quorum_is_lost_with_the_leader_and_no_more_managers_than_that_takes(
 @pytest.mark.parametrize(
     "action",
     ["lose_packets", "mute", "lose_quorum", "silence_resolver", "stop_registry", "offer_release",
-     "forbid_writes", "raise_successor", "hand_over", "take_connections"],
+     "forbid_writes", "raise_successor", "hand_over", "take_connections",
+     "give_small_disk", "lose_storage"],
 )  # fmt: skip
 def test_what_is_for_a_rehearsal_only_is_done_nowhere_else(action: str) -> None:
     with pytest.raises(OperatorError, match="other than a rehearsal's"):
