@@ -95,13 +95,13 @@ def _process(
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(AT_ONCE)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # and what it has started
-        process.wait()
+        try:
+            if process.poll() is None:
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(AT_ONCE)
+        finally:
+            _kill(process)
 
 
 def run(load: Load, folder: Path) -> int | None:
@@ -117,9 +117,19 @@ def run(load: Load, folder: Path) -> int | None:
         # Who starts us in the background may have SIGINT ignored, and our children have it so.
         ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
         made.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
-        with suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
-            made.wait(STOP_TIMEOUT + AT_ONCE)
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                made.wait(STOP_TIMEOUT + AT_ONCE)
+        except KeyboardInterrupt:
+            _kill(made)
     return None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process, and what it has started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @contextmanager

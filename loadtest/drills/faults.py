@@ -175,10 +175,10 @@ class Faults(Observer):
         """Let the connections go."""
         cloud.give_connections()
 
-    def _on(self, host: str, script: str, unless: str = "") -> None:
+    def _on(self, host: str, script: str, unless: str = "", *, timeout: float = 30.0) -> None:
         """Run a script as root on a host; with `unless`, raise that where it has not acted."""
         inside = f"sh -c {shlex.quote(script)}"
-        ended = self.swarm.to(self._host(host)).run(inside, sudo=True, timeout=30, check=False)
+        ended = self.swarm.to(self._host(host)).run(inside, sudo=True, timeout=timeout, check=False)
         if unless and "acted" not in ended.stdout.split():
             raise OperatorError(f"{unless} on {host}: {ended.stdout} {ended.stderr}".strip())
 

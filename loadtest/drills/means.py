@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from loadtest.drills.faults import Faults
@@ -12,6 +13,7 @@ from provisioning.rehearsal import storage
 from provisioning.release.certificate import Certificate
 from provisioning.release.outside import Outside
 
+ENGINE = 150.0  # seconds for an engine to stop, with its containers, and to start
 ROOM = 200  # MiB that a small disk has left
 SMALL = "/var/lib/small-disk"
 DOCKER = "/var/lib/docker"
@@ -19,17 +21,17 @@ DOCKER = "/var/lib/docker"
 # host's engine gets a disk of its own first, in memory, with all that is on the shared one.
 SMALL_DISK = f"""set -e
 mountpoint -q {SMALL} && {{ echo acted; exit; }}
+trap 'code=$?; [ $code = 0 ] || umount {SMALL} || true; systemctl start docker' EXIT
 systemctl stop docker.socket docker
 mkdir -p {SMALL}
 size=$(du -sm --one-file-system {DOCKER} | cut -f1)
 mount -t tmpfs -o size=$((size + {ROOM}))m tmpfs {SMALL}
 cp -a {DOCKER}/. {SMALL}
 mount --bind {SMALL} {DOCKER}
-systemctl start docker
-mountpoint -q {SMALL} && echo acted"""
+echo acted"""
 OWN_DISK = f"""mountpoint -q {SMALL} || exit 0
 systemctl stop docker.socket docker
-umount {DOCKER}
+[ "$(findmnt -nro FSTYPE {DOCKER} | tail -n 1)" != tmpfs ] || umount {DOCKER}
 umount {SMALL}
 rmdir {SMALL}
 systemctl start docker"""
@@ -55,12 +57,13 @@ class Means(Faults):
         """Put what a host's engine keeps on a small disk of its own."""
         self._rehearsal_only("change a disk")
         self.lost.append(host)
-        self._on(host, SMALL_DISK, "The engine got no disk of its own")
+        self._on(host, SMALL_DISK, "The engine got no disk of its own", timeout=ENGINE)
 
     def give_own_disk(self, _: str) -> None:
         """Let every worker's engine use the disk that it had."""
         for worker in self.inventory.workers:
-            self._on(worker.name, OWN_DISK)
+            with suppress(OperatorError):  # one that cannot be reached keeps nobody else's
+                self._on(worker.name, OWN_DISK, timeout=ENGINE)
             if worker.name in self.lost:
                 self.lost.remove(worker.name)
 

@@ -89,7 +89,8 @@ def _free(
     """Return what may be broken now; [""] stands for something of the whole cluster."""
     under_way = [fault for fault in made if over(fault) > at]
     if what not in PLACES:
-        return [] if any(_what(f) == what for f in under_way) else [""]
+        rests = [f for f in made if over(f) + PASSES > at]  # two outages in a row were one too long
+        return [] if any(_what(f) == what for f in rests) else [""]
     troubled = {f.target for f in under_way}
     spare = len(managers) // 2 + len(managers) % 2 - 1  # a quorum stays, and an edge
     some = [name for name in workers if name not in troubled]

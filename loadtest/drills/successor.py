@@ -28,10 +28,10 @@ hand() {{  # from whom, to whom, their addresses: the one takes no change any mo
   "$1" -e "SET GLOBAL read_only = 1"
   caught_up "$2" "$1"
   "$2" -e "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0"
+  "$1" -e "SET GLOBAL gtid_slave_pos = '$(position "$1")'"
+  follow "$1" "$4"  # before the name changes, so that it can be handed back from then on
   sed -i "s/^host-record={DATABASE},.*/host-record={DATABASE},$4/" {NAMES}
   systemctl restart rehearsal-resolver
-  "$1" -e "SET GLOBAL gtid_slave_pos = '$(position "$1")'"
-  follow "$1" "$4"
 }}
 """
 SERVER = f"""

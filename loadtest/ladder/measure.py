@@ -143,7 +143,8 @@ def _of(step: Step, scenario: str, clicks: float, seconds: int, seed: str) -> Lo
 
 def _load(step: Step, scenario: str, clicks: float, seconds: int, seed: str, place: Path) -> None:
     place.mkdir()
-    run(_of(step, scenario, clicks, seconds, f"{seed}:{place.name}"), place)
+    if run(_of(step, scenario, clicks, seconds, f"{seed}:{place.name}"), place) is None:
+        raise KeyboardInterrupt  # half a measurement is none
 
 
 def _wait(step: Step) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import select
 import socket
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ import httptools
 _poll = gevent.monkey.get_original("select", "poll")  # gevent's makes watchers each time
 _READABLE = select.POLLIN | select.POLLERR | select.POLLHUP
 PIECE = 65536
+_MALFORMED = re.compile(r"[\x00-\x20\x7f]")
 
 
 @dataclass
@@ -50,6 +52,8 @@ class Connection:
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None
     ) -> Response:
         """Send a request and return the answer; raise as `http.client` does where there is none."""
+        if _MALFORMED.search(target):
+            raise http.client.InvalidURL(f"a link has a space or control character: {target!r}")
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self._host}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body is not None or method != "GET":

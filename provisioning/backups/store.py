@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -70,9 +70,10 @@ class Folder:
 
     def _sweep(self) -> None:
         """Delete the parts that a power cut left; a name of such a kind is never read."""
-        for part in self._root.rglob(".*.part"):
-            if part.stat().st_mtime < time.time() - DAY:
-                self._remove(part)
+        for part in self._root.glob("*/.*.part"):
+            with suppress(FileNotFoundError):  # somebody else was quicker
+                if part.stat().st_mtime < time.time() - DAY:
+                    self._remove(part)
 
     def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)

@@ -31,13 +31,12 @@ def under(folder: Path) -> list[Path]:
 
 
 def is_layer(folder: Path) -> bool:
-    """Tell whether an overlay that is mounted elsewhere stands on a layer in this folder."""
+    """Tell whether an overlay that is mounted elsewhere stands on this folder, or one in it."""
     lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
-    return any(
-        f"{folder}/" in options
-        for _, _, kind, options, *_ in map(str.split, lines)
-        if kind == "overlay"
-    )
+    options = (line.split()[3] for line in lines if line.split()[2] == "overlay")
+    named = (o.removeprefix("lowerdir=") for text in options for o in text.split(","))
+    layers = (Path(layer) for text in named for layer in text.split(":"))
+    return any(folder == layer or folder in layer.parents for layer in layers)
 
 
 def unmount_under(folder: Path) -> None:

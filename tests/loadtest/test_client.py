@@ -108,6 +108,16 @@ def test_an_idle_connection_that_was_closed_is_not_used(servers: list[Server]) -
     client.close()
 
 
+@pytest.mark.parametrize("link", ["/a b", "/a\r\nX: 1", "/\x7f"])
+def test_a_malformed_link_of_the_shop_is_said_and_not_sent(
+    link: str, servers: list[Server]
+) -> None:
+    servers.append(server := Server([OK]))
+    answer = Client(server.url).ask("GET", link, {})
+    assert "a link has a space or control character" in answer.problem
+    assert not server.requests
+
+
 def test_somebody_who_keeps_no_connection_opens_one_each_time(servers: list[Server]) -> None:
     server = Server([OK], [OK])
     servers.append(server)

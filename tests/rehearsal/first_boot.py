@@ -102,7 +102,7 @@ class Instance:
             guests.Guest(
                 name=self.name,
                 addresses=[self.address],
-                layers=[layer()],
+                layers=[layer(), trees.host_tree()],
                 binds={"/var/lib/docker": guest_folder(self.name) / "docker", FILES: SHARED},
                 furnish=lambda root: _seed(root, self.name, user_data),
                 console="read-only",
