@@ -38,9 +38,10 @@ class Holds:
         terms: Mapping[int, str] | None = None,
     ) -> None:
         """Set copies aside until `expires_at`, all or none; raise HoldRefused with what is left of
-        the books that fell short. A reference that holds or has sold already changes nothing; one
-        that ran out sets the copies aside anew; one that was released is refused, with no book,
-        and so is a hold of books that are not on the `terms` given (Quote.terms by book id)."""
+        the books that fell short. A reference stands for the same books each time: one that holds
+        or has sold already changes nothing; one that ran out sets the copies aside anew; one that
+        was released is refused, with no book, and so is a hold of books that are not on the `terms`
+        given (Quote.terms by book id)."""
         wanted = merged_lines(lines)
         agreed = dict(terms or {})
         try:

@@ -229,9 +229,14 @@ class Database:
     async def _undo(self, queries: Queries) -> None:
         """End a transaction that failed. A connection whose statement was cut off is closed, which
         undoes its work on the server as well."""
-        if not queries.broken:
+        if queries.broken:
+            return
+        try:
             with suppress(Exception):
                 await asyncio.shield(asyncio.ensure_future(queries._undo()))
+        except BaseException:  # cancelled: it goes on, and nobody else may use the connection
+            queries.broken = True
+            raise
 
 
 def _engine(url: str, pool_size: int) -> Engine:

@@ -107,16 +107,25 @@ class Connections:
         # With when they were given back. The driver's pool looks through all that it has and starts
         # a task each time that one changes hands; from here one goes on from request to request.
         self._given_back: deque[tuple[float, ConnectionBackend]] = deque()
-        self.connect = self._backend.connect
+        self._doubted_at = 0.0  # what was given back before goes to the driver's pool first
+        self._left_at = 0.0
+        self._closing = False
+
+    async def connect(self) -> None:
+        """Make the driver's pool; connections are opened as they are needed."""
+        self._closing = False
+        await self._backend.connect()
 
     async def disconnect(self) -> None:
-        """Close every connection."""
+        """Close every connection, those in use as soon as they are given back."""
+        self._closing = True
         await self._rest()
         await self._backend.disconnect()
 
     def at_hand(self) -> ConnectionBackend | None:
         """Return a connection that was given back a moment ago, if there is one."""
-        if self._given_back and self._given_back[-1][0] > monotonic() - _AT_HAND:
+        oldest = max(monotonic() - _AT_HAND, self._doubted_at)
+        if self._given_back and self._given_back[-1][0] > oldest:
             return self._given_back.pop()[1]
         return None
 
@@ -143,10 +152,14 @@ class Connections:
 
     async def release(self, connection: ConnectionBackend, *, broken: bool) -> None:
         """Give a connection back. One that is broken, or in a transaction, is closed."""
+        if self._closing:  # the driver closes it, and tells who waits for that
+            with suppress(Exception):
+                await connection.release()
+            return
         raw = connection.raw_connection
         if broken or raw in self._left or raw.get_transaction_status():
+            self._doubted_at = monotonic()  # what broke one may have broken all
             await _close(connection)
-            await self._rest()  # what broke one may have broken all
             return
         now = monotonic()
         self._given_back.append((now, connection))
@@ -158,6 +171,13 @@ class Connections:
         while self._given_back:
             with suppress(Exception):
                 await self._given_back.popleft()[1].release()
+
+    def _leave(self, now: float) -> None:
+        """Leave the server that all connections lead to; at most once a second, since those that
+        are opened then may lead to the same one still."""
+        if now > self._left_at + 1:
+            self._left_at = self._doubted_at = now
+            self._left.update(self._known)
 
     async def run(self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]) -> Answer:
         """Run statements with their values, in one round trip; return what became of the last."""
@@ -186,7 +206,7 @@ class Connections:
         if isinstance(error, self._error):
             code = error.args[0] if error.args and isinstance(error.args[0], int) else None
             if code in _READ_ONLY:
-                self._left.update(self._known)
+                self._leave(monotonic())
                 return ReadOnly("the database takes no writes at the moment")
             if code in _LOCK_WAIT:
                 return LockWait(str(error))

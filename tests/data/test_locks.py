@@ -236,6 +236,17 @@ async def test_connections_that_nobody_needs_any_more_are_closed(
     pytest.fail(f"{len(left)} connections are still open")
 
 
+async def test_closing_waits_for_a_connection_in_use_and_ends(db: Database) -> None:
+    async with db.connection() as queries:
+        await queries.value("SELECT 1")
+        closing = asyncio.create_task(db.disconnect())
+        done, _waiting = await asyncio.wait([closing], timeout=0.2)
+        assert not done
+    async with asyncio.timeout(10):
+        await closing
+    await db.connect()
+
+
 async def test_connecting_that_is_cancelled_leaves_nothing_behind(
     db: Database, mariadb: MariaDB
 ) -> None:
