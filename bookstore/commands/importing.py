@@ -195,8 +195,7 @@ def _check_report(report: Path, file: Path) -> None:
 async def _import(
     options: argparse.Namespace, how: "Options", path: Path, name: str, settings: "Settings"
 ) -> "Report":
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    import click
 
     from bookstore.catalogue.importing.errors import ImportRefused
     from bookstore.catalogue.importing.importer import File, import_file
@@ -213,11 +212,9 @@ async def _import(
             with File(path, how, currency=settings.currency, name=name) as file:
                 file.refuse_missing(invent=how.invent)  # before an account is made for it
         sellers = await _sellers(options, settings)
-        with Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-            TimeRemainingColumn(), console=Console(stderr=True), transient=True,
-        ) as progress:  # fmt: skip
-            task = progress.add_task(name, total=size)
+        with click.progressbar(
+            length=size, label=name, file=sys.stderr, hidden=not sys.stderr.isatty()
+        ) as progress:
             return await import_file(
                 database,
                 path,
@@ -228,7 +225,7 @@ async def _import(
                 name=name,
                 dry_run=options.dry_run,
                 media_dir=settings.media_dir,
-                on_progress=lambda position: progress.update(task, completed=position),
+                on_progress=lambda position: progress.update(position - progress.pos),
             )
     finally:
         await database.disconnect()

@@ -201,9 +201,17 @@ def test_a_database_is_read_whatever_driver_its_url_names(
     assert not kept.orders
 
 
-def test_a_database_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [(True, "cannot be read: no such table"), (False, r"There is no database .*none\.db")],
+)
+def test_a_database_that_cannot_be_read_is_a_sentence(
+    made: bool, words: str, tmp_path: Path
+) -> None:
+    if made:
+        (tmp_path / "none.db").touch()
     empty = dict.fromkeys(("accounts", "catalogue", "orders"), f"sqlite:///{tmp_path}/none.db")
-    with pytest.raises(LedgerError, match="cannot be read: no such table"):
+    with pytest.raises(LedgerError, match=words):
         read(empty)
     with pytest.raises(LedgerError, match="no database of the shop"):
         read(dict.fromkeys(empty, "postgresql://x/y"))
