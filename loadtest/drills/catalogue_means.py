@@ -80,4 +80,10 @@ MEANS: dict[str, Drill] = {
         seconds=70,
         felt="itself",  # no address changes meanwhile, so nobody needs to notice
     ),
+    "sign-in-storm": Drill(
+        "Somebody tries forty passwords a second, from twenty addresses, for fifty seconds.",
+        (Step(20, "storm-sign-in"), Step(65, "see-the-storm-refused")),
+        undo=(Step(0, "calm-sign-in"),),
+        felt="itself",  # whoever shops, or signs in, shall notice nothing
+    ),
 }

@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Callable
 
-from loadtest.drills import cloud, successor
+from loadtest.drills import cloud, storm, successor
 from loadtest.drills.observer import EDGE, SHOP, Observer
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import lifecycle
@@ -174,6 +174,19 @@ class Faults(Observer):
     def give_connections(self, _: str) -> None:
         """Let the connections go."""
         cloud.give_connections()
+
+    def storm_sign_in(self, _: str) -> None:
+        """Try passwords from many addresses, as fast as somebody who has a list of them."""
+        self._rehearsal_only("try passwords")
+        storm.begin(self.inventory.cluster.domain)
+
+    def see_the_storm_refused(self, _: str) -> None:
+        """Make sure that many tries were made, and that all were refused."""
+        storm.look()
+
+    def calm_sign_in(self, _: str) -> None:
+        """Try no passwords any more."""
+        storm.end()
 
     def _on(self, host: str, script: str, unless: str = "", *, timeout: float = 30.0) -> None:
         """Run a script as root on a host; with `unless`, raise that where it has not acted."""

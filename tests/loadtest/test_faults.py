@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from loadtest.drills import cloud, faults, successor
+from loadtest.drills import cloud, faults, storm, successor
 from loadtest.drills.cluster import Cluster
 from loadtest.drills.faults import FREEZE, KILL_EDGE, KILL_ENGINE, KILL_SOCKET, THAW, Faults
 from provisioning import cluster as provisioned
@@ -153,7 +153,7 @@ def test_a_quorum_is_lost_with_the_leader_and_no_more_managers_than_that_takes(
     "action",
     ["lose_packets", "mute", "lose_quorum", "silence_resolver", "stop_registry", "offer_release",
      "forbid_writes", "raise_successor", "hand_over", "take_connections",
-     "give_small_disk", "lose_storage"],
+     "give_small_disk", "lose_storage", "storm_sign_in"],
 )  # fmt: skip
 def test_what_is_for_a_rehearsal_only_is_done_nowhere_else(action: str) -> None:
     with pytest.raises(OperatorError, match="other than a rehearsal's"):
@@ -221,6 +221,26 @@ def test_what_was_done_to_the_database_is_undone() -> None:
     cloud.allow_writes(machine.run)
     cloud.give_connections(machine.run)
     assert (machine.read_only, machine.held) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ("422\n" * 300 + "429\n" * 900, ""),
+        ("", "did not act: none"),
+        ("422\n" * 1200, "did not act: 1200 times 422"),
+        ("429\n" * 1200, "did not act: 1200 times 429"),
+        ("422\n" * 300 + "429\n" * 900 + "303\n", "as it should be: 1 times 303, 300 times 422"),
+        ("422\n" * 300 + "429\n" * 900 + "503\n" * 2, "900 times 429, 2 times 503"),
+        ("422\n" * 300 + "429\n" * 900 + "000\n", "as it should be: 1 times 000"),
+    ],
+)
+def test_a_storm_of_sign_ins_is_many_tries_that_are_all_refused(answers: str, said: str) -> None:
+    if not said:
+        storm.look(lambda _: answers)
+        return
+    with pytest.raises(OperatorError, match=said):
+        storm.look(lambda _: answers)
 
 
 @pytest.mark.parametrize(("full", "acts"), [(3, True), (1000, False)])
