@@ -37,7 +37,8 @@ end
 done | sed 1d"""
 BEGIN = f"""{EACH}
   {TRY} > {FOLDER}/$place.tries
-  systemd-run --quiet --collect --unit=storm-$place -p StandardOutput=file:{FOLDER}/$place.answers \\
+  systemd-run --quiet --collect --unit=storm-$place \\
+    -p StandardOutput=file:{FOLDER}/$place.answers \\
     curl --rate {RATE}/s --config {FOLDER}/$place.tries
 done
 """
@@ -61,7 +62,7 @@ def look(run: Run = in_cloud) -> None:
     answers = Counter(run(COUNT).split())
     told = ", ".join(f"{count} times {status}" for status, count in sorted(answers.items()))
     if answers["422"] < REACH or answers["429"] < REFUSED:
-        raise OperatorError(f"There were too few tries, so the fault did not act: {told or 'none'}.")
+        raise OperatorError(f"Too few tries were made, so the fault did not act: {told or 'none'}.")
     if set(answers) - {"422", "429"}:
         raise OperatorError(f"Not every sign-in was refused as it should be: {told}.")
 
