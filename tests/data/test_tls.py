@@ -72,7 +72,11 @@ def authority(folder: Path, name: str, *, host: str = "127.0.0.1") -> Path:
         draft(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")]))
         .public_key(key.public_key())
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]),
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ipaddress.ip_address(host))]
+                if host[0].isdigit()
+                else [x509.DNSName(host)]
+            ),
             critical=False,
         )
         .add_extension(

@@ -11,10 +11,11 @@ from hypercorn.config import Config
 
 from bookstore.web.serving.connections import Connections
 from bookstore.web.serving.listening import Listening
+from bookstore.web.serving.names import Calling, Names
 from bookstore.web.serving.stopping import GRACE, Stopping
 
 
-class Loop(Listening, asyncio.SelectorEventLoop):
+class Loop(Listening, Calling, asyncio.SelectorEventLoop):
     """The event loop that Hypercorn runs in."""
 
     # Hypercorn 0.18 has no hook to end its watch over an idle connection: after the peer has gone,
@@ -25,6 +26,7 @@ class Loop(Listening, asyncio.SelectorEventLoop):
     def __init__(self, connections: Connections) -> None:
         super().__init__()
         self._connections = connections
+        self._names = Names()
 
 
 async def serve(app: Any, listener: socket.socket, stopping: Stopping) -> None:

@@ -10,15 +10,17 @@ from uvicorn import Config, Server
 
 from bookstore.web.serving.connections import Connections
 from bookstore.web.serving.listening import Listening
+from bookstore.web.serving.names import Calling, Names
 from bookstore.web.serving.stopping import GRACE, Stopping
 
 
-class Loop(Listening, uvloop.Loop):  # type: ignore[misc]  # uvloop's own types differ
+class Loop(Listening, Calling, uvloop.Loop):  # type: ignore[misc]  # uvloop's own types differ
     """The event loop that uvicorn runs in."""
 
     def __init__(self, connections: Connections) -> None:
         super().__init__()
         self._connections = connections
+        self._names = Names()
 
 
 class _Server(Server):
