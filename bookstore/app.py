@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,7 +18,7 @@ from bookstore.accounts.second_step import SecondStep
 from bookstore.accounts.service import Accounts
 from bookstore.catalogue.routes import blueprint as catalogue_pages
 from bookstore.catalogue.service import Catalogue
-from bookstore.clock import Clock, now
+from bookstore.clock import SECOND, Clock, SharedClock
 from bookstore.contracts import CatalogueLink, ContactLink
 from bookstore.data import deadline
 from bookstore.data.database import Database
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _ANSWER_SECONDS = 7.0  # for which one request waits for databases: readers hear within ten
+_CLOCK_SECONDS, _CLOCK_PATIENCE = 10.0, 3.0  # how often the database's clock is asked; for how long
+_CLOCK_OFF = 2 * SECOND
 
 type Chore = tuple[float, Callable[[], Awaitable[None]]]
 
@@ -59,12 +62,13 @@ type Chore = tuple[float, Callable[[], Awaitable[None]]]
 def create_app(
     settings: Settings,
     *,
-    clock: Clock = now,
+    clock: Clock | None = None,
     open_database: Callable[..., Database] = Database,
     transport: "httpx.AsyncBaseTransport | None" = None,
 ) -> Shop:
     """Build the shop; it connects to its databases when it starts serving. What it knows of the
-    world comes from `clock`, from databases and by calls of its siblings over `transport`."""
+    world comes from databases, from their clock unless another is given, and by calls of its
+    siblings over `transport`."""
     secret = settings.required_secret_key()
     app = Shop("bookstore", static_folder=str(templating.STATIC_DIR), static_url_path="/static")
     app.config.update(
@@ -73,10 +77,15 @@ def create_app(
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     databases = _databases(settings, open_database)
+    listen = None
+    if clock is None:
+        clock = SharedClock()
+        listen = _listening(clock, next(iter(databases.values())))
     app.extensions.update(
         {
             "bookstore.settings": settings,
             "bookstore.databases": databases,
+            "bookstore.clock": clock,
             "bookstore.csrf_key": derived_key(secret, "csrf"),
             "bookstore.templates": templating.make_environments(),
         }
@@ -94,7 +103,7 @@ def create_app(
     headers.install(app, settings)
     errors.install(app)
 
-    signer = Signer(derived_key(secret, "internal calls"))
+    signer = Signer(derived_key(secret, "internal calls"), clock)
     siblings = _siblings(settings, signer, transport)
     chores: list[Chore] = []
     outboxes = {
@@ -158,8 +167,8 @@ def create_app(
     if settings.contexts != CONTEXTS:
         app.extensions["bookstore.signer"] = signer
         app.register_blueprint(internal.blueprint)
-    chores += [(3600, _forgetting(database, name)) for name, database in databases.items()]
-    _run_with(app, databases, siblings, chores)
+    chores += [(3600, _forgetting(database, clock, name)) for name, database in databases.items()]
+    _run_with(app, databases, siblings, chores, listen)
     return app
 
 
@@ -213,15 +222,29 @@ def _siblings(
     }
 
 
-def _forgetting(database: Database, context: str) -> Callable[[], Awaitable[None]]:
+def _forgetting(database: Database, clock: Clock, context: str) -> Callable[[], Awaitable[None]]:
     async def forget() -> None:
-        await kept_answers.forget_old_answers(database, context)
+        await kept_answers.forget_old_answers(database, context, clock())
 
     return forget
 
 
+def _listening(clock: SharedClock, database: Database) -> Callable[[], Awaitable[None]]:
+    async def listen_to_the_clock() -> None:
+        asked = monotonic()
+        ahead = clock.hear(await database.moment(), asked, monotonic())
+        if abs(ahead) > _CLOCK_OFF:
+            log.warning("this host's clock is off the database's", seconds=ahead / SECOND)
+
+    return listen_to_the_clock
+
+
 def _run_with(
-    app: Shop, databases: dict[str, Database], siblings: dict[str, "Sibling"], chores: list[Chore]
+    app: Shop,
+    databases: dict[str, Database],
+    siblings: dict[str, "Sibling"],
+    chores: list[Chore],
+    listen: Callable[[], Awaitable[None]] | None,
 ) -> None:
     """Connect when serving starts, run the chores meanwhile, and close everything at the end."""
     tasks: list[asyncio.Task[None]] = []
@@ -232,6 +255,10 @@ def _run_with(
         log.info("serving", replica=settings.replica, shown_as=settings.shown_replica)
         for database in set(databases.values()):
             await database.connect()
+        if listen is not None:
+            with suppress(TimeoutError):  # a database that is away does not stop the shop
+                await asyncio.wait_for(_attempt(listen), _CLOCK_PATIENCE)
+            tasks.append(asyncio.ensure_future(_repeat(_CLOCK_SECONDS, listen)))
         tasks.extend(asyncio.ensure_future(_repeat(seconds, chore)) for seconds, chore in chores)
         if "catalogue" in settings.contexts:
             templates = app.extensions["bookstore.templates"]

@@ -24,6 +24,10 @@ from bookstore.data.errors import (
 from bookstore.data.queries import Engine, Queries, Values
 
 _PATIENCE = 8.0  # seconds for which a transaction is tried again
+_MOMENT = {
+    "mysql": "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000",
+    "sqlite": "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+}
 _CONTENDED = 5.0  # seconds for which work counts as contended after it waited for a lock in vain
 
 
@@ -110,6 +114,10 @@ class Database:
     async def value(self, sql: str, values: Values = {}) -> Any:  # noqa: B006
         """Return the first column of the first row, or None."""
         return await self._read(lambda queries: queries.value(sql, values))
+
+    async def moment(self) -> int:
+        """Return what the database's clock shows, in milliseconds since 1970."""
+        return int(await self.value(_MOMENT[self.dialect]))
 
     async def execute(self, sql: str, values: Values = {}) -> int:  # noqa: B006
         """Run one statement by itself and return how many rows it matched."""

@@ -142,6 +142,7 @@ async def _answers(scope: str | None = None) -> KeptAnswers:
     database: Database = current_app.extensions["bookstore.databases"][context]
     return KeptAnswers(
         database,
+        current_app.extensions["bookstore.clock"],
         context,
         scope=scope or (await _scopes())[0],
         key=key,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from quart import Response
 
-from bookstore.clock import DAY, SECOND, now
+from bookstore.clock import DAY, SECOND, Clock
 from bookstore.data import deadline
 from bookstore.data.database import Database
 from bookstore.data.housekeeping import delete_older
@@ -49,9 +49,17 @@ class KeptAnswers:
     """What a context keeps under one key of one person or browser."""
 
     def __init__(
-        self, database: Database, context: str, *, scope: str, key: str, fingerprint: str
+        self,
+        database: Database,
+        clock: Clock,
+        context: str,
+        *,
+        scope: str,
+        key: str,
+        fingerprint: str,
     ) -> None:
         self.database = database
+        self._clock = clock
         self._table = f"{context}_idempotency"
         self._where = {"scope": scope, "key": key}
         self._fingerprint = fingerprint
@@ -77,7 +85,7 @@ class KeptAnswers:
     async def claim(self) -> Response | None:
         """Take the work on and return None, or return the answer that was given before."""
         async for _look in _looks():
-            moment = now()
+            moment = self._clock()
             try:
                 await self.database.execute(
                     f"INSERT INTO {self._table} (scope, `key`, fingerprint, started_at)"
@@ -146,7 +154,7 @@ class KeptAnswers:
         return response
 
     def _is_abandoned(self, stored: _Stored) -> bool:
-        return stored.status is None and stored.started_at < now() - ABANDONED
+        return stored.status is None and stored.started_at < self._clock() - ABANDONED
 
     async def _stored(self) -> _Stored | None:
         return await self.database.one(
@@ -157,7 +165,7 @@ class KeptAnswers:
         )
 
     async def _take_over(self, started_at: int) -> bool:
-        moment = now()
+        moment = self._clock()
         taken = await self.database.execute(
             f"UPDATE {self._table} SET started_at = :now"
             " WHERE scope = :scope AND `key` = :key AND started_at = :seen AND status IS NULL",
@@ -199,9 +207,9 @@ def fitting(kept: Response, *, htmx: bool, path: str) -> Response:
     return kept
 
 
-async def forget_old_answers(database: Database, context: str) -> None:
+async def forget_old_answers(database: Database, context: str, now: int) -> None:
     """Delete the answers that were kept for long enough."""
-    await delete_older(database, f"{context}_idempotency", "started_at", now() - KEEP)
+    await delete_older(database, f"{context}_idempotency", "started_at", now - KEEP)
 
 
 def under_way() -> PageError:

@@ -13,6 +13,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from bookstore.clock import SECOND, Clock, now
+
 KEY_ID = "1"
 TOLERANCE = 30.0  # seconds
 MAX_BODY = 64 * 1024
@@ -30,15 +32,16 @@ class Refused(Exception):
 class Signer:
     """Sign calls and check signed ones with the same key."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, clock: Clock = now) -> None:
         self._key = key
+        self._clock = clock
         self._seen: OrderedDict[str, float] = OrderedDict()
 
     def headers(
         self, method: str, path: str, body: bytes, *, moment: str | None = None
     ) -> dict[str, str]:
         """Return the headers that sign a call; `moment` is now unless given."""
-        moment = f"{time.time():.3f}" if moment is None else moment
+        moment = f"{self._clock() / SECOND:.3f}" if moment is None else moment
         nonce = secrets.token_hex(12)
         return {
             "X-Internal-Key": KEY_ID,
@@ -56,7 +59,9 @@ class Signer:
         known_key = headers.get("X-Internal-Key") == KEY_ID
         if not known_key or not hmac.compare_digest(given.encode(), expected.encode()):
             raise Refused(401, "the call is not signed with the key that siblings share")
-        if not abs(time.time() - _seconds(moment)) <= TOLERANCE:  # nan is no moment either
+        if (
+            not abs(self._clock() / SECOND - _seconds(moment)) <= TOLERANCE
+        ):  # nan is no moment either
             raise Refused(401, "the signature is older than 30 seconds; check the hosts' clocks")
         self._forget_old()
         if nonce in self._seen:

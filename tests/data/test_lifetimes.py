@@ -129,7 +129,9 @@ def chores(app: Shop) -> list[Callable[[], Awaitable[None]]]:
     for name, database in databases(app).items():
 
         async def forget(database: Database = database, name: str = name) -> None:
-            await kept_answers.forget_old_answers(database, name)
+            await kept_answers.forget_old_answers(
+                database, name, app.extensions["bookstore.clock"]()
+            )
 
         found.append(forget)
     return found

@@ -12,6 +12,15 @@ from pathlib import Path
 
 import httpx
 
+# What a program in Python is told where its host's clock is wrong.
+_WRONG_CLOCK = """
+import runpy, time
+right, right_ns = time.time, time.time_ns
+time.time = lambda: right() + {ahead}
+time.time_ns = lambda: right_ns() + {ahead} * 10**9
+runpy.run_module("bookstore", run_name="__main__", alter_sys=True)
+"""
+
 
 class Server:
     """A running `bookstore serve`."""
@@ -49,10 +58,12 @@ def serving(
     *,
     command: str = "serve",
     descriptors: int | None = None,
+    clock_ahead: int = 0,
     **settings: object,
 ) -> Iterator[Server]:
     """Run the shop for the length of the block, with BOOKSTORE_* settings given by name; on
-    request with no more than some open files and sockets."""
+    request with no more than some open files and sockets, or on a host whose clock is so many
+    seconds ahead."""
     port = free_port()
     environment = {key: value for key, value in os.environ.items() if "BOOKSTORE" not in key}
     given = {
@@ -67,6 +78,8 @@ def serving(
     log = folder / f"server-{port}.log"
     with log.open("wb") as output:
         shop = [sys.executable, "-m", "bookstore", command]
+        if clock_ahead:
+            shop[1:3] = ["-c", _WRONG_CLOCK.format(ahead=clock_ahead)]
         if descriptors is not None:
             shop = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *shop]
         process = subprocess.Popen(shop, env=environment, stderr=output)
