@@ -7,7 +7,7 @@ import asyncio
 from loadtest.simulation.world import World
 
 PAUSE = 6.0  # seconds between two faults, on average
-_SMALL = 0.9  # seconds that clocks are apart in an ordinary world
+OFF = (0.9, 3600.0)  # seconds by which a clock is off at most: as with NTP, and without
 
 
 class Chaos:
@@ -38,7 +38,8 @@ class Chaos:
                 world.weather.doubled = chance.choice((0.0, 0.02, 0.2))
                 world.weather.late = chance.choice((0.0, 0.01, 0.05))
             elif deed == "clock":
-                jump = chance.uniform(-_SMALL, _SMALL)
+                most = chance.choice(OFF)
+                jump = chance.uniform(-most, most)
                 world.replicas[chance.choice(names)].process.skew.seconds = jump
             else:
                 world.faults.cut = chance.choice((0.0002, 0.002, 0.02))

@@ -13,6 +13,7 @@ from databases.interfaces import ConnectionBackend
 
 from bookstore.data import sqlite
 from loadtest.simulation.process import Process
+from loadtest.simulation.virtual import EPOCH, clock
 
 LOCK_WAIT = 1.0  # seconds, as the shop's own connections wait
 _LOOK = 0.001
@@ -43,6 +44,10 @@ class Faults:
         await process.live()
 
 
+def _julian_day(_: str) -> float:
+    return (EPOCH + clock.elapsed) / 86_400 + 2_440_587.5
+
+
 class Cursor:
     """An answer, which has come whole."""
 
@@ -70,6 +75,8 @@ class Raw:
         self._connection = sqlite3.connect(
             file, isolation_level=None, factory=sqlite.SQLiteConnection, check_same_thread=False
         )
+        # A database shows the right time, whatever the clock of the process that asks does.
+        self._connection.create_function("julianday", 1, _julian_day)
         self._connection.execute("PRAGMA busy_timeout = 0")
         self._connection.execute("PRAGMA synchronous = OFF")
 
