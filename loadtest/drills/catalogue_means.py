@@ -58,6 +58,7 @@ MEANS: dict[str, Drill] = {
         undo=(Step(0, "find-storage"),),
         scenario="selling",
         costs="GET /covers/",
+        lasting=True,
         felt="readers",
         p99=None,  # pictures are written on two busy cores
         seconds=70,

@@ -21,7 +21,8 @@ class Drill:
     prepare: what is set before the load comes. undo: what puts the cluster right again, whatever
     happens. failures: how many requests may fail; None: as many as the fault must cost, which the
     report counts and the ledger explains. costs: a regular expression; the requests whose names
-    match may fail besides, each with a proper 503 page.
+    match may fail besides, each with a proper 503 page. lasting: what the fault costs is lost for
+    good, so that those requests fail at the end as well.
     """
 
     about: str
@@ -33,6 +34,7 @@ class Drill:
     scenario: str = "shopping"
     failures: int | None = 0
     costs: str = ""
+    lasting: bool = False
     managers: int = 1  # that the cluster must have at least
     workers: int = 2
     only_503: bool = False  # requests that fail must get the shop's own page

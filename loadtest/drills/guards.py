@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from loadtest.drills import judge
 from loadtest.drills.drill import Drill
 from loadtest.evidence.result import Event, Expectation, Sample, summarize
 from loadtest.summary import people
@@ -107,7 +108,7 @@ def steady(drill: Drill, requests: Sequence[Entry], events: Sequence[Event]) -> 
         # What was still under way when the fault came met it.
         there = [
             r
-            for r in requests
+            for r in (judge.free_of(drill, requests) if drill.lasting else requests)
             if begin <= float(r["at"]) and float(r["at"]) + float(r["ms"]) / 1000 < until
         ]
         seen = summarize(there)

@@ -53,7 +53,7 @@ def expectations(
 def failures(drill: Drill, requests: Sequence[Entry]) -> list[Expectation]:
     """Count the requests that failed, those apart that the fault may cost."""
     failed = [r for r in requests if r["error"] is not None]
-    spared = [r for r in failed if not (drill.costs and re.search(drill.costs, str(r["name"])))]
+    spared = free_of(drill, failed)
     wanted = "counted" if drill.failures is None else str(drill.failures)
     met = None if drill.failures is None else len(spared) <= drill.failures
     bound = at_least(len(requests) - len(failed), len(requests))
@@ -63,6 +63,13 @@ def failures(drill: Drill, requests: Sequence[Entry]) -> list[Expectation]:
         count = f"{len(failed) - len(spared)}"
         made.append(Expectation("requests that needed what was away", "counted", count, None))
     return made
+
+
+def free_of(drill: Drill, requests: Sequence[Entry]) -> list[Entry]:
+    """Return the requests that need nothing of what the fault takes away."""
+    if not drill.costs:
+        return list(requests)
+    return [r for r in requests if not re.search(drill.costs, str(r["name"]))]
 
 
 def proper_pages(requests: Sequence[Entry]) -> Expectation:

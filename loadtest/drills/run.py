@@ -205,7 +205,9 @@ def _assess(
     result.incidents = incidents
     result.expectations += guards(drill, requests, ledger, incidents, samples, events)
     seen = recorder.read(folder, "outside")
-    result.expectations += outside(requests, seen, failures=drill.failures is None)
+    # Nobody outside asks for what the fault takes away.
+    alike = judge.free_of(drill, requests)
+    result.expectations += outside(alike, seen, failures=drill.failures is None)
     result.expectations += slowest_outside(drill, seen)
     result.expectations += generator(facts, requests, recorder.read(folder, "arrivals"), status)
     if facts.commit:

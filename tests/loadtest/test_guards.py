@@ -107,6 +107,15 @@ def test_the_shop_must_be_well_before_the_fault_and_at_the_end(at: float, row: s
     assert row in judged(requests=slow)
 
 
+def test_what_is_lost_for_good_may_fail_at_the_end_and_nothing_else() -> None:
+    lost = replace(DRILL, costs="GET /covers/", lasting=True)
+    cover = {**request(95, error="404"), "name": "GET /covers/[name]"}
+    assert judged(lost, requests=[*REQUESTS, cover]) == []
+    assert judged(lost, requests=[*REQUESTS, request(95, error="404")]) == ["steady at the end"]
+    back = replace(lost, lasting=False)
+    assert judged(back, requests=[*REQUESTS, cover]) == ["steady at the end"]
+
+
 def test_what_is_under_way_when_the_fault_comes_meets_it() -> None:
     assert judged(requests=[*REQUESTS, request(19.9, ms=200, error="a 503 page")]) == []
 
