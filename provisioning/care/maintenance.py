@@ -29,7 +29,7 @@ def out_of_service(cluster: Cluster, say: Say, host: Host) -> Iterator[None]:
 
     A host that nobody can stand in for is not drained: readers wait for it, and that is said.
     """
-    _until_it_can_be_spared(cluster, host)
+    until_it_can_be_spared(cluster, host)
     outside = Outside(cluster)
     served = any(s.stack for s in cluster.services())
     tolerated = outside.wrong() if served else {}
@@ -74,7 +74,7 @@ def quorum_at_risk(nodes: Iterable[Node], node: Node) -> str:
     )
 
 
-def _until_it_can_be_spared(cluster: Cluster, host: Host) -> None:
+def until_it_can_be_spared(cluster: Cluster, host: Host) -> None:
     """Wait for managers that come back; refuse where one stays away."""
     deadline = time.monotonic() + JOINED
     while why := quorum_at_risk(cluster.nodes(), cluster.node_of(host)):

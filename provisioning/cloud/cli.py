@@ -61,8 +61,13 @@ def add_commands(subparsers: Subparsers) -> None:
         help="only the hosts, keeping all data; not where one machine holds it",
     )
     add("image", _image, "build the shop's image for arm64 and amd64, and push it")
+    renewal = add(
+        "replace-managers", _replace_managers, "bring all managers to [hosts] ami and manager_type"
+    )
+    renewal.add_argument("--yes", action="store_true", help="do it without asking")
     inventory = add("inventory", _inventory, "write cluster.toml for the hosts on AWS")
-    inventory.add_argument("-o", "--output", type=Path, default=Path("cluster.toml"))
+    for command in (inventory, renewal):
+        command.add_argument("-o", "--output", type=Path, default=Path("cluster.toml"))
 
 
 def _plan(settings: Settings, args: argparse.Namespace) -> None:
@@ -207,12 +212,8 @@ def _inventory(settings: Settings, args: argparse.Namespace) -> None:
     installation = _installation(settings)
     installation.refuse_other_kinds()
     outputs = installation.outputs()
-    known = inventory_file.pinned(args.output)
-    bastion, members, silent = inventory_file.gather(installation.aws, outputs, known)
-    secrets = inventory_file.secret_files(installation.aws, outputs)
-    text = inventory_file.text(settings, outputs, bastion, members)
-    inventory_file.write(args.output, text, secrets)
-    count = f"{len(members)} host{'' if len(members) == 1 else 's'}"
+    members, silent = inventory_file.renew(installation.aws, settings, outputs, args.output)
+    count = f"{members} host{'' if members == 1 else 's'}"
     print(f"Wrote {args.output} with {count}, and {args.output.parent / 'secrets'}.")
     if silent:
         print(
@@ -220,6 +221,38 @@ def _inventory(settings: Settings, args: argparse.Namespace) -> None:
             "Run this again in a few minutes."
         )
     print("Next: ./run ops plan")
+
+
+def _replace_managers(settings: Settings, args: argparse.Namespace) -> None:
+    from provisioning.cloud.managers import Renewal, outdated, refuse
+    from provisioning.cluster import Cluster
+    from provisioning.inventory import check_files, load
+    from provisioning.ssh.fleet import Fleet
+
+    refuse(settings)
+    installation = _installation(settings)
+    installation.refuse_other_kinds()
+    installation.outputs()  # refuses while a stack is missing
+    numbers = outdated(installation)
+    names = ", ".join(f"manager{n}" for n in numbers)
+    print(f"To be replaced, one after another: {names}." if names else "No manager is outdated.")
+    if numbers:
+        first = _installation(settings, numbers[0])
+        proposals = first.plan()
+        _show(proposals)
+        _examine(first, proposals)
+        _confirm(args.yes, "Replace them? Whatever else is shown is changed with the first.")
+
+    @contextmanager
+    def connected() -> Iterator[Cluster]:
+        inventory = load(args.output)
+        check_files(inventory)
+        with Fleet(inventory.jump, args.redact) as fleet:
+            yield Cluster(inventory, fleet)
+
+    with _progress() as tell:
+        done = Renewal(installation, args.output, connected, _say, tell).run()
+    print("\nAll managers are what cloud.toml says." if done else "\nNothing to do.")
 
 
 def _image(settings: Settings, args: argparse.Namespace) -> None:

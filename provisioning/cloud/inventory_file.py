@@ -35,6 +35,18 @@ class Member:
     host_key: str
 
 
+class Silent(OperatorError):
+    """Hosts without which there is no inventory have not shown their key yet."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"The console of {', '.join(names)} shows no SSH host key yet, so there is nothing "
+            "that could be trusted. Run this again in a few minutes; a host says its key at every "
+            "boot, so reboot it in the EC2 console if it stays silent."
+        )
+        self.names = names
+
+
 type Pinned = Mapping[tuple[str, str], str]  # host keys by name and address
 
 
@@ -78,11 +90,7 @@ def gather(
         if f"Manager{n}Address" in outputs
     ]
     if silent or bastion is None:
-        raise OperatorError(
-            f"The console of {', '.join(silent)} shows no SSH host key yet, so there is nothing "
-            "that could be trusted. Run this again in a few minutes; a host says its key at every "
-            "boot, so reboot it in the EC2 console if it stays silent."
-        )
+        raise Silent(silent)
     workers = [
         member(machine.name, "worker", machine.address, machine.zone, machine.name)
         for machine in sorted(
@@ -180,6 +188,16 @@ host_key = "{member.host_key}"
 """
         for member in members
     )
+
+
+def renew(
+    aws: Aws, settings: Settings, outputs: Mapping[str, str], path: Path
+) -> tuple[int, list[str]]:
+    """Write inventory and secrets; return how many hosts it has, and the workers left out."""
+    bastion, members, silent = gather(aws, outputs, pinned(path))
+    secrets = secret_files(aws, outputs)
+    write(path, text(settings, outputs, bastion, members), secrets)
+    return len(members), silent
 
 
 def write(path: Path, inventory: str, secrets: Mapping[str, str]) -> None:

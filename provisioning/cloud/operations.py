@@ -11,7 +11,7 @@ from provisioning.cloud.changes import summary
 from provisioning.cloud.deploy import POLL, Deployer, Proposal, Stack
 from provisioning.cloud.events import Event
 from provisioning.cloud.preflight import Findings
-from provisioning.cloud.refresh import refresh
+from provisioning.cloud.refresh import needed, refresh
 from provisioning.cloud.settings import Settings
 from provisioning.cloud.stacks import (
     UNKNOWN,
@@ -222,8 +222,12 @@ class Installation:
         latest = outputs.get("LatestVersion", "")
         if not latest or latest == outputs["ActiveVersion"]:
             return False
-        say(f"{outputs['Group']}: renew the instances, one after another")
-        refresh(self.aws, outputs["Group"], outputs["LaunchTemplate"], latest, say, self.poll)
+        group, template = outputs["Group"], outputs["LaunchTemplate"]
+        if needed(self.aws, template, outputs["ActiveVersion"], latest):
+            say(f"{group}: renew the instances, one after another")
+            refresh(self.aws, group, template, latest, say, self.poll)
+        else:
+            say(f"{group}: new instances will find the managers at their new addresses")
         noted = self.deployer.propose(stage, {**values, "ActiveVersion": latest})
         self.deployer.carry_out(noted, tell)
         return True

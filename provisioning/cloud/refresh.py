@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import time
 from collections.abc import Callable
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from provisioning.cloud.aws import Aws, code_of, explained
 from provisioning.errors import OperatorError
 
+# Where new workers find the managers: those that have joined know them from the swarm.
+ADDRESSES = re.compile(r"^( *for manager in ).*(; do)$", re.MULTILINE)
 RUNNING = frozenset({"Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking"})
+
+
+def needed(aws: Aws, template: str, before: str, after: str) -> bool:
+    """Tell whether instances of one version differ from those of another.
+
+    They do not where only the managers' addresses did: each replaced manager would otherwise renew
+    all workers.
+    """
+    with explained("compare the versions of the launch template"):
+        rows = aws.ec2.describe_launch_template_versions(
+            LaunchTemplateId=template, Versions=[before, after]
+        )["LaunchTemplateVersions"]
+    found = {str(row["VersionNumber"]): _without_addresses(row) for row in rows}
+    return before not in found or found[before] != found.get(after)
+
+
+def _without_addresses(row: Any) -> dict[str, Any]:
+    data = dict(row["LaunchTemplateData"])
+    text = base64.b64decode(data.pop("UserData", "")).decode()
+    return {**data, "UserData": ADDRESSES.sub(r"\1\2", text)}
 
 
 def refresh(

@@ -12,11 +12,13 @@ import boto3
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.cloudformation import parsing
 from moto.cloudformation.models import Change, ChangeSet, CloudFormationBackend
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.common_models import CloudFormationModel
 from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.models.instances import Instance as Machine
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.general import General
 from moto.rds.models import DBInstance
@@ -312,11 +314,74 @@ def changes_of_parameters(change_set: ChangeSet) -> list[Any]:
 def apply_whole(change_set: ChangeSet) -> None:
     """Carry a change set out so that the stack's parameters and outputs follow."""
     stack = change_set.stack
-    stack.resource_map.update(change_set.template_dict, change_set.parameters)
+    resources = stack.resource_map
+    before = identities(resources)
+    resources.update(change_set.template_dict, change_set.parameters)
+    after = identities(resources)
+    replaced = {name for name in before if before[name] != after.get(name)}
+    for name, definition in change_set.template_dict["Resources"].items():
+        if any(uses(definition, machine) for machine in replaced):
+            parsing.parse_and_update_resource(
+                name, definition, resources, stack.account_id, stack.region_name
+            )
     stack.parameters = change_set.parameters
     stack.template = change_set.template
     stack._parse_template()
     stack.output_map = stack._create_output_map()
+
+
+def uses(definition: Any, name: str) -> bool:
+    """Tell whether a resource's definition speaks of another resource."""
+    match definition:
+        case {"Ref": other}:
+            return bool(other == name)
+        case {"Fn::GetAtt": attribute}:
+            return name in (attribute.split(".") if isinstance(attribute, str) else attribute)
+        case str():
+            return f"${{{name}." in definition
+        case dict():
+            return any(uses(part, name) for part in definition.values())
+        case list():
+            return any(uses(part, name) for part in definition)
+    return False
+
+
+def identities(resources: parsing.ResourceMap) -> dict[str, str]:
+    """Give the machines of a stack, of which a change may have made another one."""
+    parsed = resources._parsed_resources
+    return {name: one.id for name, one in parsed.items() if isinstance(one, Machine)}
+
+
+def change_machine(
+    cls: Any,
+    /,
+    original_resource: Machine,
+    new_resource_name: str,
+    cloudformation_json: dict[str, Any],
+    account_id: str,
+    region_name: str,
+) -> Machine:
+    """Make another machine for another image; for another type restart the one that is there."""
+    wanted = cloudformation_json["Properties"]
+    if wanted["ImageId"] == original_resource.image_id:
+        original_resource.instance_type = wanted["InstanceType"]
+        return original_resource
+    made: Machine = cls.create_from_cloudformation_json(
+        new_resource_name, cloudformation_json, account_id, region_name
+    )
+    original_resource.delete(account_id, region_name)
+    return made
+
+
+def change_group(
+    cls: Any, /, original_resource: FakeAutoScalingGroup, cloudformation_json: Any, **_: Any
+) -> FakeAutoScalingGroup:
+    """Change a group in place: what runs in it goes on."""
+    wanted = cloudformation_json["Properties"]
+    original_resource.launch_template_version = wanted["LaunchTemplate"]["Version"]
+    original_resource.min_size = int(wanted["MinSize"])
+    original_resource.max_size = int(wanted["MaxSize"])
+    return original_resource
 
 
 def instance_or_aurora(
@@ -416,6 +481,9 @@ def fill(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DBInstance, "create_from_cloudformation_json", make)
     change = classmethod(change_instance)
     monkeypatch.setattr(DBInstance, "update_from_cloudformation_json", change)
+    for kind, changed in ((Machine, change_machine), (FakeAutoScalingGroup, change_group)):
+        way = classmethod(changed)
+        monkeypatch.setattr(kind, "update_from_cloudformation_json", way, raising=False)
     monkeypatch.setattr(VPCBackend, "delete_vpc", delete_vpc(VPCBackend.delete_vpc))
     looked = look_at_stacks(CloudFormationBackend.describe_stacks)
     monkeypatch.setattr(CloudFormationBackend, "describe_stacks", looked)

@@ -1,0 +1,213 @@
+"""All managers renewed by one command, as an operator types it; the swarm's side is a stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from provisioning.cli.main import main
+from provisioning.cloud import managers, operations
+from provisioning.cloud.aws import Aws
+from provisioning.errors import OperatorError
+from provisioning.inventory import Host, Inventory, load
+from swarm.model import Node
+from tests.provisioning.cloud.conftest import AMI, OTHER_AMI, REGION
+
+
+@dataclass
+class World:
+    """Who is in the swarm, at which address; a node is up while an instance has its address."""
+
+    aws: Aws
+    members: dict[str, str] = field(default_factory=dict)
+    happened: list[tuple[str, int]] = field(default_factory=list)  # with managers taking part then
+    broken: str = ""  # the step that fails
+
+    def nodes(self) -> list[Node]:
+        pages = self.aws.ec2.describe_instances(
+            Filters=[{"Name": "instance-state-name", "Values": ["running"]}]
+        )["Reservations"]
+        there = {i["PrivateIpAddress"] for page in pages for i in page["Instances"]}
+
+        def node(name: str, address: str) -> Node:
+            words = ("ready", "reachable") if address in there else ("down", "unreachable")
+            return Node(name, name, address, "manager", words[0], reachability=words[1])
+
+        return [node(*member) for member in self.members.items()]
+
+    def takes(self, step: str) -> None:
+        taking_part = sum(n.reachability == "reachable" for n in self.nodes())
+        self.happened.append((step, taking_part))
+        if step == self.broken:
+            raise OperatorError(f"{step} went wrong")
+
+
+@pytest.fixture
+def world(account: Aws, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World(account)
+
+    class Swarm:
+        """Stands for the connections to the hosts of an inventory."""
+
+        def __init__(self, inventory: Inventory, fleet: object) -> None:
+            self.inventory = inventory
+
+        def nodes(self) -> list[Node]:
+            return made.nodes()
+
+        def node_of(self, host: Host) -> Node:
+            for node in made.nodes():
+                if node.hostname == host.name:
+                    return node
+            raise OperatorError(f"{host.name} is not in the swarm.")
+
+        def services(self) -> list[Any]:
+            return [SimpleNamespace(stack="app", running=[1], desired=1, rollout="")]
+
+    def drain(cluster: Swarm, host: Host, say: object) -> None:
+        made.takes(f"drain {host.name}")
+
+    def set_up(cluster: Swarm, host: Host, objects: object, say: object) -> None:
+        made.takes(f"set up {host.name}")
+        made.members[host.name] = host.address
+
+    def served(*_: object) -> None:
+        made.takes("served")
+
+    at_once = partial(operations.Installation, poll=0.0)
+    monkeypatch.setattr(operations, "Installation", at_once)
+    monkeypatch.setattr("provisioning.cluster.Cluster", Swarm)
+    for name in ("exclusive", "recorded"):
+        monkeypatch.setattr(f"provisioning.lock.{name}", lambda cluster, command: nullcontext())
+    for name, stand_in in {
+        "drain": drain,
+        "set_up_anew": set_up,
+        "until_served": served,
+        "Outside": lambda cluster: None,
+        "replace_plan": lambda *_: None,
+        "hide_secrets": lambda cluster: None,
+        "activate": lambda cluster, host, say: made.takes(f"activate {host.name}"),
+    }.items():
+        monkeypatch.setattr(managers, name, stand_in)
+
+    def get(url: str, timeout: float) -> httpx.Response:
+        return httpx.Response(200, text="PEM\n", request=httpx.Request("GET", url))
+
+    monkeypatch.setattr(httpx, "get", get)
+    return made
+
+
+Types = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def types(tmp_path: Path, world: World, capsys: pytest.CaptureFixture[str]) -> Types:
+    """Let an operator type a command, with these settings of the hosts."""
+    key = tmp_path / "operator"
+    key.touch(mode=0o600)
+    key.with_suffix(".pub").write_text("ssh-ed25519 AAAAC3Nz operator\n")
+
+    def run(*words: str, count: int = 3, **hosts: str) -> tuple[int, str]:
+        rows = "".join(f'{name} = "{value}"\n' for name, value in hosts.items())
+        config = tmp_path / "cloud.toml"
+        config.write_text(
+            f'[cloud]\nname = "shop"\nregion = "{REGION}"\noperators = "198.51.100.7/32"\n'
+            '[shop]\ndomain = "books.example.com"\nacme_email = "a@example.com"\nimage = "x/y:1"\n'
+            f'[hosts]\nmanagers = {count}\nkey_file = "{key}"\n{rows}'
+        )
+        output = ("--output", str(tmp_path / "cluster.toml")) if words[0] != "up" else ()
+        status = main(["cloud", *words, "--config", str(config), *output])
+        return status, "".join(capsys.readouterr())
+
+    return run
+
+
+def test_managers_go_one_after_another_and_the_workers_stay(
+    types: Types, world: World, tmp_path: Path
+) -> None:
+    assert types("up", "--yes", ami=AMI)[0] == 0
+    assert types("inventory", ami=AMI)[0] == 0
+    inventory = load(tmp_path / "cluster.toml")
+    world.members = {h.name: h.address for h in inventory.managers}
+    keys = {h.host_key for h in inventory.managers}
+
+    world.broken = "set up manager2"  # the network of whoever does it, say
+    status, said = types("replace-managers", "--yes", ami=OTHER_AMI, worker_ami=AMI)
+    assert (status, "set up manager2 went wrong" in said) == (1, True)
+    world.broken = ""
+    status, said = types("replace-managers", "--yes", ami=OTHER_AMI, worker_ami=AMI)
+    assert status == 0, said
+
+    assert world.happened == [
+        ("drain manager1", 3),
+        ("set up manager1", 2),
+        ("served", 3),
+        ("drain manager2", 3),
+        ("set up manager2", 2),
+        ("set up manager2", 2),  # what was left undone comes first
+        ("served", 3),
+        ("drain manager3", 3),
+        ("set up manager3", 2),
+        ("served", 3),
+    ]
+    renewed = load(tmp_path / "cluster.toml")
+    assert not keys & {h.host_key for h in renewed.managers}
+    assert {n.reachability for n in world.nodes()} == {"reachable"}
+    assert {h.name for h in renewed.workers} == {h.name for h in inventory.workers}
+    assert "renew the instances" not in said
+    assert "new instances will find the managers at their new addresses" in said
+    status, said = types("replace-managers", "--yes", ami=OTHER_AMI, worker_ami=AMI)
+    assert (status, "Nothing to do." in said) == (0, True)
+
+
+def test_no_manager_goes_while_another_is_away(types: Types, world: World, tmp_path: Path) -> None:
+    """The one that is away is renewed first; the others stay until it takes part."""
+    assert types("up", "--yes", ami=AMI)[0] == 0
+    assert types("inventory", ami=AMI)[0] == 0
+    world.members = {h.name: h.address for h in load(tmp_path / "cluster.toml").managers}
+    world.broken = "set up manager3"
+    world.members["manager3"] = "10.0.99.99"
+    status, said = types("replace-managers", "--yes", ami=OTHER_AMI)
+    assert (status, "set up manager3 went wrong" in said) == (1, True)
+    assert "run the same command again" in said
+    assert world.happened == [("drain manager3", 2), ("set up manager3", 2)]
+
+    world.broken = ""
+    assert types("replace-managers", "--yes", ami=OTHER_AMI)[0] == 0
+    steps = [step for step, _ in world.happened[2:]]
+    assert [s for s in steps if s != "served"] == [
+        "set up manager3",
+        *(f"{step} {name}" for name in ("manager1", "manager2") for step in ("drain", "set up")),
+    ]
+    assert min(count for _, count in world.happened) == 2
+
+
+@pytest.mark.nightly
+def test_another_type_restarts_a_manager_in_its_place(
+    types: Types, world: World, tmp_path: Path
+) -> None:
+    assert types("up", "--yes", ami=AMI)[0] == 0
+    assert types("inventory", ami=AMI)[0] == 0
+    before = load(tmp_path / "cluster.toml").managers
+    world.members = {h.name: h.address for h in before}
+    status, said = types("replace-managers", "--yes", ami=AMI, manager_type="t4g.medium")
+    assert status == 0, said
+    steps = [step for step, _ in world.happened]
+    names = [h.name for h in before]
+    assert steps == [s for n in names for s in (f"drain {n}", f"activate {n}", "served")]
+    assert load(tmp_path / "cluster.toml").managers == before
+
+
+def test_one_manager_cannot_be_renewed_in_place(types: Types, world: World) -> None:
+    assert types("up", "--yes", count=1, ami=AMI)[0] == 0
+    status, said = types("replace-managers", "--yes", count=1, ami=OTHER_AMI)
+    assert (status, "nobody could take over from it" in said) == (1, True)
+    assert world.happened == []
