@@ -87,4 +87,12 @@ MEANS: dict[str, Drill] = {
         undo=(Step(0, "calm-sign-in"),),
         felt="itself",  # whoever shops, or signs in, shall notice nothing
     ),
+    "clock-ahead": Drill(
+        "A release is rolled out whose first replica has a clock that is an hour ahead.",
+        (Step(20, "put-clock-ahead"), Step(120, "see-clock-ahead")),
+        undo=(Step(0, "put-clock-right"),),
+        outcome="completed",
+        felt="rollout",
+        seconds=150,
+    ),
 }

@@ -1,4 +1,4 @@
-"""Faults of what hosts and edges live by: the disk, the storage's content, the certificate."""
+"""Faults of what hosts and edges live by: disk, clock, the storage's content, the certificate."""
 
 from __future__ import annotations
 
@@ -47,6 +47,25 @@ container=$(docker ps -q -f label=com.docker.swarm.service.name={SHOP} | head -1
 docker kill -s KILL $container >/dev/null
 [ "$(docker inspect -f '{{{{.State.Running}}}}' $container 2>/dev/null)" = true ] || echo acted"""
 
+AHEAD = 3600  # seconds
+CLOCK = "drill_clock"  # the config that has a replica's Python tell another time
+FIRST = '{{if eq .Task.Slot "1"}}1{{end}}'
+WRONG_CLOCK = f"""import os, time
+if os.environ.get("DRILL_FIRST") == "1":
+    time.time = lambda right=time.time: right() + {AHEAD}
+    time.time_ns = lambda right=time.time_ns: right() + {AHEAD} * 10**9
+"""
+PUT_CLOCK_AHEAD = f"""set -e
+printf %s {shlex.quote(WRONG_CLOCK)} | docker config create {CLOCK} - >/dev/null
+docker service update --quiet --detach --env-add DRILL_FIRST={shlex.quote(FIRST)} \\
+  --config-add source={CLOCK},target=/opt/shop/sitecustomize.py {SHOP}
+"""
+PUT_CLOCK_RIGHT = f"""docker config inspect {CLOCK} >/dev/null 2>&1 || exit 0
+docker service update --quiet --detach --env-rm DRILL_FIRST --config-rm {CLOCK} {SHOP} && \\
+docker config rm {CLOCK} >/dev/null
+"""
+NOTICED = "this host's clock is off the database's"
+
 
 class Means(Faults):
     """Faults of what is used up, lost or runs out."""
@@ -79,6 +98,22 @@ class Means(Faults):
         """Kill one replica on a host."""
         self._on(host, KILL_REPLICA, "No replica was killed")
 
+    def put_clock_ahead(self, _: str) -> None:
+        """Let the first replica's clock be an hour ahead, by a rollout."""
+        self._on_a_manager(PUT_CLOCK_AHEAD)
+
+    def see_clock_ahead(self, _: str) -> None:
+        """Make sure that a replica has seen that its clock is wrong."""
+        logs = (
+            f"docker service logs --since 3m {SHOP} 2>&1 | grep -cF {shlex.quote(NOTICED)} || true"
+        )
+        if self._on_a_manager(logs).strip() == "0":
+            raise OperatorError("No replica says that its clock is off: the fault did not act.")
+
+    def put_clock_right(self, _: str) -> None:
+        """Let every replica go by its host's clock again."""
+        self._on_a_manager(PUT_CLOCK_RIGHT)
+
     def lose_storage(self, _: str) -> None:
         """Lose all that is in the shared storage for covers, for good; it takes new ones."""
         self._rehearsal_only("lose the storage")
@@ -101,6 +136,9 @@ class Means(Faults):
         old = [c for c in self._certificates() if self._served is None or c.since <= self._served]
         if old:
             raise OperatorError(f"An edge serves the old certificate still: {old[0].words(now)}.")
+
+    def _on_a_manager(self, script: str) -> str:
+        return self._manager().run(f"sh -c {shlex.quote(script)}", sudo=True, timeout=60).stdout
 
     def _certificates(self) -> list[Certificate]:
         """Return the certificate that each edge serves; raise OperatorError where one is wrong."""
