@@ -15,6 +15,7 @@ from provisioning.inventory import Host
 from provisioning.release.outside import Outside
 from provisioning.release.waiting import until_served
 from provisioning.setup.scripts import RESTART
+from provisioning.ssh.transport import LockLost
 from swarm.model import Node
 
 SERVED = 120.0  # seconds until the edges serve again
@@ -45,6 +46,14 @@ def out_of_service(cluster: Cluster, say: Say, host: Host) -> Iterator[None]:
         waiting.until_ready(cluster, host)
         if drained:
             activate(cluster, host, lambda text: None)
+    except LockLost:
+        raise
+    except OperatorError:
+        if drained:
+            say(
+                f"  {host.name} takes no tasks now. When it is well: ./run ops activate {host.name}"
+            )
+        raise
     except KeyboardInterrupt:
         if not drained:
             raise

@@ -8,7 +8,7 @@ import pytest
 
 from provisioning.care.maintenance import out_of_service, quorum_at_risk
 from provisioning.cluster import Cluster
-from provisioning.errors import Interrupted
+from provisioning.errors import Interrupted, OperatorError
 from provisioning.release.outside import Outside
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
@@ -43,7 +43,9 @@ def test_a_quorum_at_risk(managers: str, which: str, at_risk: bool) -> None:
         assert f"Bring {away} back" in said
 
 
-def test_ctrl_c_says_that_the_host_is_out_of_service_still(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a manager of three hosts was told, of which two run the shop."""
     nodes = tuple(
         Node(f"n-{name}", name, state="ready", availability="active", role=name[:-1],
              labels={"host": name, "shop": "true"})
@@ -59,6 +61,10 @@ def test_ctrl_c_says_that_the_host_is_out_of_service_still(monkeypatch: pytest.M
     monkeypatch.setattr(Cluster, "snapshot", lambda self: Snapshot((runs,), runs.tasks, nodes))
     monkeypatch.setattr(Cluster, "manager", lambda self: Manager())
     monkeypatch.setattr(Outside, "wrong", lambda self: {})
+    return told
+
+
+def test_ctrl_c_says_that_the_host_is_out_of_service_still(told: list[str]) -> None:
     with Fleet([], Redactor()) as fleet:
         cluster = Cluster(inventory(), fleet)
         host = cluster.inventory.named("worker1")
@@ -68,3 +74,18 @@ def test_ctrl_c_says_that_the_host_is_out_of_service_still(monkeypatch: pytest.M
         ):
             raise KeyboardInterrupt
     assert told[-1] == "docker node update --availability drain n-worker1"
+
+
+def test_so_does_what_fails_meanwhile(told: list[str]) -> None:
+    said: list[str] = []
+    with Fleet([], Redactor()) as fleet:
+        cluster = Cluster(inventory(), fleet)
+        host = cluster.inventory.named("worker1")
+        with (
+            pytest.raises(OperatorError, match="took longer than"),
+            out_of_service(cluster, said.append, host),
+        ):
+            raise OperatorError("worker1: `restart the engine` took longer than 120 seconds")
+    assert told[-1] == "docker node update --availability drain n-worker1"
+    assert said[-1].strip().startswith("worker1 takes no tasks now.")
+    assert "./run ops activate worker1" in said[-1]
