@@ -16,6 +16,9 @@ from swarm import model
 from swarm.model import Node, Service, Snapshot
 
 NO_LEADER = re.compile(r"no leader|not have a leader|lost quorum|deadline exceeded", re.I)
+NO_SWARM = re.compile(
+    r"not a swarm manager|not part of a swarm|command not found|connect to the Docker daemon", re.I
+)
 _SNAPSHOT = {
     "nodes": "docker node inspect $(docker node ls -q)",
     # Services and tasks may go while they are asked about; what is left is told of all the same.
@@ -133,12 +136,19 @@ def _nobody(answers: Mapping[str, Connection | str | OperatorError], electing: b
         str(answer) if isinstance(answer, OperatorError) else f"{name}: {answer}"
         for name, answer in answers.items()
     )
-    cure = (
-        "The managers have lost their quorum. What runs goes on, but nothing is repaired or "
-        "changed. Boot the missing managers; if they are gone for good: ./run ops recover"
-        if electing
-        else "If the cluster is new, run ./run ops apply first."
-    )
+    gone = "if they are gone for good: ./run ops recover"
+    if electing:
+        cure = (
+            "The managers have lost their quorum. What runs goes on, but nothing is repaired or "
+            f"changed. Boot the missing managers; {gone}"
+        )
+    elif all(isinstance(a, str) and NO_SWARM.search(a) for a in answers.values()):
+        cure = "If the cluster is new, run ./run ops apply first."
+    else:
+        cure = (
+            "Boot the managers that do not answer, or wait where they are only busy, then run the "
+            f"same command again; {gone}"
+        )
     return f"No manager can be asked:\n  {said}\n{cure}"
 
 

@@ -199,7 +199,7 @@ def _wait_for(connection: Connection, channel: paramiko.Channel) -> None:
     complaint = channel.makefile_stderr("rb").read().decode("utf-8", "replace").strip()
     if TAKEN in said:
         try:
-            row = json.loads(said.partition(TAKEN)[2])
+            row = json.loads(said.partition(TAKEN)[2].partition("\n")[0])
             by = f"{row['who']} since {row['since']} ({row['command']})"
         except (ValueError, KeyError):
             by = "somebody who has not said a name yet"

@@ -333,12 +333,19 @@ def _services(inventory: Inventory, seen: Examination, now: datetime) -> Iterato
             errors = [t.error for t in service.tasks if t.error]
             why = f" ({errors[-1]})" if errors else ""
             what = f"{runs} of {service.desired} tasks run{why}"
-            yield Finding(service.name, what, _advice(service, errors))
+            yield Finding(service.name, what, _advice(inventory, seen.facts, service, errors))
 
 
-def _advice(service: Service, errors: list[str]) -> str:
+def _advice(inventory: Inventory, facts: Facts, service: Service, errors: list[str]) -> str:
     """Say where to look: a task that never had a container has no log."""
     last = errors[-1] if errors else ""
+    if "vxlan" in last:
+        ids = {t.node for t in service.tasks if "vxlan" in t.error}
+        nodes = facts.swarm.nodes if facts.swarm else ()
+        found = (facts.host_of(inventory, n) for n in nodes if n.id in ids)
+        where = [host.name for host in found if host] or ["HOST, where that task was to run"]
+        restarts = ", ".join(f"./run ops restart {name}" for name in where)
+        return f"An engine before left a link there; a restart removes it: {restarts}"
     if "no suitable node" in last:
         return "No host fits: see ./run ops status, and what the service demands in swarm/."
     if "No such image" in last or "pull" in last:

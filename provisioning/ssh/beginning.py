@@ -1,4 +1,4 @@
-"""Tell when a command has begun on a host; where none does, say why and what to do about it."""
+"""Tell where a command begins and ends on a host; where none begins, say why and what to do."""
 
 from __future__ import annotations
 
@@ -14,32 +14,51 @@ NO_SUDO = re.compile(
 )
 
 
-class AfterMark:
-    """What a stream says after a mark; all of it where the mark never comes."""
+class BetweenMarks:
+    """What a stream says between two marks; all of it where the first never comes."""
 
-    def __init__(self, mark: bytes, *, keep: bool = True) -> None:
-        self._mark = mark
+    def __init__(self, begin: bytes, end: bytes, *, keep: bool = True) -> None:
+        self._begin = begin
+        self._end = end
         self._keep = keep
+        self._before = b""
+        self._held = b""  # may be the beginning of the end
         self._chunks: list[bytes] = []
+        self.after: bytes | None = None  # what comes behind the end; None: it has not come
         self.found = False
         self.settled = threading.Event()  # the mark was found, or will not come
 
     def add(self, chunk: bytes) -> bytes:
-        """Take what came; return what of it is after the mark."""
-        if self._keep or not self.found:
-            self._chunks.append(chunk)
-        if self.found:
-            return chunk
-        _, mark, after = b"".join(self._chunks).partition(self._mark)
-        if not mark:
+        """Take what came; return what of it is known to be between the marks."""
+        if not self.found:
+            self._before += chunk
+            _, mark, chunk = self._before.partition(self._begin)
+            if not mark:
+                return b""
+            self.found, self._before = True, b""
+            self.settled.set()
+        if self.after is not None:
+            self.after += chunk
             return b""
-        self.found, self._chunks = True, [after] if self._keep else []
-        self.settled.set()
-        return after
+        fresh, mark, after = (self._held + chunk).partition(self._end)
+        if mark:
+            self.after, self._held = after, b""
+        else:
+            kept = len(fresh) - _overlap(fresh, self._end)
+            fresh, self._held = fresh[:kept], fresh[kept:]
+        if self._keep:
+            self._chunks.append(fresh)
+        return fresh
 
     def content(self) -> bytes:
         """Return it all."""
-        return b"".join(self._chunks)
+        return b"".join([self._before, *self._chunks, self._held])
+
+
+def _overlap(text: bytes, mark: bytes) -> int:
+    """Return how many bytes at a text's end may be the beginning of a mark."""
+    most = min(len(text), len(mark) - 1)
+    return next((n for n in range(most, 0, -1) if text.endswith(mark[:n])), 0)
 
 
 def not_begun(endpoint: Endpoint, shown: str, words: str, sudo: str) -> str:

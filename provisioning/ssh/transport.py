@@ -18,7 +18,7 @@ import paramiko
 
 from provisioning.errors import OperatorError
 from provisioning.inventory import Endpoint
-from provisioning.ssh.beginning import SILENT, AfterMark, last_words, not_begun, slow_to_begin
+from provisioning.ssh.beginning import SILENT, BetweenMarks, last_words, not_begun, slow_to_begin
 from provisioning.ssh.redaction import Redactor
 
 CONNECT_TIMEOUT = 10.0  # seconds for TCP, then for the SSH banner, then for authentication
@@ -121,18 +121,24 @@ class Connection:
         shown = _in_a_line(self.redact(shown or command))
         if fenced and sudo and (condition := self._fence(self.name)):
             command = f"{condition} || exit {FENCED}\n{command}"
-        # Whatever the user's own shell prints when it starts comes before the mark.
-        mark = f"mark-{secrets.token_hex(8)}"
-        # `timeout` runs inside sudo: outside it could not end a process of root's.
-        limited = (
-            f"timeout -k {KILL_AFTER} {timeout:g} "
-            f"{in_bash(f'echo {mark}; echo {mark} >&2; {command}')}"
+        # Whatever the user's own shell prints when it starts comes before the first mark, and
+        # what it prints when it ends behind the second, with which the command's status is.
+        code = secrets.token_hex(8)
+        begin, end = f"begun-{code}", f"ended-{code}"
+        # `timeout` runs inside sudo: outside it could not end a process of root's. The shell
+        # around it says nothing of its own.
+        marked = (
+            f"echo {begin}; echo {begin} >&2; exec 3>&2 2>/dev/null; "
+            f"timeout -k {KILL_AFTER} {timeout:g} {in_bash(command)} 2>&3 3>&-; ended=$?; "
+            f"echo {end} $ended; echo {end} >&3; exit $ended"
         )
         started = time.monotonic()
         try:
             with self._session() as channel:
-                channel.exec_command(f"{PLAIN} {self._root() if sudo else ''}{limited}")
-                result = self._exchange(channel, stdin, timeout, echo, sink, f"{mark}\n".encode())
+                channel.exec_command(f"{PLAIN} {self._root() if sudo else ''}{in_bash(marked)}")
+                out = BetweenMarks(f"{begin}\n".encode(), f"{end} ".encode(), keep=sink is None)
+                err = BetweenMarks(f"{begin}\n".encode(), f"{end}\n".encode())
+                result = self._exchange(channel, stdin, timeout, echo, sink, out, err)
         except BrokenPipeError:
             raise
         except NothingBeganError:
@@ -274,18 +280,18 @@ class Connection:
         timeout: float,
         echo: Callable[[str], None] | None,
         sink: Callable[[bytes], object] | None,
-        mark: bytes,
+        out: BetweenMarks,
+        err: BetweenMarks,
     ) -> Result:
         """Feed standard input and drain both streams at once (one after the other deadlocks).
 
         Nothing is fed before the command has begun: what else is there might take it for commands.
         """
-        out, err = AfterMark(mark, keep=sink is None), AfterMark(mark)
         lost: list[Exception] = []
         unheard: list[Exception] = []
         unkept: list[OSError] = []
 
-        def drain(receive: Callable[[int], bytes], into: AfterMark) -> None:
+        def drain(receive: Callable[[int], bytes], into: BetweenMarks) -> None:
             try:
                 while chunk := receive(CHUNK):
                     fresh = into.add(chunk)
@@ -342,8 +348,9 @@ class Connection:
         if channel.exit_status == -1 and not self.is_open:
             raise EOFError("the host hung up")
         raw = out.content()
+        told = re.match(rb"(\d+)\n", out.after or b"")
         return Result(
-            channel.exit_status,
+            int(told[1]) if told else channel.exit_status,
             raw.decode("utf-8", "replace"),
             err.content().decode("utf-8", "replace"),
             raw,

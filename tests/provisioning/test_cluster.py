@@ -51,6 +51,18 @@ def test_a_host_without_a_swarm_is_told_at_once(
         cluster.manager()
 
 
+@pytest.mark.parametrize(
+    "said", ["the connection was lost (Timeout opening channel.).", "it says nothing"]
+)
+def test_managers_that_do_not_answer_are_no_reason_to_start_a_swarm(
+    said: str, sshd: Sshd, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = asked(sshd, fleet, monkeypatch, lambda connection: said)
+    with pytest.raises(OperatorError, match=r"only busy.*\./run ops recover") as raised:
+        cluster.manager()
+    assert "apply" not in str(raised.value)
+
+
 def test_a_leader_that_has_lost_the_others_is_none(
     sshd: Sshd, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,6 +192,19 @@ def test_a_task_that_never_started_has_no_log_to_look_at(error: str, advice: str
     assert "ops logs" not in finding.advice
 
 
+def test_a_link_that_an_engine_left_behind_is_named_with_its_host() -> None:
+    facts = joined()
+    node = facts.hosts["worker2"].membership.node
+    error = (
+        'network sandbox join failed: subnet sandbox join failed for "10.200.1.0/24": error '
+        "creating vxlan interface: file exists"
+    )
+    tasks = (task(container="c"), task(node=node, state="rejected", error=error))
+    (finding,) = bad(healthy(facts=facts, services=(service(*tasks),)), "services")
+    assert "creating vxlan interface: file exists" in finding.what
+    assert finding.advice.endswith("./run ops restart worker2")
+
+
 @pytest.mark.parametrize(
     ("days", "left", "said"),
     [

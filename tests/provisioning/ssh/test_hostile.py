@@ -69,6 +69,33 @@ def test_a_host_with_customs_of_its_own_will_do(start_sshd: Start) -> None:
         works(fleet.to(sshd.host()), sshd)
 
 
+def test_what_a_shell_says_and_does_when_it_ends_is_not_the_commands(start_sshd: Start) -> None:
+    """Neither its words nor its status; and who holds the lock is named all the same."""
+    account = Account(home={".bashrc": "trap 'echo Bye; echo bye >&2; exit 9' EXIT\n"})
+    sshd = start_sshd(account=account)
+    content = os.urandom(300_000) + b"ended-"
+    with Fleet([], Redactor()) as fleet:
+        connection = fleet.to(sshd.host())
+        works(connection, sshd)
+        result = connection.run("printf out; echo err >&2; exit 3", check=False)
+        assert (result.status, result.stdout, result.stderr) == (3, "out", "err\n")
+        assert connection.run("true", sudo=True).status == 0
+        with pytest.raises(HostError, match=r"`false` failed \(status 1\): it said nothing$"):
+            connection.run("false")
+        with pytest.raises(HostError, match=r"took longer than 1 seconds and was ended"):
+            connection.run("sleep 60", timeout=1)
+        came: list[bytes] = []
+        connection.run("cat", stdin=content, sink=came.append)
+        assert b"".join(came) == content
+        cluster = Cluster(inventory().model_copy(update={"host": (sshd.host(),)}), fleet)
+        with (
+            lock.exclusive(cluster, "drain alpha"),
+            pytest.raises(HostError, match=r"is being changed by .* \(drain alpha\)"),
+            lock.exclusive(cluster, "apply"),
+        ):
+            pass
+
+
 def test_a_home_that_cannot_be_entered_is_not_needed(start_sshd: Start) -> None:
     sshd = start_sshd(account=Account(before="chmod 0 /home/oper"))
     with Fleet([], Redactor()) as fleet:

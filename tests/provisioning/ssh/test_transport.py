@@ -84,11 +84,20 @@ def test_out_of_time_ends_a_process_that_ignores_sigterm(sshd: Sshd, fleet: Flee
     assert connection.run("pgrep -f '[t]rap .. TERM'", check=False).stdout == ""
 
 
+KILL_SESSION = """
+one=$PPID
+until case $(ps -o comm= -p $one) in sshd*) true ;; *) false ;; esac; do
+    one=$(ps -o ppid= -p $one)
+done
+kill -9 $one
+"""
+
+
 def test_a_host_lost_during_a_command_is_named(start_sshd: Callable[..., Sshd]) -> None:
     with Fleet([], Redactor()) as fleet:
         connection = fleet.to(start_sshd().host())
         with pytest.raises(HostError, match=r"alpha: the connection was lost during `kill .*again"):
-            connection.run("kill -9 $(ps -o ppid= -p $PPID)")
+            connection.run(KILL_SESSION, shown="kill the session")
 
 
 def test_a_wrong_host_key_is_refused(sshd: Sshd, fleet: Fleet, tmp_path: Path) -> None:
