@@ -29,7 +29,7 @@ header = "Sec-Fetch-Site: same-origin"
 data = "email=storm$place@example.org"
 data = "password=guess number $try"
 output = /dev/null
-write-out = "%{{http_code}}\\n"
+write-out = "%{{stderr}}%{{http_code}}\\n"
 max-time = 10
 insecure
 silent
@@ -38,7 +38,7 @@ done | sed 1d"""
 BEGIN = f"""{EACH}
   {TRY} > {FOLDER}/$place.tries
   systemd-run --quiet --collect --unit=storm-$place \\
-    -p StandardOutput=file:{FOLDER}/$place.answers \\
+    -p StandardError=file:{FOLDER}/$place.answers \\
     curl --rate {RATE}/s --config {FOLDER}/$place.tries
 done
 """
