@@ -49,7 +49,6 @@ docker kill -s KILL $container >/dev/null
 
 AHEAD = 3600  # seconds
 CLOCK = "drill_clock"  # the config that has a replica's Python tell another time
-FIRST = '{{if eq .Task.Slot "1"}}1{{end}}'
 WRONG_CLOCK = f"""import os, time
 if os.environ.get("DRILL_FIRST") == "1":
     time.time = lambda right=time.time: right() + {AHEAD}
@@ -57,7 +56,9 @@ if os.environ.get("DRILL_FIRST") == "1":
 """
 PUT_CLOCK_AHEAD = f"""set -e
 printf %s {shlex.quote(WRONG_CLOCK)} | docker config create {CLOCK} - >/dev/null
-docker service update --quiet --detach --env-add DRILL_FIRST={shlex.quote(FIRST)} \\
+first=$(docker service ps -f desired-state=running --format '{{{{.Name}}}}' {SHOP} | sort -V | sed 1q)
+docker service update --quiet --detach \\
+  --env-add "DRILL_FIRST={{{{if eq .Task.Slot \\"${{first##*.}}\\"}}}}1{{{{end}}}}" \\
   --config-add source={CLOCK},target=/opt/shop/sitecustomize.py {SHOP}
 """
 PUT_CLOCK_RIGHT = f"""docker config inspect {CLOCK} >/dev/null 2>&1 || exit 0
