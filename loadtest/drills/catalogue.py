@@ -105,7 +105,7 @@ DRILLS: dict[str, Drill] = {
         prepare=(Step(0, "shrink-replicas"),),
         undo=(Step(0, "restore-replicas"),),
         scenario="spike",
-        # 28 people take some 0.11 of a core, less than two such replicas are to (0.18); 140 take 0.5.
+        # 28 people take some 0.11 of a core, less than two such replicas are to (0.18), 140 0.5.
         users=140,
         seconds=480,  # down follows the highest advice of 300 s
         spike=True,

@@ -56,7 +56,8 @@ if os.environ.get("DRILL_FIRST") == "1":
 """
 PUT_CLOCK_AHEAD = f"""set -e
 printf %s {shlex.quote(WRONG_CLOCK)} | docker config create {CLOCK} - >/dev/null
-first=$(docker service ps -f desired-state=running --format '{{{{.Name}}}}' {SHOP} | sort -V | sed 1q)
+first=$(docker service ps -f desired-state=running --format '{{{{.Name}}}}' {SHOP} | sort -V)
+first=${{first%%[[:space:]]*}}
 docker service update --quiet --detach \\
   --env-add "DRILL_FIRST={{{{if eq .Task.Slot \\"${{first##*.}}\\"}}}}1{{{{end}}}}" \\
   --config-add source={CLOCK},target=/opt/shop/sitecustomize.py {SHOP}
