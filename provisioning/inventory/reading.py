@@ -26,13 +26,18 @@ EXAMPLES = {
 def load(path: Path) -> Inventory:
     """Read and check an inventory; name every mistake at once, in sentences."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Editors of Windows put a mark of three bytes before it.
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise OperatorError(
             f"There is no inventory {path}. Copy provisioning/examples/ec2.toml there and fill "
             "it in, or name yours with --inventory."
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError:
+        raise OperatorError(
+            f"The inventory {path} cannot be read: it is no text in UTF-8. Save it as UTF-8."
+        ) from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
         raise OperatorError(f"The inventory {path} cannot be read: {error}.") from None
     ssh = data.get("ssh")
     if isinstance(ssh, dict):
@@ -48,7 +53,7 @@ def load(path: Path) -> Inventory:
     except ValidationError as error:
         lines = [line for e in error.errors() for line in _sentences(dict(e), data)]
         raise OperatorError(
-            f"The inventory {path} has mistakes:\n  " + "\n  ".join(lines)
+            f"The inventory {path} has mistakes:\n  " + "\n  ".join(dict.fromkeys(lines))
         ) from None
     inventory = _absolute(inventory, path.resolve().parent)
     return inventory.read_from(path)
@@ -98,7 +103,13 @@ def _fill(data: dict[str, Any], key: str, defaults: dict[str, Any]) -> None:
 
 def _absolute(inventory: Inventory, folder: Path) -> Inventory:
     def fix(path: Path) -> Path:
-        return folder / path.expanduser()
+        try:
+            return folder / path.expanduser()
+        except RuntimeError:
+            raise OperatorError(
+                f"{path}: {path.parts[0]} has no home folder here. Write the path whole, or as "
+                "seen from the inventory."
+            ) from None
 
     cluster, backup = inventory.cluster, inventory.backup
     if backup:
@@ -156,6 +167,7 @@ def _sentences(error: dict[str, Any], data: dict[str, Any]) -> list[str]:
     location: tuple[str | int, ...] = error["loc"]
     key = str(location[-1]) if location else ""
     place = _place(location[:-1], data)
+    value = error["input"]
     match error["type"]:
         case "value_error" if not location:
             return str(error["ctx"]["error"]).split("\n")
@@ -168,15 +180,31 @@ def _sentences(error: dict[str, Any], data: dict[str, Any]) -> list[str]:
             return [f"{place}: {key}: {error['ctx']['error']}."]
         case "extra_forbidden":
             return [f'{place} knows no "{key}".{nearest(key, _keys_at(location[:-1]))}']
+        case "missing" | "too_long" | "too_short" if "replicas" in location or "size" in location:
+            key = str(location[1])
+            return [f"{_place(location[:1], data)}: {key} must be two values, not {value!r}."]
         case "missing" if len(location) == 1:
             return [f"The file has no [{key}]." if key == "cluster" else f"There is no [[{key}]]."]
         case "missing":
             hint = f" ({EXAMPLES[key]})" if key in EXAMPLES else ""
             return [f"{place} lacks {key}{hint}."]
-        case "too_short":
-            return [f"There is no [[{key}]]: list at least one."]
+        case "too_short":  # also where all that are there have mistakes, which are named
+            return [] if data.get(key) else [f"There is no [[{key}]]: list at least one."]
         case "literal_error":
             return [f"{place}: {key} must be {error['ctx']['expected']}, not {error['input']!r}."]
+        case "tuple_type" if len(location) == 1:
+            return [f"Write [[{key}]], in two pairs of brackets, before each."]
+        case "model_type" | "dict_type" if len(location) == 1:
+            return [f"Write [{key}], in one pair of brackets, and its keys below it."]
+        case "tuple_type":
+            return [f"{place}: {key} must be a list in brackets, not {value!r}."]
+        case "string_type" if location[:1] == ("settings",):
+            return [f"[settings]: {location[1]} must be text, a number, true or false."]
+        case "string_type" | "path_type":
+            return [f"{place}: {key} must be text in quotes, not {value}."]
+        case "string_pattern_mismatch" if location[-1] == "[key]":
+            return [f'[secrets]: "{value}" is no name of a secret: use a-z, 0-9 and _.']
+        case _ if location[:1] == ("settings",):
+            return []  # one kind is as wrong as the other, and the first is named
         case _:
-            value = error["input"]
             return [f"{_place(location[:2], data)}: {key}: {error['msg']}, not {value!r}."]

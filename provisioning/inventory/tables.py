@@ -220,7 +220,8 @@ class Inventory(Table):
         problems = []
         for what, given in {
             "name": [h.name for h in (*self.host, *self.jump)],
-            "address": [f"{h.address}:{h.port}" for h in self.host],
+            "address": [f"{h.address.lower()}:{h.port}" for h in self.host],
+            "private address": [h.swarm_address for h in self.host],
         }.items():
             problems += [
                 f'Two hosts have the {what} "{value}": give each its own.'

@@ -72,6 +72,63 @@ def test_a_mistake_gets_a_sentence(tmp_path: Path, old: str, new: str, said: str
     assert said in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[[jump]]", "[jump]", "Write [[jump]], in two pairs of brackets"),
+        ("[cluster]", "[[cluster]]", "Write [cluster], in one pair of brackets"),
+        ("[ssh]", "[[ssh]]", "Write [ssh], in one pair of brackets"),
+        ("[3, 12]", "[3]", "[cluster]: replicas must be two values, not [3]"),
+        ("[3, 12]", "[3, 4, 5]", "[cluster]: replicas must be two values, not [3, 4, 5]"),
+        ("[3, 12]", '"3"', "[cluster]: replicas must be a list in brackets, not '3'"),
+        ("[ssh]", '[backup]\nto = "x"\nrecipients = "age1"\n[ssh]', "recipients must be a list"),
+        ('"books.example.com"', "2026-11-25", "[cluster]: domain must be text in quotes, not 2026"),
+        ("[secrets]", "[secrets]\nBad-Key = 'x'", '[secrets]: "Bad-Key" is no name of a secret'),
+        ("[ssh]", "[settings]\ndemo = [1]\n[ssh]", "demo must be text, a number, true or false"),
+        ("ssh-ed25519 A", "ssh-ed25519 Ä", "pin an ed25519 key"),
+        ("/.ssh/", "nobody-has-this-name/.ssh/", "~nobody-has-this-name/.ssh/"),
+        ('"secrets/secret_key"', '"~nobody-has-this-name/k"', "has no home folder here"),
+    ],
+)
+def test_a_table_or_value_of_another_kind_gets_a_sentence(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    with pytest.raises(OperatorError) as refusal:
+        load(write(tmp_path, (old, new)))
+    assert said in str(refusal.value)
+    assert "Input should" not in str(refusal.value)
+    assert "tuple" not in str(refusal.value)
+
+
+def test_a_mistake_in_a_host_is_not_said_to_be_no_host(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError) as refusal:
+        load(write(tmp_path, ('role = "manager"', 'role = "Manager"')))
+    assert str(refusal.value).count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ('zone = "eu-west-1a"', 'zone = "eu-west-1a"\nprivate_address = "10.0.2.10"'),
+        ('"10.0.1.10"', '"10.0.2.10"'),
+    ],
+)
+def test_two_hosts_of_one_address_in_the_swarm_are_one(
+    tmp_path: Path, change: tuple[str, str]
+) -> None:
+    with pytest.raises(OperatorError, match=r'Two hosts have the .*address "10\.0\.2\.10'):
+        load(write(tmp_path, change))
+
+
+def test_what_an_editor_of_windows_writes_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.toml"
+    path.write_bytes(EXAMPLE.read_text().replace("\n", "\r\n").encode("utf-8-sig"))
+    assert load(path).host == load(EXAMPLE).host
+    path.write_bytes(EXAMPLE.read_bytes().decode().encode("utf-16"))
+    with pytest.raises(OperatorError, match="Save it as UTF-8"):
+        load(path)
+
+
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     path = write(tmp_path, ("domain =", "domian ="), ('"manager"', '"boss"'))
     with pytest.raises(OperatorError) as refusal:
