@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import re
@@ -20,6 +19,7 @@ from provisioning.errors import OperatorError
 from provisioning.inventory import Endpoint
 from provisioning.ssh.beginning import SILENT, BetweenMarks, last_words, not_begun, slow_to_begin
 from provisioning.ssh.redaction import Redactor
+from provisioning.ssh.scripts import WHOLE, in_bash, whole
 
 CONNECT_TIMEOUT = 10.0  # seconds for TCP, then for the SSH banner, then for authentication
 BEGIN = 60.0  # seconds until a command begins: sudo may wait for a name server first
@@ -114,11 +114,14 @@ class Connection:
 
         A command that runs out of time is ended on the host, not just given up on. `shown` stands
         for the command in messages. `echo` gets standard output while it arrives; `sink`
-        takes it away, where it is too large to be kept, as `stdin` may be a file. Raises
+        takes it away, where it is too large to be kept, as `stdin` may be a file; bytes are fed
+        whole or not at all. Raises
         CommandFailed for a status other than zero unless `check` is off, HostError when the host is
         lost or the time is up, LockLost when a lock was taken and is lost.
         """
         shown = _in_a_line(self.redact(shown or command))
+        if isinstance(stdin, bytes) and 0 < len(stdin) <= WHOLE:
+            command, stdin = whole(command, stdin)
         if fenced and sudo and (condition := self._fence(self.name)):
             command = f"{condition} || exit {FENCED}\n{command}"
         # Whatever the user's own shell prints when it starts comes before the first mark, and
@@ -368,12 +371,3 @@ class Connection:
 def _in_a_line(command: str) -> str:
     first, more, _ = command.strip().partition("\n")
     return f"{first} …" if more else first
-
-
-def in_bash(script: str) -> str:
-    """Write a command line that any login shell understands and that runs a script in bash."""
-    if "\n" not in script and "!" not in script:
-        return f"bash --norc -c {shlex.quote(script)}"
-    # Some shells take neither a line's end nor an exclamation mark between quotes.
-    packed = base64.b64encode(script.encode()).decode()
-    return f"bash --norc -c 'eval \"$(echo {packed} | base64 -d)\"'"

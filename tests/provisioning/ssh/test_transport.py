@@ -18,7 +18,8 @@ from provisioning.errors import OperatorError
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.reasons import explain
 from provisioning.ssh.redaction import Redactor
-from provisioning.ssh.transport import CommandFailed, HostError, in_bash
+from provisioning.ssh.scripts import in_bash
+from provisioning.ssh.transport import CommandFailed, HostError
 from tests.provisioning.conftest import Sshd, make_key
 
 
