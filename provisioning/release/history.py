@@ -6,10 +6,11 @@ cannot be changed: a release without one was interrupted.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from provisioning.errors import OperatorError
@@ -68,12 +69,29 @@ def read(connection: Connection, cluster: str) -> list[Release]:
     """Read all releases, oldest first."""
     out = connection.run(
         f"ids=$(docker config ls -q --filter label=bookstore.release={cluster}) || exit; "
-        "[ -z \"$ids\" ] || docker config inspect --format '{{json .Spec.Data}}' $ids | "
-        'while read -r line; do echo "$line" | tr -d \'"\' | base64 -d; echo; done',
+        "[ -z \"$ids\" ] || docker config inspect --format '{{.Spec.Name}} {{json .Spec.Data}}' "
+        "$ids",
         sudo=True,
         shown="read the releases",
     ).stdout
-    return parse([json.loads(line) for line in out.splitlines() if line.strip()])
+    return parse([_row(line) for line in out.splitlines() if line.strip()])
+
+
+def _row(line: str) -> dict[str, Any]:
+    """Read a config's name and content; refuse what is no release of ours."""
+    name, _, content = line.partition(" ")
+    try:
+        row: dict[str, Any] = json.loads(base64.b64decode(json.loads(content)))
+        known = {f.name for f in fields(Release)}
+        if {"number"} <= row.keys() <= known:
+            return row
+    except (ValueError, AttributeError):
+        pass
+    raise OperatorError(
+        f"The config {name}, which keeps a release, cannot be read: a newer version of these tools "
+        "wrote it, or half of it is missing. Use the newer version; or have that release "
+        f"forgotten, on a manager: docker config rm {name}"
+    )
 
 
 def parse(rows: list[dict[str, Any]]) -> list[Release]:

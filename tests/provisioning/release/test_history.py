@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from pathlib import Path
+from typing import cast
+
 import pytest
 
 from provisioning.errors import OperatorError
-from provisioning.release.history import DONE, UNDONE, Release, find, garbage, interrupted, parse
+from provisioning.release.history import (
+    DONE,
+    UNDONE,
+    Release,
+    find,
+    garbage,
+    interrupted,
+    parse,
+    read,
+)
+from provisioning.ssh.fleet import Fleet
+from provisioning.ssh.transport import Connection
+from tests.provisioning.conftest import Sshd
 
 
 def test_garbage_keeps_what_runs_and_the_last_five_releases() -> None:
@@ -32,6 +49,39 @@ def test_rollback_finds_the_release_before_or_by_number() -> None:
 def row(number: int, **changes: object) -> dict[str, object]:
     usual = {"number": number, "at": "", "who": "", "image": "", "stacks": {}, "named": ""}
     return usual | changes
+
+
+@pytest.mark.parametrize(
+    ("kept", "readable"),
+    [
+        (json.dumps(row(1)), True),
+        (json.dumps(row(1, note="Ä" * 40)), True),
+        (json.dumps(row(1))[:30], False),  # the connection was lost when it was written
+        (json.dumps(row(1, pace="slow")), False),  # by the tools that another operator has
+        ("[]", False),
+        ("", False),
+    ],
+)
+def test_a_release_that_cannot_be_read_is_named_with_its_cure(
+    sshd: Sshd, fleet: Fleet, tmp_path: Path, kept: str, readable: bool
+) -> None:
+    data = base64.b64encode(kept.encode()).decode()
+    (tmp_path / "docker").write_text(
+        '#!/bin/sh\ncase "$2" in ls) echo one;; '
+        f"inspect) echo 'bookstore_release_000001 \"{data}\"';; esac\n"
+    )
+    (tmp_path / "docker").chmod(0o755)
+    connection = fleet.to(sshd.host())
+
+    class Swarm:
+        def run(self, command: str, **given: object) -> object:
+            return connection.run(f"PATH={tmp_path}:$PATH\n{command}", shown="read")
+
+    if readable:
+        assert [r.number for r in read(cast(Connection, Swarm()), "bookstore")] == [1]
+        return
+    with pytest.raises(OperatorError, match="docker config rm bookstore_release_000001"):
+        read(cast(Connection, Swarm()), "bookstore")
 
 
 def test_a_release_without_an_end_was_interrupted() -> None:
