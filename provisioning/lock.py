@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import secrets
 import shlex
 import socket
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 
 import paramiko
@@ -45,7 +46,11 @@ class Entry:
 
 def operator() -> str:
     """Name whoever runs this: user@machine."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        user = getpass.getuser()
+    except OSError:  # a container may give a user that has no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def now() -> str:
@@ -124,7 +129,8 @@ def recorded(cluster: Cluster, command: str) -> Iterator[None]:
     finally:
         entry = Entry(now(), operator(), cluster.redact(command), cluster.redact(outcome))
         line = shlex.quote(json.dumps(asdict(entry)))
-        write = f"umask 077; mkdir -p {STATE}; echo {line} >> {AUDIT}"
+        unfinished = f'[ -z "$(tail -c 1 {AUDIT} 2>/dev/null | tr -d "\\\\0")" ] || echo >> {AUDIT}'
+        write = f"umask 077; mkdir -p {STATE}; {unfinished}; echo {line} >> {AUDIT}"
         # A manager that is lost misses this line; the others have it.
         cluster.fleet.each(
             cluster.inventory.managers,
@@ -139,13 +145,18 @@ def trail(cluster: Cluster, count: int) -> list[Entry]:
         cluster.inventory.managers, lambda c: c.run(read, sudo=True).stdout
     )
     lines = dict.fromkeys(
-        line
-        for text in answers.values()
-        if isinstance(text, str)
-        for line in text.splitlines()
-        if line.startswith("{")
+        line for text in answers.values() if isinstance(text, str) for line in text.splitlines()
     )
-    return sorted((Entry(**json.loads(line)) for line in lines), key=lambda e: e.at)[-count:]
+    return sorted(filter(None, map(_entry, lines)), key=lambda e: e.at)[-count:]
+
+
+def _entry(line: str) -> Entry | None:
+    """Read a line of the trail; one that a power cut or a full disk left unfinished is none."""
+    try:
+        row = json.loads(line.strip("\0"))
+        return Entry(**{f.name: str(row[f.name]) for f in fields(Entry)})
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 @contextmanager
@@ -201,7 +212,7 @@ def _wait_for(connection: Connection, channel: paramiko.Channel) -> None:
         try:
             row = json.loads(said.partition(TAKEN)[2].partition("\n")[0])
             by = f"{row['who']} since {row['since']} ({row['command']})"
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError):
             by = "somebody who has not said a name yet"
         raise HostError(
             connection.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -68,6 +69,41 @@ def test_the_audit_trail_tells_how_commands_ended(host: Inventory) -> None:
         ("deploy", "failed: No manager can be asked: alpha: no •••"),
     ]
     assert trail[0].who == lock.operator()
+
+
+@pytest.mark.parametrize(
+    "left",
+    ['{"at": "2026-11-', "{}", '{"at": "x", "outcome": 3}', "{null}", "[1]", "\0\0\0\0", "\xff"],
+)
+def test_a_line_of_the_trail_that_was_not_finished_hides_no_other(
+    host: Inventory, left: str
+) -> None:
+    with Fleet([], Redactor()) as fleet:
+        cluster = Cluster(host, fleet)
+        with lock.recorded(cluster, "apply"):
+            pass
+        with Path(lock.AUDIT).open("ab") as trail:
+            trail.write(left.encode("latin-1") + b"\n")
+        with lock.recorded(cluster, "deploy"):
+            pass
+        assert [e.command for e in lock.trail(cluster, 10)] == ["apply", "deploy"]
+
+
+@pytest.mark.parametrize("left", ['{"at": "2026-11-25T0', "\0\0\0\0"])
+def test_a_line_behind_an_unfinished_one_is_a_line_of_its_own(host: Inventory, left: str) -> None:
+    with Fleet([], Redactor()) as fleet:
+        cluster = Cluster(host, fleet)
+        Path(lock.AUDIT).write_text(left)  # here the disk was full, or the power gone
+        with lock.recorded(cluster, "deploy"):
+            pass
+        assert [e.command for e in lock.trail(cluster, 10)] == ["deploy"]
+
+
+def test_whoever_has_no_name_is_known_by_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", Mock(side_effect=KeyError("no such user")))
+    assert lock.operator().startswith(f"{os.getuid()}@")
 
 
 def slow_sudo(start_sshd: Callable[..., Sshd], folder: Path, seconds: float) -> Sshd:
