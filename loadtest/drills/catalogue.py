@@ -26,8 +26,8 @@ DRILLS: dict[str, Drill] = {
         failures=None,
         seconds=110,
         only_503=True,
-        # Detection 7.5 s, restart delay 1 s, start period 15 s, the edges' look 4 s and check 1 s.
-        outage=28.5,
+        # Detection 13.5 s, restart delay 1 s, start period 15 s, the edges' look 4 s and check 1 s.
+        outage=34.5,
         p99=6.5,
     ),
     "drain": Drill(

@@ -11,7 +11,7 @@ from provisioning.doctor.probes import Wire
 from provisioning.inventory import Inventory
 from provisioning.release.certificate import Certificate, parse
 from provisioning.setup.facts import Facts
-from provisioning.setup.plan import HEARTBEAT, NFS_OPTIONS
+from provisioning.setup.plan import NFS_OPTIONS, heartbeat
 from provisioning.setup.preflight import NEEDED_DISK, mounted, problems
 from provisioning.setup.swarm import VXLAN
 from swarm.model import Service
@@ -166,9 +166,14 @@ def _swarm(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[F
             "For a new cluster ./run ops apply; else ./run ops status says how to recover it.",
         )
         return
-    if swarm.heartbeat != HEARTBEAT:
-        what = f"the heartbeat is {swarm.heartbeat / 1e9:g} s, not {HEARTBEAT / 1e9:g} s"
-        yield Finding("swarm", f"{what}: lost hosts are noticed late", "Run ./run ops apply.")
+    if swarm.heartbeat != (beat := heartbeat(inventory)):
+        what = f"the heartbeat is {swarm.heartbeat / 1e9:g} s, not {beat / 1e9:g} s"
+        cost = (
+            "lost hosts are noticed late"
+            if swarm.heartbeat > beat
+            else "workers count as lost when their manager is"
+        )
+        yield Finding("swarm", f"{what}: {cost}", "Run ./run ops apply.")
     for node in swarm.nodes:
         host = seen.facts.host_of(inventory, node)
         if host is None:

@@ -141,6 +141,9 @@ def test_a_node_that_is_down_and_a_quorum_at_risk() -> None:
     whats = [f.what for f in bad(healthy(facts=Facts(facts.hosts, swarm)), "swarm")]
     assert "2 of 3 managers take part; 0 more may be lost" in whats
     assert "the heartbeat is 5 s, not 2 s: lost hosts are noticed late" in whats
+    hasty = Facts(facts.hosts, replace(swarm, heartbeat=1_000_000_000))
+    cost = "the heartbeat is 1 s, not 2 s: workers count as lost when their manager is"
+    assert cost in [f.what for f in bad(healthy(facts=hasty), "swarm")]
 
 
 def test_certificates() -> None:

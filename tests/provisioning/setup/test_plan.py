@@ -13,7 +13,7 @@ from provisioning.inventory import Inventory
 from provisioning.setup.facts import Facts
 from provisioning.setup.host import HostFacts, Listener, Membership, Mount, parse_host
 from provisioning.setup.operations import Object, Run
-from provisioning.setup.plan import NFS_OPTIONS, STAGES, make_plan
+from provisioning.setup.plan import NFS_OPTIONS, STAGES, heartbeat, make_plan
 from provisioning.setup.swarm import SwarmFacts, parse_swarm
 from tests.provisioning.factories import HOSTS, inventory
 
@@ -133,6 +133,18 @@ def test_a_changed_heartbeat_is_set_again() -> None:
     assert facts.swarm
     slow = Facts(facts.hosts, replace(facts.swarm, heartbeat=5_000_000_000))
     assert words(slow) == ["manager1: set the heartbeat to 2 s (it is 5 s)"]
+
+
+@pytest.mark.parametrize(("managers", "seconds"), [(1, 2), (2, 4), (3, 4), (5, 4)])
+def test_a_worker_whose_manager_dies_finds_another_before_it_counts_as_dead(
+    managers: int, seconds: int
+) -> None:
+    made = inventory()
+    more = tuple(made.managers[0].model_copy(update={"name": f"m{n}"}) for n in range(1, managers))
+    beat = heartbeat(made.model_copy(update={"host": (*made.host, *more)})) / 1e9
+    assert beat == seconds
+    soonest_dead, latest_beat, no_answer = 3 * (beat - 0.5), beat + 0.5, 5
+    assert managers == 1 or soonest_dead > latest_beat + no_answer
 
 
 def test_engine_settings_keep_what_others_wrote() -> None:
