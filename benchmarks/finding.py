@@ -47,7 +47,9 @@ class _TimedConnections(Connections):
 
     waited = 0.0
 
-    async def run(self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]) -> Answer:
+    async def run(
+        self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> list[Answer]:
         """Run statements as every connection does, and take the time."""
         begin = time.perf_counter()
         try:

@@ -1,10 +1,11 @@
 """The statements behind the page of one book: the book, other offers of it, and similar books."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bookstore.catalogue import listing
 from bookstore.catalogue.listing import Card
 from bookstore.catalogue.repository import Book, Source
+from bookstore.data.wide import Wide
 
 _SIMILAR = 8
 
@@ -40,33 +41,38 @@ class Offers(NamedTuple):
     others: list[Copy]
 
 
-_COLUMNS = ", ".join(
-    [
-        *(f"b.`{name}`" for name in Book._fields),
-        *(f"d.`{name}`" for name in Details._fields),
-        *(f"c.`{name}`" for name in Copy._fields),
-    ]
+_BOOK = Wide(
+    {
+        f"{table}.{name}": f"{table}.`{name}`"
+        for table, row in (("b", Book), ("d", Details))
+        for name in row._fields
+    }
 )
+_COPY = ", ".join(f"c.`{name}`" for name in Copy._fields)
 
 
 async def offers(source: Source, book_id: int, limit: int) -> Offers | None:
-    """Return a book and other offers of the same ISBN, the cheapest first, in one round trip."""
-    rows = await source.all(
-        tuple[Any, ...],
-        f"SELECT {_COLUMNS} FROM books b LEFT JOIN book_details d ON d.book_id = b.id"
-        " LEFT JOIN books c ON c.isbn13 = b.isbn13 AND c.on_sale = 1 AND c.id <> b.id"
-        " WHERE b.id = :id ORDER BY c.price, c.id LIMIT :limit",
-        {"id": book_id, "limit": limit},
+    """Return a book and other offers of the same ISBN, the cheapest first, asked at once."""
+    books, others = await source.together(
+        (
+            tuple,
+            f"SELECT {_BOOK.of(source)} FROM books b"
+            " LEFT JOIN book_details d ON d.book_id = b.id WHERE b.id = :id",
+            {"id": book_id},
+        ),
+        (
+            Copy,
+            f"SELECT {_COPY} FROM books b JOIN books c ON c.isbn13 = b.isbn13 AND c.on_sale = 1"
+            " AND c.id <> b.id WHERE b.id = :id ORDER BY c.price, c.id LIMIT :limit",
+            {"id": book_id, "limit": limit},
+        ),
     )
-    if not rows:
+    if not books:
         return None
-    first, second = len(Book._fields), len(Book._fields) + len(Details._fields)
-    known = rows[0][first:second]
-    return Offers(
-        Book._make(rows[0][:first]),
-        Details() if known[0] is None else Details._make(known),
-        [Copy._make(row[second:]) for row in rows if row[second] is not None],
-    )
+    [row] = books
+    width = len(Book._fields)
+    details = Details() if row[width] is None else Details._make(row[width:])
+    return Offers(Book._make(row[:width]), details, others)
 
 
 async def similar(source: Source, book: Book) -> list[Card]:

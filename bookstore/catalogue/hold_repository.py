@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bookstore.catalogue import changes
-from bookstore.contracts import HoldLine
+from bookstore.catalogue.repository import locked_quotes
+from bookstore.contracts import HoldLine, Quote
 from bookstore.data.database import Database
 from bookstore.data.housekeeping import delete_older
 from bookstore.data.queries import Queries
@@ -22,9 +23,9 @@ class _Reference(NamedTuple):
 
 async def write(
     queries: Queries, reference: str, lines: Sequence[HoldLine], *, expires_at: int
-) -> bool:
-    """Write a hold; tell whether its reference was not released for good. Raises Duplicate for one
-    that is known."""
+) -> list[Quote] | None:
+    """Write a hold; return the terms of its books, which nobody else changes until the transaction
+    ends, or None if its reference was released for good. Raises Duplicate for one that is known."""
     for line in lines:
         await queries.queue(
             "INSERT INTO holds (reference, book_id, quantity, state, expires_at)"
@@ -33,10 +34,15 @@ async def write(
         )
     # Whether it was released is asked behind the rows: `release` writes that down first and looks
     # for rows then, so that one of the two sees the other.
-    return not await queries.value(
-        "SELECT 1 FROM released_holds WHERE reference = :reference" + queries.for_update,
-        {"reference": reference},
+    released, quotes = await queries.together(
+        (
+            tuple,
+            "SELECT 1 FROM released_holds WHERE reference = :reference" + queries.for_update,
+            {"reference": reference},
+        ),
+        locked_quotes(queries, [line.book_id for line in lines]),
     )
+    return None if released else [row.quote() for row in quotes]
 
 
 async def take(queries: Queries, lines: Sequence[HoldLine], now: int) -> None:

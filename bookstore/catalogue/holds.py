@@ -8,7 +8,6 @@ from contextlib import suppress
 from bookstore.catalogue import hold_repository as repository
 from bookstore.catalogue.changes import Changes
 from bookstore.catalogue.domain import merged_lines, shortfall
-from bookstore.catalogue.repository import locked_quotes
 from bookstore.clock import DAY, HOUR, Clock
 from bookstore.contracts import HoldLine, HoldRefused
 from bookstore.data.database import Database
@@ -78,9 +77,9 @@ class Holds:
         agreed: Mapping[int, str],
         expires_at: int,
     ) -> None:
-        if not await repository.write(queries, reference, wanted, expires_at=expires_at):
+        found = await repository.write(queries, reference, wanted, expires_at=expires_at)
+        if found is None:
             raise HoldRefused({})
-        found = await locked_quotes(queries, [line.book_id for line in wanted])
         left = {quote.book_id: quote.stock if quote.listed else 0 for quote in found}
         if short := shortfall(wanted, left):
             raise HoldRefused(short)

@@ -3,6 +3,7 @@ facets, and only then the rows of the page are read: the cost does not grow with
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import inf
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 from bookstore.catalogue import search, titles, words
 from bookstore.catalogue.repository import Source, words_id
 from bookstore.catalogue.search import PAGE, Cursor, Search
+from bookstore.data.wide import Wide
 
 COUNTED = 1_000  # more are not counted: "more than 1,000"
 _UNKNOWN: Mapping[str, int] = MappingProxyType({})
@@ -62,15 +64,19 @@ class Found(NamedTuple):
     seller_name: str | None = None
 
 
-def _columns(source: Source) -> str:
+@lru_cache(maxsize=256)
+def _columns(dialect: str, rank: str, matches: str) -> Wide:
     # Seven indexes begin with on_sale; MySQL would weigh them all.
-    index = "FORCE INDEX (books_offers)" if source.dialect == "mysql" else ""
-    return (
-        "b.id, b.title, b.author, b.`condition`, b.price, b.currency, b.cover, b.seller_name,"
-        f" d.series, d.series_number, (SELECT o.price FROM books o {index}"
-        " WHERE o.isbn13 = b.isbn13 AND o.on_sale = 1 AND o.id <> b.id"
-        " ORDER BY o.price LIMIT 1) AS others_from, b.language, b.isbn13"
-    )
+    index = "FORCE INDEX (books_offers)" if dialect == "mysql" else ""
+    written = {
+        "series": "d.series",
+        "series_number": "d.series_number",
+        "others_from": f"(SELECT o.price FROM books o {index} WHERE o.isbn13 = b.isbn13"
+        " AND o.on_sale = 1 AND o.id <> b.id ORDER BY o.price LIMIT 1)",
+        "rank_": rank,
+        "matches": matches,
+    }
+    return Wide({name: written.get(name, f"b.`{name}`") for name in _Row._fields})
 
 
 _DETAILS = "LEFT JOIN book_details d ON d.book_id = b.id"
@@ -103,7 +109,7 @@ async def _browse_page(source: Source, wish: Search) -> Found:
     matches = "NULL" if wish.after else f"({_count(source, wish)})"
     rows = await source.all(
         _Row,
-        f"SELECT {_columns(source)}, {key} AS rank_, {matches} AS matches"
+        f"SELECT {_columns(source.dialect, key, matches).of(source)}"
         f" FROM ({inner}) hits JOIN books b ON b.id = hits.id {_DETAILS}"
         f" ORDER BY {_order(wish, 'b')}",
         {**values, **more},
@@ -124,7 +130,7 @@ async def cards(source: Source, book_ids: Sequence[int]) -> dict[int, Card]:
     """Return the cards of those of the books that are on sale."""
     rows = await source.all(
         _Row,
-        f"SELECT {_columns(source)}, NULL AS rank_, NULL AS matches FROM books b {_DETAILS}"
+        f"SELECT {_columns(source.dialect, 'NULL', 'NULL').of(source)} FROM books b {_DETAILS}"
         " WHERE b.id IN :ids AND b.on_sale = 1",
         {"ids": list(book_ids)},
     )
@@ -166,7 +172,7 @@ async def _text_page(source: Source, wish: Search, books: Mapping[str, int]) -> 
     key = "b.title_key" if wish.sort == "title" else "hits.rank_"
     rows = await source.all(
         _Row,
-        f"SELECT {_columns(source)}, {key} AS rank_, hits.matches"
+        f"SELECT {_columns(source.dialect, key, 'hits.matches').of(source)}"
         f" FROM ({inner} ORDER BY {_order(wish)} LIMIT {PAGE + 1}) hits"
         f" JOIN books b ON b.id = hits.id {_DETAILS} ORDER BY {_order(wish, 'hits')}",
         {

@@ -8,12 +8,15 @@ from bookstore.catalogue.domain import GRADE_BY_CODE, Seller, Terms
 from bookstore.catalogue.isbn import isbn10_of
 from bookstore.contracts import Quote
 from bookstore.data.database import Database
-from bookstore.data.queries import Queries
+from bookstore.data.queries import Queries, Select
+from bookstore.data.wide import Wide
 
 type Source = Database | Queries
 
 
-class _QuoteRow(NamedTuple):
+class QuoteRow(NamedTuple):
+    """The terms of a book, in the order of Quote."""
+
     id: int
     title: str
     author: str
@@ -31,6 +34,17 @@ class _QuoteRow(NamedTuple):
     isbn13: str | None
     year: int | None
     language: str | None
+
+    def quote(self) -> Quote:
+        """Return the terms as the other contexts know them."""
+        return Quote._make(self)._replace(
+            condition=GRADE_BY_CODE[self.condition].name,
+            listed=bool(self.listed),
+            ex_library=bool(self.ex_library),
+        )
+
+
+_QUOTE = Wide({name: f"`{name}`" for name in QuoteRow._fields})
 
 
 class Book(NamedTuple):
@@ -70,44 +84,20 @@ class Known(NamedTuple):
 
 async def quotes(source: Source, book_ids: Sequence[int]) -> list[Quote]:
     """Return today's terms of these books; unknown ones are left out."""
-    return await _quotes(source, book_ids, "")
+    return [row.quote() for row in await source.all(*_quotes(source, book_ids))]
 
 
-async def locked_quotes(queries: Queries, book_ids: Sequence[int]) -> list[Quote]:
-    """Return the terms of books that nobody else changes until the transaction ends."""
-    return await _quotes(queries, book_ids, f" ORDER BY id{queries.for_update}")
+def locked_quotes(queries: Queries, book_ids: Sequence[int]) -> Select:
+    """Return the SELECT of rows with the terms of books that nobody else changes until the
+    transaction ends."""
+    return _quotes(queries, book_ids, f" ORDER BY id{queries.for_update}")
 
 
-async def _quotes(source: Source, book_ids: Sequence[int], rest: str) -> list[Quote]:
-    rows = await source.all(
-        _QuoteRow,
-        "SELECT id, title, author, `condition`, price, currency, seller_id, seller_name, cover,"
-        " stock, listed, ex_library, defects, description, isbn13, year, language"
-        f" FROM books WHERE id IN :ids{rest}",
-        {"ids": list(book_ids)},
-    )
-    return [
-        Quote(
-            book_id=row.id,
-            title=row.title,
-            author=row.author,
-            condition=GRADE_BY_CODE[row.condition].name,
-            price=row.price,
-            currency=row.currency,
-            seller_id=row.seller_id,
-            seller_name=row.seller_name,
-            cover=row.cover,
-            stock=row.stock,
-            listed=bool(row.listed),
-            ex_library=bool(row.ex_library),
-            defects=row.defects,
-            description=row.description,
-            isbn13=row.isbn13,
-            year=row.year,
-            language=row.language,
-        )
-        for row in rows
-    ]
+def _quotes(
+    source: Source, book_ids: Sequence[int], rest: str = ""
+) -> tuple[type[QuoteRow], str, dict[str, Any]]:
+    select = f"SELECT {_QUOTE.of(source)} FROM books WHERE id IN :ids{rest}"
+    return QuoteRow, select, {"ids": list(book_ids)}
 
 
 COLUMNS = (

@@ -21,7 +21,7 @@ from bookstore.data.errors import (
     LockWait,
     ReadOnly,
 )
-from bookstore.data.queries import Engine, Queries, Values
+from bookstore.data.queries import Engine, Queries, Select, Values
 
 _PATIENCE = 8.0  # seconds for which a transaction is tried again
 _MOMENT = {
@@ -47,6 +47,7 @@ class Database:
         waits for a connection; the engine is the one that the URL names, unless it is given."""
         self._engine = engine or _engine(url, pool_size)
         self.dialect = self._engine.dialect
+        self.packs = self._engine.packs
         self._timeout = pool_timeout
         # What writes leaves a quarter of the pool to what only reads, and what waited for a lock in
         # vain goes on in a quarter of it: whoever needs no locked row finds a connection.
@@ -118,6 +119,10 @@ class Database:
     async def moment(self) -> int:
         """Return what the database's clock shows, in milliseconds since 1970."""
         return int(await self.value(_MOMENT[self.dialect]))
+
+    async def together(self, *selects: Select) -> list[list[Any]]:
+        """Return the rows of several SELECTs, asked at once. See Queries.together."""
+        return await self._read(lambda queries: queries.together(*selects))
 
     async def execute(self, sql: str, values: Values = {}) -> int:  # noqa: B006
         """Run one statement by itself and return how many rows it matched."""

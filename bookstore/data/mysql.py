@@ -87,6 +87,7 @@ class Connections:
         scheme = urlsplit(url).scheme
         driver = _driver(scheme)
         plain, tls = without_tls(url)
+        self.packs = scheme == "mysql"  # see Wide
         self._error = driver.error
         self._backend = driver.backend(
             plain,
@@ -179,20 +180,21 @@ class Connections:
             self._left_at = self._doubted_at = now
             self._left.update(self._known)
 
-    async def run(self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]) -> Answer:
-        """Run statements with their values, in one round trip; return what became of the last."""
+    async def run(
+        self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> list[Answer]:
+        """Run statements with their values, in one round trip; return what became of each."""
         cursor = await raw.cursor()
         filled = []
         for sql, values in statements:
             text, names = template(sql)
             filled.append(cursor.mogrify(text, {name: values[name] for name in names}))
         await cursor.execute("; ".join(filled))
+        answers = [await _answer(cursor)]
         for _further in filled[1:]:
             await cursor.nextset()
-        if cursor.description is None:
-            return Answer((), (), cursor.rowcount, cursor.lastrowid or 0)
-        rows = await cursor.fetchall()
-        return Answer(tuple([column[0] for column in cursor.description]), rows, len(rows), 0)
+            answers.append(await _answer(cursor))
+        return answers
 
     async def run_many(self, raw: Any, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
         """Run one statement with each of many rows; return how many it affected."""
@@ -232,6 +234,13 @@ def without_tls(url: str) -> tuple[str, ssl.SSLContext | None]:
     wanted = query.pop("ssl", "false").lower() == "true" or ca is not None
     plain = urlunsplit(parts._replace(query=urlencode(query)))
     return plain, ssl.create_default_context(cafile=ca) if wanted else None
+
+
+async def _answer(cursor: Any) -> Answer:
+    if cursor.description is None:
+        return Answer((), (), cursor.rowcount, cursor.lastrowid or 0)
+    rows = await cursor.fetchall()
+    return Answer(tuple([column[0] for column in cursor.description]), rows, len(rows), 0)
 
 
 async def _close(connection: ConnectionBackend) -> None:

@@ -9,18 +9,20 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from json import loads
 from typing import TYPE_CHECKING, Any
 
 from bookstore.data import deadline
 from bookstore.data.answer import Answer
 from bookstore.data.errors import Busy, ConnectionLost, DatabaseUnavailable, Duplicate, ReadOnly
+from bookstore.data.wide import PACKED
 
 if TYPE_CHECKING:
     from bookstore.data import mysql, sqlite
 
 __all__ = [
     "BeforeCommit", "Busy", "ConnectionLost", "DatabaseUnavailable", "Duplicate", "Queries",
-    "ReadOnly", "Statement",
+    "ReadOnly", "Select", "Statement",
 ]  # fmt: skip
 
 _LISTS = {list, tuple}
@@ -28,6 +30,7 @@ _LONGEST_STATEMENT = 60.0  # seconds, where nobody waits for an answer
 
 type Values = Mapping[str, Any]
 type Statement = tuple[str, Values]
+type Select = tuple[type[tuple[Any, ...]], str, Values]  # and the named tuple for its rows
 type Engine = mysql.Connections | sqlite.Connections
 type BeforeCommit[T] = Callable[["Queries", T], Awaitable[None]]  # what a transaction does besides
 
@@ -44,6 +47,7 @@ class Queries:
         self.committed = False
         self.broken = False  # a statement was cut off: the connection is of no further use
         self.dialect = engine.dialect
+        self.packs = engine.packs
         # What ends a SELECT whose rows nobody else is to change before the transaction ends. On
         # SQLite a transaction is the only one that writes.
         self.for_update = " FOR UPDATE" if engine.dialect == "mysql" else ""
@@ -68,6 +72,15 @@ class Queries:
         """Return the first column of the first row, or None."""
         answer = await self._run(sql, values)
         return next((found[0] for found in answer.rows), None)
+
+    async def together(self, *selects: Select) -> list[list[Any]]:
+        """Return the rows of several SELECTs, which go to the database in one round trip."""
+        self._queued += [(sql, values) for _row, sql, values in selects]
+        answers = (await self._send())[-len(selects) :]
+        return [
+            list(map(_maker(row, answer.columns), answer.rows))
+            for (row, _sql, _values), answer in zip(selects, answers, strict=True)
+        ]
 
     async def execute(self, sql: str, values: Values = {}) -> int:  # noqa: B006
         """Run a statement and return how many rows it matched, on every engine."""
@@ -95,10 +108,10 @@ class Queries:
 
     async def _run(self, sql: str, values: Values) -> Answer:
         self._queued.append((sql, values))
-        return await self._send()
+        return (await self._send())[-1]
 
-    async def _send(self) -> Answer:
-        """Send the statements that wait and return what became of the last one."""
+    async def _send(self) -> list[Answer]:
+        """Send the statements that wait and return what became of each."""
         statements = [
             (sql, values) if _LISTS.isdisjoint(map(type, values.values())) else _expand(sql, values)
             for sql, values in self._queued
@@ -160,9 +173,9 @@ def _expand(sql: str, values: Values) -> tuple[str, Values]:
 def _maker(row: type[tuple[Any, ...]], columns: tuple[str, ...]) -> Callable[[Iterable[Any]], Any]:
     """Return what makes `row` of a record, after checking that its fields name the columns."""
     fields = getattr(row, "_fields", None)
-    if fields is None:
-        return row
-    if fields != columns:
+    make: Callable[[Iterable[Any]], Any] = getattr(row, "_make", row)
+    if columns == (PACKED,):
+        return lambda record: make(loads(*record))
+    if fields is not None and fields != columns:
         raise TypeError(f"{row.__name__} has the fields {fields}, the query gives {columns}")
-    make: Callable[[Iterable[Any]], Any] = row._make  # type: ignore[attr-defined]
     return make

@@ -53,6 +53,7 @@ class Connections:
     """Connections to a file. They stay open: opening one starts a thread and asks for pragmas."""
 
     dialect: Literal["sqlite"] = "sqlite"
+    packs = False  # see Wide
 
     def __init__(self, url: str) -> None:
         self._backend = SQLiteBackend(url, factory=SQLiteConnection, timeout=_LOCK_WAIT)
@@ -99,11 +100,13 @@ class Connections:
         with suppress(Exception):  # a broken connection has nothing left to give back
             await asyncio.shield(asyncio.ensure_future(connection.release()))
 
-    async def run(self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]) -> Answer:
-        """Run statements with their values, one by one; return what became of the last."""
-        *before, (sql, values) = statements
-        for earlier, given in before:
-            await (await raw.execute(earlier, given)).close()
+    async def run(
+        self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> list[Answer]:
+        """Run statements with their values, one by one; return what became of each."""
+        return [await self._run(raw, sql, values) for sql, values in statements]
+
+    async def _run(self, raw: Any, sql: str, values: Mapping[str, Any]) -> Answer:
         cursor = await raw.execute(sql, values)
         try:
             if cursor.description is None:

@@ -6,6 +6,7 @@ from typing import Any
 from bookstore.data.database import Database
 from bookstore.data.housekeeping import delete_older
 from bookstore.data.queries import Queries
+from bookstore.data.wide import Wide
 from bookstore.orders.domain import Order, ParcelRefund, Refund
 from bookstore.orders.payments import Event, Intent, IntentState
 
@@ -13,8 +14,12 @@ type Source = Database | Queries
 
 _INTENT = ", ".join(Intent._fields)
 _PARCEL_REFUND = ", ".join(ParcelRefund._fields)
-_BOTH = ", ".join(
-    [*(f"o.{field}" for field in Order._fields), *(f"p.{field}" for field in Intent._fields)]
+_BOTH = Wide(
+    {
+        f"{table}.{name}": f"{table}.{name}"
+        for table, row in (("o", Order), ("p", Intent))
+        for name in row._fields
+    }
 )
 
 
@@ -69,7 +74,7 @@ async def _orders(
 ) -> list[tuple[Order, Intent]]:
     rows: list[tuple[Any, ...]] = await source.all(
         tuple,
-        f"SELECT {_BOTH} FROM orders o JOIN payment_intents p ON p.order_id = o.id"
+        f"SELECT {_BOTH.of(source)} FROM orders o JOIN payment_intents p ON p.order_id = o.id"
         f" WHERE {which}{rest}",
         values,
     )

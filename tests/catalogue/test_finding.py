@@ -149,7 +149,7 @@ async def test_what_was_meant_takes_few_statements(
     run, sent = engine.run, 0
     this = asyncio.current_task()
 
-    async def counted(connections: Any, raw: Any, given: Any) -> Answer:
+    async def counted(connections: Any, raw: Any, given: Any) -> list[Answer]:
         nonlocal sent
         sent += asyncio.current_task() is this  # chores look around meanwhile
         return await run(connections, raw, given)

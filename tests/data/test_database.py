@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from bookstore.data.database import Database
-from bookstore.data.queries import ConnectionLost, DatabaseUnavailable, Duplicate, Queries
+from bookstore.data.queries import ConnectionLost, DatabaseUnavailable, Duplicate, Queries, Select
 from bookstore.data.sqlite import SQLiteConnection
+from bookstore.data.wide import Wide
 from tests.data.conftest import fill
 from tests.support.mariadb import DRIVERS, MariaDB, with_driver
 
@@ -302,3 +303,60 @@ async def test_a_connection_that_opens_after_its_caller_left_is_closed(
     await database.disconnect()
     assert len(opened) == 2
     assert set(closed) == set(opened)
+
+
+class Wished(NamedTuple):
+    id: int
+    word: str
+    nothing: None
+    length: int
+
+
+_WISHED = Wide({"id": "n.id", "word": "n.word", "nothing": "NULL", "length": "LENGTH(n.word)"})
+
+
+@pytest.mark.parametrize(
+    "word", ["", "año 📚", "\x01\x1f\x7f\t\n", "\\\"'", '{"a": [1]}', "null", "12", "\u2028%s :id"]
+)
+async def test_many_columns_come_back_as_they_are(db: Database, word: str) -> None:
+    key = 2**31 - 1
+    await db.execute("INSERT INTO notes (id, word) VALUES (:id, :word)", {"id": key, "word": word})
+    sql = f"SELECT {_WISHED.of(db)} FROM notes n WHERE n.id = :id"
+    wished = Wished(key, word, None, len(word.encode()))
+    if db.dialect == "sqlite":
+        wished = wished._replace(length=len(word))
+    assert await db.one(Wished, sql, {"id": key}) == wished
+    assert await db.all(tuple, sql, {"id": key}) == [tuple(wished)]
+
+
+async def test_rows_with_too_few_columns_are_no_rows(db: Database) -> None:
+    await db.execute("INSERT INTO notes (word) VALUES ('one')")
+    with pytest.raises(TypeError):
+        await db.all(Wished, f"SELECT {Wide({'id': 'n.id'}).of(db)} FROM notes n")
+
+
+async def test_several_selects_are_answered_each(db: Database) -> None:
+    books: Select = (
+        Stock,
+        "SELECT id, stock FROM books WHERE id IN :ids ORDER BY id",
+        {"ids": [1, 2]},
+    )
+    nobody: Select = (Stock, "SELECT id, stock FROM books WHERE id = :id", {"id": 77})
+    count: Select = (tuple, "SELECT COUNT(*), MAX(id) FROM books", {})
+    assert await db.together(books, nobody, count) == [[Stock(1, 10), Stock(2, 10)], [], [(2, 2)]]
+
+
+async def test_several_selects_see_what_their_transaction_has_queued(db: Database) -> None:
+    stock: Select = (Stock, "SELECT id, stock FROM books WHERE id = :id", {"id": 1})
+    async with db.transaction() as queries:
+        await queries.queue("UPDATE books SET stock = 7 WHERE id = 1")
+        assert await queries.together(stock, stock) == [[Stock(1, 7)], [Stock(1, 7)]]
+    assert await db.together(stock) == [[Stock(1, 7)]]
+
+
+async def test_an_error_of_one_of_several_selects_is_raised(db: Database) -> None:
+    fine: Select = (tuple, "SELECT 1", {})
+    wrong: Select = (tuple, "SELECT id FROM nowhere", {})
+    with pytest.raises(Exception, match="nowhere"):
+        await db.together(fine, wrong, fine)
+    assert await db.together(fine, fine) == [[(1,)], [(1,)]]
