@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
+import errno
 import sys
 import tempfile
 import time
@@ -15,6 +15,7 @@ from provisioning import lock
 from provisioning.care.status import status
 from provisioning.cli import autoscaler, backups, care, hosts, release, setup
 from provisioning.cli.commands import adder, change_adder
+from provisioning.cli.terminal import ended_as_by_ctrl_c, nobody_reads, open_streams
 from provisioning.cloud import cli as cloud
 from provisioning.cluster import Cluster
 from provisioning.doctor.heal import heal
@@ -27,18 +28,22 @@ from provisioning.rehearsal.layout import INVENTORY as REHEARSED
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return 0 when done, 1 refused or failed, 2 misused, 130 stopped."""
+    open_streams()
     args = parser().parse_args(argv)
     args.redact = Redactor()
     try:
-        status = args.handler(args) or 0
+        with ended_as_by_ctrl_c():
+            status = args.handler(args) or 0
         sys.stdout.flush()
         return int(status)
     except BrokenPipeError:
         # Whoever read what is printed has seen enough: `logs | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nobody_reads()
         return 0
     except OperatorError as error:
         print(f"\n{error}", file=sys.stderr)
@@ -48,18 +53,29 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\nStopped. {said}", file=sys.stderr)
         return 130
     except Exception as error:
-        print(f"\n{unexpected(error, args.redact)}", file=sys.stderr)
+        if isinstance(error, OSError) and error.errno in FULL:
+            nobody_reads()
+            said = (
+                f"This machine cannot write ({error.strerror}). Make room, then run the same "
+                "command again to go on."
+            )
+        else:
+            said = unexpected(error, args.redact)
+        print(f"\n{said}", file=sys.stderr)
         return 1
 
 
 def unexpected(error: Exception, redact: Redactor) -> str:
     """Write down what nobody has foreseen; say where it is."""
     text = redact("".join(traceback.format_exception(error)))
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="bookstore-ops-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text)
     what = redact(f"{type(error).__name__}: {error}").splitlines()[0]
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="bookstore-ops-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(text)
+    except OSError:
+        return f"Something happened that nobody has foreseen ({what}):\n{text}"
     return (
         f"Something happened that nobody has foreseen ({what}). Send the file {file.name} to "
         "whoever looks after these tools; no secret is in it. The cluster is left as it was at "

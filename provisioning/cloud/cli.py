@@ -315,4 +315,8 @@ def _confirm(yes: bool, question: str) -> None:
 def _ask(question: str) -> str:
     if not sys.stdin.isatty():
         raise OperatorError("There is no terminal to ask on. Add --yes (see --help) to go ahead.")
-    return input(question).strip()
+    try:
+        return input(question).strip()
+    except EOFError:  # Ctrl-D
+        print()
+        return ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from pathlib import Path
 
 import httpx
@@ -34,6 +36,17 @@ def config(tmp_path: Path, account: Aws, monkeypatch: pytest.MonkeyPatch) -> str
 
     monkeypatch.setattr(httpx, "get", get)
     return str(path)
+
+
+def test_ctrl_d_at_a_question_makes_nothing(
+    config: str, account: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = io.StringIO("")
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    assert main(["cloud", "up", "--config", config]) == 1
+    assert capsys.readouterr().err.strip() == "Nothing was changed."
+    assert not account.cloudformation.describe_stacks()["Stacks"]
 
 
 def test_from_nothing_to_an_inventory_and_back(

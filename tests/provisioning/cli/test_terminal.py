@@ -1,0 +1,109 @@
+"""What a terminal, a pipe or whoever ends a command may do to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# A command that asks, and has something to put right however it ends.
+ASKS = """
+import argparse, pathlib, sys
+from provisioning.cli import main as module
+from provisioning.cli.prompts import confirm
+def ask(args):
+    try:
+        confirm(argparse.Namespace(yes=False), "Really?")
+    finally:
+        print("tidied up")
+        print("tidied up", file=sys.stderr)
+        pathlib.Path(sys.argv[1]).write_text("tidied up")
+module._rehearse = ask
+sys.exit(module.main(["rehearse"]))
+"""
+Act = Callable[[subprocess.Popen[bytes], int], object]
+
+
+def keys(content: bytes) -> Act:
+    return lambda process, terminal: os.write(terminal, content)
+
+
+@pytest.mark.parametrize(
+    ("act", "status"),
+    [
+        pytest.param(keys(b"\x03"), 130, id="Ctrl-C"),
+        pytest.param(keys(b"\x04"), 1, id="Ctrl-D"),
+        pytest.param(keys(b"\xff\xfe\n"), 1, id="no UTF-8"),
+        pytest.param(keys(b"\n"), 1, id="Enter"),
+        pytest.param(lambda process, terminal: process.send_signal(signal.SIGTERM), 130, id="TERM"),
+        pytest.param(lambda process, terminal: process.send_signal(signal.SIGHUP), 130, id="HUP"),
+        pytest.param(lambda process, terminal: os.close(terminal), 130, id="terminal is gone"),
+    ],
+)
+def test_whatever_ends_a_question_lets_the_command_tidy_up(
+    act: Act, status: int, tmp_path: Path
+) -> None:
+    tidied = tmp_path / "tidied"
+    ours, theirs = os.openpty()
+    words = ["setsid", "--ctty", "--wait", sys.executable, "-c", ASKS, str(tidied)]
+    with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        said = b""
+        while b"Really? [y/N] " not in said:
+            said += os.read(ours, 4096)
+        act(process, ours)
+        assert process.wait(60) == status
+    assert tidied.read_text() == "tidied up"
+    if act.__name__ != "<lambda>":
+        os.close(ours)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_exception(closed: str, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m provisioning releases --inventory none.toml {closed}"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert ("There is no inventory" in done.stderr) == ("2>&-" not in closed)
+
+
+def test_a_question_without_standard_input_is_refused() -> None:
+    program = f"{ASKS.replace('sys.argv[1]', repr(os.devnull))}"
+    done = subprocess.run(
+        ["bash", "-c", f'{sys.executable} -c "$0" <&-', program],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "There is no terminal to ask on" in done.stderr) == (1, True)
+    assert "Traceback" not in done.stderr
+
+
+def test_what_a_terminal_has_no_sign_for_is_written_otherwise() -> None:
+    program = ASKS.replace("confirm(argparse", 'print("… → Ñandú"); confirm(argparse')
+    program = program.replace("sys.argv[1]", repr(os.devnull))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"}, encoding="latin-1",
+    )  # fmt: skip
+    assert "Ñandú" in done.stdout
+    assert "There is no terminal" in done.stderr
+    assert "foreseen" not in done.stderr
+
+
+def test_a_full_disk_on_this_side_gets_a_sentence() -> None:
+    program = ASKS.replace("sys.argv[1]", repr(os.devnull))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdin=subprocess.DEVNULL, stdout=full,
+            stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "foreseen" not in done.stderr
+    assert "No space left on device" in done.stderr
