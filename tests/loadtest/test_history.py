@@ -184,6 +184,25 @@ def test_a_page_may_show_a_copy_that_was_sold_for_a_while(
 
 
 @pytest.mark.parametrize(
+    ("changes", "begin", "named"),
+    [
+        ([(10, None), (20, None)], 50.0, False),  # nobody could change anything since
+        ([], 50.0, True),  # nobody tried to
+        ([(10, 11), (20, 21), (30, 31), (40, 41)], 50.0, True),  # others could
+        ([(10, None), (30, 31)], 31.0 + STALE - 1.0, False),  # for a while after it as well
+        ([(10, None), (30, 31)], 31.0 + STALE + 1.0, True),
+        ([(10, None), (30, 31), (40, None)], 60.0, False),  # away again before all had heard
+    ],
+)
+def test_a_page_may_show_what_was_when_the_database_went_away(
+    changes: list[tuple[float, float | None]], begin: float, named: bool
+) -> None:
+    others = [op(n, "basket", at, end) for n, (at, end) in enumerate(changes, start=10)]
+    seen = found(state(row(), lines=LINE), BOUGHT, *others, page(1, begin))
+    assert any("at most 0" in one for one in seen) is named
+
+
+@pytest.mark.parametrize(
     ("order", "copies", "named"),
     [
         (row(), 1, ""),  # two copies, one of them sold

@@ -1,13 +1,15 @@
 """Check how old the pages of books were: a kept page may be stale, for a while and no longer.
 
 The shop tells its replicas of a change within a second, while its database answers; a database may
-be away for ten. A page that shows other copies than there can have been since is a finding.
+be away for ten. While it is away for longer nobody changes anything, and pages are shown as they
+were. A page that shows other copies than there can have been since is a finding.
 """
 
 from __future__ import annotations
 
 import bisect
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -16,6 +18,7 @@ from loadtest.evidence.ledger.model import Audit, OrderRow, State
 
 Entry = Mapping[str, Any]
 STALE = 15.0  # seconds that a page may be behind
+AWAY = 5.0  # seconds in which changes were asked for and nobody was answered: it was away
 APART = 2.0  # seconds that the clocks of shop and clients may differ
 
 type Confirmed = Mapping[int, Sequence[tuple[float, int]]]  # by book: since when, how many copies
@@ -29,12 +32,14 @@ def check_kept_pages(
     sums = {book: list(_summed(sorted(steps))) for book, steps in confirmed.items()}
     lines = _lines(state)
     looks = [e for e in entries if e["what"] == "looked" and e["book"] in totals]
+    outages = _outages(entries)
     named: set[tuple[int, str]] = set()
     for look in looks:
-        book, shown, begin = look["book"], int(look["copies"]), float(look["begin"])
+        book, shown = look["book"], int(look["copies"])
         total = totals[book]
-        most = total - _until(sums.get(book, ()), begin - STALE)
-        left = total - _perhaps_taken(lines.get(book, ()), begin - STALE, float(look["t"]))
+        since = _behind(float(look["begin"]), outages)
+        most = total - _until(sums.get(book, ()), since)
+        left = total - _perhaps_taken(lines.get(book, ()), since, float(look["t"]))
         how = "more" if shown > most else "fewer" if shown < left else ""
         if how and (book, how) not in named:
             named.add((book, how))  # once is enough: the rest of them is the same
@@ -45,6 +50,31 @@ def check_kept_pages(
                 f"for {STALE:.0f} s.",
             )
     return len(looks)
+
+
+def _outages(entries: Sequence[Entry]) -> Sequence[tuple[float, float]]:
+    """Return the times in which changes were asked for, and nobody was answered."""
+    changes = [e for e in entries if e.get("kind", "look") != "look"]
+    made = sorted(float(e["t"]) for e in changes if e["what"] in ("told", "refused"))
+    asked = sorted(float(e["t"]) for e in changes if e["what"] == "asked")
+    return [
+        (begin, end)
+        for begin, end in itertools.pairwise([*made, math.inf])
+        if end - begin > AWAY and bisect.bisect(asked, begin) < bisect.bisect(asked, end - AWAY)
+    ]
+
+
+def _behind(moment: float, outages: Sequence[tuple[float, float]]) -> float:
+    """Return since when a page may not have heard of changes that is asked for at a moment."""
+    left = STALE
+    for begin, end in reversed(outages):
+        if begin >= moment:
+            continue
+        if moment - end >= left:
+            break
+        left -= max(moment - end, 0.0)
+        moment = begin
+    return moment - left
 
 
 def for_good(
