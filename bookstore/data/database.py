@@ -6,7 +6,7 @@ everybody else. `databases` owns the drivers (aiosqlite, aiomysql, asyncmy).
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -20,6 +20,7 @@ from bookstore.data.errors import (
     DatabaseUnavailable,
     LockWait,
     ReadOnly,
+    Undone,
 )
 from bookstore.data.queries import Engine, Queries, Select, Values
 
@@ -52,6 +53,7 @@ class Database:
         # What writes leaves a quarter of the pool to what only reads, and what waited for a lock in
         # vain goes on in a quarter of it: whoever needs no locked row finds a connection.
         share = max(pool_size // 4, 1)
+        self._size = pool_size
         self._slots = asyncio.Semaphore(pool_size)
         self._writers = asyncio.Semaphore(max(pool_size - share, 1))
         self._blocked = asyncio.Semaphore(share)
@@ -65,8 +67,11 @@ class Database:
         await self._engine.connect()
 
     async def disconnect(self) -> None:
-        """Close every connection."""
-        await self._engine.disconnect()
+        """Close every connection, those in use once they are given back."""
+        async with AsyncExitStack() as everything:
+            for _each in range(self._size):
+                await everything.enter_async_context(self._slots)
+            await self._engine.disconnect()
 
     def connection(self) -> "_Held":
         """Hold one connection for several statements that read, without a transaction."""
@@ -84,14 +89,17 @@ class Database:
             try:
                 yield queries
                 await queries._commit()
-            except BaseException:
+            except BaseException as error:
                 await self._undo(queries)
+                if type(error) is ConnectionLost and queries.broken and not queries.committing:
+                    raise Undone(str(error)) from error
                 raise
 
     async def in_transaction[T](self, work: Callable[[Queries], Awaitable[T]]) -> T:
         """Run `work` in a transaction, and again from its start when the engine chose it as the
-        victim of a deadlock or a lock was not to be had. `work` must have no other effect than its
-        statements. Raises Busy when that goes on for too long."""
+        victim of a deadlock or a lock was not to be had, and once when its connection broke before
+        the commit was sent. `work` must have no other effect than its statements. Raises Busy when
+        that goes on for too long."""
 
         async def once() -> T:
             async with self.transaction() as queries:
@@ -155,6 +163,7 @@ class Database:
         """Do something that changes nothing unless it succeeds, until it does or time is up."""
         ends = monotonic() + deadline.left(_PATIENCE)
         tries = 0
+        undone = False
         while True:
             try:
                 if self._contended.get(name, 0.0) <= monotonic():
@@ -164,6 +173,10 @@ class Database:
             except ReadOnly:  # by a connection to a server that was the writer once
                 if tries >= 3:
                     raise
+            except Undone:
+                if undone:
+                    raise
+                undone = True
             except Conflict as error:
                 if isinstance(error, LockWait):
                     self._note_contended(name)
@@ -279,6 +292,5 @@ class _Held:
 
     async def __aexit__(self, *_failure: object) -> None:
         self._database.in_use -= 1
-        await self._database._release(
-            self._backend, broken=self._queries.broken, writes=self._writes
-        )
+        usable = self._queries._end()
+        await self._database._release(self._backend, broken=not usable, writes=self._writes)

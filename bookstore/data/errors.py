@@ -9,6 +9,10 @@ class ConnectionLost(DatabaseUnavailable):
     """The connection broke under a statement; what became of the statement is unknown."""
 
 
+class Undone(ConnectionLost):
+    """The connection broke before a transaction was to take effect: nothing was changed."""
+
+
 class ReadOnly(ConnectionLost):
     """The server takes no writes, as one that is no longer the writer: nothing was changed."""
 

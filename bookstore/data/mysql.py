@@ -9,7 +9,7 @@ from functools import lru_cache
 from time import monotonic
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from databases.interfaces import ConnectionBackend, DatabaseBackend
 
@@ -25,8 +25,8 @@ from bookstore.data.errors import (
 
 # Numbers of errors, by what they mean.
 _LOST = {
-    1040, 1053, 1077, 1079, 1129, 1158, 1159, 1160, 1161, 1203, 1927, 2002, 2003, 2006, 2013, 2014,
-    2055, 3100, 3159, 4031,
+    1040, 1053, 1077, 1079, 1129, 1158, 1159, 1160, 1161, 1203, 1927, 3100, 3159, 4031,
+    *range(1000), *range(2000, 3000),  # the driver's own: it lost track of the protocol
 }  # fmt: skip
 _READ_ONLY = {1290, 1792, 1836, 1874}
 _TOOK_TOO_LONG = {1317, 1969, 3024}  # the server, or whoever runs it, ended the statement
@@ -40,6 +40,7 @@ _DUPLICATE = {1062, 1586}
 _SILENCE = 10
 _LONGEST_REST = 5
 _AT_HAND = 0.5  # seconds for which one that was given back is taken again as it is
+LOOK_EVERY = 1.0  # seconds after which a connection is asked whether its server takes writes
 _SESSION = (
     "SET SESSION /*M!100000 tx_isolation = 'READ-COMMITTED', SESSION */"
     " /*!80000 transaction_isolation = 'READ-COMMITTED', SESSION */"
@@ -88,7 +89,7 @@ class Connections:
         driver = _driver(scheme)
         plain, tls = without_tls(url)
         self.packs = scheme == "mysql"  # see Wide
-        self._error = driver.error
+        self.error = driver.error  # what the database itself has to say
         self._backend = driver.backend(
             plain,
             min_size=0,
@@ -103,45 +104,53 @@ class Connections:
         # aiomysql goes on in the clear when the server, or somebody on the way, offers no TLS.
         self._in_doubt = tls is not None and scheme == "mysql"
         self._encrypted: WeakSet[Any] = WeakSet()
-        self._known: WeakSet[Any] = WeakSet()
+        # When each connection was opened, or last asked whether its server takes writes.
+        self._looked: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
         self._left: WeakSet[Any] = WeakSet()  # connections to a server that is no longer the writer
         # With when they were given back. The driver's pool looks through all that it has and starts
         # a task each time that one changes hands; from here one goes on from request to request.
         self._given_back: deque[tuple[float, ConnectionBackend]] = deque()
         self._doubted_at = 0.0  # what was given back before goes to the driver's pool first
         self._left_at = 0.0
-        self._closing = False
 
     async def connect(self) -> None:
         """Make the driver's pool; connections are opened as they are needed."""
-        self._closing = False
         await self._backend.connect()
 
     async def disconnect(self) -> None:
-        """Close every connection, those in use as soon as they are given back."""
-        self._closing = True
+        """Close every connection; none is in use."""
         await self._rest()
         await self._backend.disconnect()
 
     def at_hand(self) -> ConnectionBackend | None:
         """Return a connection that was given back a moment ago, if there is one."""
-        oldest = max(monotonic() - _AT_HAND, self._doubted_at)
-        if self._given_back and self._given_back[-1][0] > oldest:
-            return self._given_back.pop()[1]
-        return None
+        if not self._given_back:
+            return None
+        now = monotonic()
+        given_back, connection = self._given_back[-1]
+        if (
+            given_back <= max(now - _AT_HAND, self._doubted_at)
+            or self._looked[connection.raw_connection] <= now - LOOK_EVERY
+        ):
+            return None
+        self._given_back.pop()
+        return connection
 
     async def acquire(self) -> ConnectionBackend:
-        """Return a connection that lives, as far as the driver can tell."""
+        """Return a connection that lives and is not to be left, as far as we can tell."""
         if at_hand := self.at_hand():
             return at_hand
         await self._rest()
-        connection = self._backend.connection()
-        await connection.acquire()
-        while connection.raw_connection in self._left:
-            await self.release(connection, broken=True)
+        while True:
             connection = self._backend.connection()
             await connection.acquire()
-        self._known.add(connection.raw_connection)
+            try:
+                if await self._is_of_use(connection.raw_connection):
+                    break
+            except BaseException:
+                await self.release(connection, broken=True)
+                raise
+            await self.release(connection, broken=True)
         if self._in_doubt and connection.raw_connection not in self._encrypted:
             try:
                 await _require_encryption(connection.raw_connection)
@@ -151,12 +160,25 @@ class Connections:
             self._encrypted.add(connection.raw_connection)
         return connection
 
+    async def _is_of_use(self, raw: Any) -> bool:
+        """Tell whether a connection is to be used: a new one is; one whose server takes no writes
+        any more, as a writer that was replaced, is not, for what it has to read is old."""
+        if raw in self._left:
+            return False
+        now = monotonic()
+        looked = self._looked.setdefault(raw, now)
+        if now - looked < LOOK_EVERY:
+            return True
+        self._looked[raw] = now
+        try:
+            if await _takes_no_writes(raw):
+                self._leave(now)
+        except (self.error, OSError, EOFError):  # it is dead
+            return False
+        return raw not in self._left
+
     async def release(self, connection: ConnectionBackend, *, broken: bool) -> None:
         """Give a connection back. One that is broken, or in a transaction, is closed."""
-        if self._closing:  # the driver closes it, and tells who waits for that
-            with suppress(Exception):
-                await connection.release()
-            return
         raw = connection.raw_connection
         if broken or raw in self._left or raw.get_transaction_status():
             self._doubted_at = monotonic()  # what broke one may have broken all
@@ -178,7 +200,7 @@ class Connections:
         are opened then may lead to the same one still."""
         if now > self._left_at + 1:
             self._left_at = self._doubted_at = now
-            self._left.update(self._known)
+            self._left.update(self._looked)
 
     async def run(
         self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]
@@ -205,7 +227,7 @@ class Connections:
     def translate(self, error: Exception) -> Exception:
         """Return the error of ours that an error of the driver means, or the error itself. A server
         that turns out to take no writes is left: by all connections there are, readers' too."""
-        if isinstance(error, self._error):
+        if isinstance(error, self.error):
             code = error.args[0] if error.args and isinstance(error.args[0], int) else None
             if code in _READ_ONLY:
                 self._leave(monotonic())
@@ -247,6 +269,12 @@ async def _close(connection: ConnectionBackend) -> None:
     connection.raw_connection.close()
     with suppress(Exception):  # a broken connection has nothing left to give back
         await connection.release()
+
+
+async def _takes_no_writes(raw: Any) -> bool:
+    cursor = await raw.cursor()
+    await cursor.execute("SELECT @@GLOBAL.read_only, @@GLOBAL.innodb_read_only")
+    return any(str(value).upper() not in {"0", "OFF"} for value in await cursor.fetchone())
 
 
 async def _require_encryption(raw: Any) -> None:

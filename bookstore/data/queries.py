@@ -44,8 +44,10 @@ class Queries:
         self._turn = asyncio.Lock()  # a connection runs one statement at a time
         self._queued: list[Statement] = []
         self._in_transaction = False
+        self.committing = False  # whether it is too late to say that nothing was changed
         self.committed = False
-        self.broken = False  # a statement was cut off: the connection is of no further use
+        # A statement was cut off, or the connection is somebody else's by now: it takes no more.
+        self.broken = False
         self.dialect = engine.dialect
         self.packs = engine.packs
         # What ends a SELECT whose rows nobody else is to change before the transaction ends. On
@@ -120,23 +122,33 @@ class Queries:
         return await self._in_turn(lambda: self._engine.run(self._raw, statements))
 
     async def _in_turn[T](self, work: Callable[[], Awaitable[T]]) -> T:
-        """Wait for this connection's turn, do something with it, and translate what goes wrong."""
-        async with self._turn:
-            try:
+        """Wait for this connection's turn, do something with it, and translate what goes wrong.
+        Unless the database itself said so, nobody knows what state the connection is in then."""
+        try:
+            async with self._turn:
+                if self.broken:
+                    raise ConnectionLost("this connection to the database takes no more statements")
                 async with asyncio.timeout(deadline.left(_LONGEST_STATEMENT)):
                     return await work()
-            except TimeoutError as error:
-                self.broken = True
-                raise DatabaseUnavailable("the database did not answer in time") from error
-            except Exception as error:
-                translated = self._engine.translate(error)
-                self.broken |= isinstance(translated, ConnectionLost)
-                if translated is error:
-                    raise
-                raise translated from error
-            except BaseException:  # cancelled: an answer is on its way that nobody will read
-                self.broken = True
+        except TimeoutError as error:
+            self.broken = True
+            raise DatabaseUnavailable("the database did not answer in time") from error
+        except Exception as error:
+            translated = self._engine.translate(error)
+            self.broken |= isinstance(translated, ConnectionLost)
+            self.broken |= not isinstance(error, self._engine.error)
+            if translated is error:
                 raise
+            raise translated from error
+        except BaseException:  # cancelled: an answer, or what was to go along, is lost on the way
+            self.broken = True
+            raise
+
+    def _end(self) -> bool:
+        """Take no more statements; tell whether somebody else can use the connection."""
+        usable = not self.broken and not self._turn.locked()
+        self.broken = True
+        return usable
 
     async def _begin(self) -> None:
         """Begin a transaction; on SQLite it takes the write lock at once, elsewhere it begins with
@@ -148,6 +160,7 @@ class Queries:
             await self.queue("BEGIN")
 
     async def _commit(self) -> None:
+        self.committing = True
         await self._run("COMMIT", {})
         self.committed = True
 

@@ -54,6 +54,7 @@ class Connections:
 
     dialect: Literal["sqlite"] = "sqlite"
     packs = False  # see Wide
+    error = sqlite3.Error  # what the database itself has to say
 
     def __init__(self, url: str) -> None:
         self._backend = SQLiteBackend(url, factory=SQLiteConnection, timeout=_LOCK_WAIT)

@@ -205,7 +205,7 @@ async def test_opposite_orders_both_succeed(db: Database) -> None:
                 await queries.execute(
                     "UPDATE books SET stock = stock - 1 WHERE id = :id", {"id": book}
                 )
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.02)
 
         return asyncio.ensure_future(db.in_transaction(take))
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bookstore.data import deadline
+from bookstore.data import deadline, mysql
 from bookstore.data.database import Database
 from bookstore.data.queries import (
     Busy,
@@ -203,6 +203,32 @@ async def test_all_connections_to_a_server_that_takes_no_writes_are_left(
         assert await reader.value("SELECT CONNECTION_ID()") in before
     assert len(before) == 4
     assert not before & await _connections(db)
+
+
+async def test_a_server_that_takes_no_writes_is_left_by_who_only_reads(
+    db: Database, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await _connections(db)
+    monkeypatch.setattr(mysql, "LOOK_EVERY", 0.0)
+    with read_only(mariadb):
+        assert not before & await _connections(db)
+    monkeypatch.undo()
+    assert len(await _connections(db)) == 4
+
+
+async def test_a_server_that_never_takes_writes_is_read_from(
+    db: Database, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connections are opened anew once a second, not at each look."""
+    monkeypatch.setattr(mysql, "LOOK_EVERY", 0.0)
+    found = set()
+    with read_only(mariadb):
+        began = time.monotonic()
+        for _each in range(120):
+            found |= {await db.value("SELECT CONNECTION_ID()")}
+            await asyncio.sleep(0.01)
+        took = time.monotonic() - began
+    assert 2 <= len(found) <= 2 + took
 
 
 async def _connections(db: Database) -> set[int]:
