@@ -157,12 +157,12 @@ async def _text_page(source: Source, wish: Search, books: Mapping[str, int]) -> 
     ids, values = _ids(source, terms, books)
     joined, facets = _joined(source, wish)
     keyset, more = _keyset(wish)
+    titled = " WHEN f.title_key IN :phrases AND ids.begun = 0 THEN 1" if terms.phrases else ""
     # The whole title; a title and its author; a title's beginning; words; what is only begun.
     inner = (
         "SELECT f.id AS id, f.price AS price, f.title_key AS title_key,"
         " COUNT(*) OVER () AS matches,"
-        " CASE WHEN f.title_key = :key THEN 0"
-        " WHEN f.title_key IN :phrases AND ids.begun = 0 THEN 1"
+        f" CASE WHEN f.title_key = :key THEN 0{titled}"
         " WHEN f.title_key LIKE :key_words THEN 2 WHEN ids.begun = 0 THEN 3"
         " WHEN f.title_key LIKE :key_like THEN 4 ELSE 5 END"
         f" AS rank_ FROM ({ids}) ids {joined}"

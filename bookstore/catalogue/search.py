@@ -93,16 +93,19 @@ def parse(
 ) -> Search:
     """Read the wish out of an address; what is malformed is as if it were not there. `mark` is the
     decimal mark of the reader's language."""
-    text = " ".join(arguments.get("q", "").split())[:MAX_TEXT]
-    sort = arguments.get("sort", "")
+    said = (
+        arguments.to_dict()
+    )  # the first of each name; a MultiDict raises for one that is not there
+    text = " ".join(said.get("q", "").split())[:MAX_TEXT]
+    sort = said.get("sort", "")
     if sort not in SORTS or (sort == "relevance" and not text):
         sort = default_sort(text)
     low, high = (
         None if amount is None else min(amount, money.highest(currency))
         for name in ("min", "max")
-        for amount in [money.parse(arguments.get(name, ""), currency, mark=mark)]
+        for amount in [money.parse(said.get(name, ""), currency, mark=mark)]
     )
-    seller = arguments.get("seller", "")
+    seller = said.get("seller", "")
     return Search(
         text=text,
         conditions=_known(arguments.getlist("condition"), GRADE_BY_CODE),
@@ -111,10 +114,10 @@ def parse(
         price_min=low,
         price_max=high,
         seller=int(seller) if re.fullmatch(r"[0-9]{1,18}", seller) else None,
-        author=" ".join(arguments.get("author", "").split())[:MAX_AUTHOR],
+        author=" ".join(said.get("author", "").split())[:MAX_AUTHOR],
         sort=sort,
-        after=_cursor(arguments.get("after", ""), sort),
-        exact=bool(text) and arguments.get("exact") == "1",
+        after=_cursor(said.get("after", ""), sort),
+        exact=bool(text) and said.get("exact") == "1",
         currency=currency,
     )
 

@@ -54,15 +54,15 @@ def install(app: Quart, settings: Settings) -> None:
     @app.before_request
     async def before() -> Response | None:
         asked = inbound()
-        g.request_id = asked.request_id
+        path = request.path
         structlog.contextvars.bind_contextvars(request_id=asked.request_id)
         i18n.set_language(asked.language)
-        private = request.path.startswith("/internal/")
-        if request.path not in _ANY_HOST and not private and not host_is_ours():
+        private = path.startswith("/internal/")
+        if path not in _ANY_HOST and not private and not host_is_ours():
             note(Event.HOST_REFUSED, host=asked.host[:100])
             raise PageError(400, "This server does not answer under that host name.")
         proxied = settings.trusted_hops > 0 and "X-Forwarded-For" in request.headers
-        if proxied and (private or request.path == "/metrics"):
+        if proxied and (private or path == "/metrics"):
             raise PageError(404, "There is nothing here.")
         if _too_long(asked.path):
             raise not_found()
@@ -97,13 +97,16 @@ def install(app: Quart, settings: Settings) -> None:
                 httponly=True,
             )
         token = getattr(g, "new_visitor_token", None)
-        cookies = response.headers.getlist("Set-Cookie")
-        if token is not None and not any("session=" in cookie for cookie in cookies):
-            set_session_cookie(response, token)
+        if token is not None:
+            cookies = response.headers.getlist("Set-Cookie")
+            if not any("session=" in cookie for cookie in cookies):
+                set_session_cookie(response, token)
         return response
 
 
 def _too_long(path: str) -> bool:
     """Tell whether no page or file can have a path: no file system takes such names."""
     written = path.encode(errors="replace")
+    if len(written) <= 255:
+        return False
     return len(written) > 2000 or any(len(part) > 255 for part in written.split(b"/"))

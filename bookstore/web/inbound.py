@@ -7,7 +7,7 @@ with a semicolon; of two cookies of one name, the first.
 
 import re
 import secrets
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl
 
@@ -35,6 +35,9 @@ _READ = {
     b"range": b", ",
     b"referer": b", ",
     b"sec-fetch-site": b", ",
+    b"x-forwarded-for": b",",
+    b"x-forwarded-host": b",",
+    b"x-forwarded-proto": b",",
     b"x-request-id": b", ",
 }
 
@@ -64,9 +67,22 @@ class Inbound(NamedTuple):
 def read(scope: Scope) -> Inbound:
     """Return what an ASGI scope says; it is read at the first call and remembered in the scope."""
     known: Inbound | None = scope.get(_IN_SCOPE)
-    if known is None:
-        known = scope[_IN_SCOPE] = _read(scope)
-    return known
+    return known or remember(scope, joined(scope["headers"]))
+
+
+def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the values of the headers that anybody reads."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _READ:
+            found[name] = found[name] + _READ[name] + value if name in found else value
+    return found
+
+
+def remember(scope: Scope, found: Mapping[bytes, bytes]) -> Inbound:
+    """Return what a scope says whose headers were gone through, and remember it in the scope."""
+    scope[_IN_SCOPE] = read = _read(scope, found)
+    return read
 
 
 def with_headers(scope: Scope, headers: list[tuple[bytes, bytes]]) -> Scope:
@@ -81,12 +97,8 @@ def inbound() -> Inbound:
     return read(cast(Scope, request.scope))
 
 
-def _read(scope: Scope) -> Inbound:
-    joined: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        if name in _READ:
-            joined[name] = joined[name] + _READ[name] + value if name in joined else value
-    headers = {name.decode(): value.decode("latin-1") for name, value in joined.items()}
+def _read(scope: Scope, found: Mapping[bytes, bytes]) -> Inbound:
+    headers = {name.decode(): value.decode("latin-1") for name, value in found.items()}
     cookies = _cookies(headers.get("cookie", ""))
     query: bytes = scope["query_string"]
     wish = first(query, "lang")

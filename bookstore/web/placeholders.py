@@ -12,8 +12,8 @@ from quart import Response, has_request_context, request
 FLAG = "bookstore.page_cache"
 HEADER = "x-page-cache"  # from the handler to the cache: the page's tags; never sent
 OWNER = "x-page-owner"  # and the number of the one person who gets another page; never sent
-CSRF_MARK = f"mark-{secrets.token_hex(12)}-csrf"
-KEY_MARK = f"mark-{secrets.token_hex(12)}-key"
+MARK = f"mark-{secrets.token_hex(12)}-"
+CSRF_MARK, KEY_MARK = f"{MARK}csrf", f"{MARK}key"
 
 
 def rendering_for_everybody() -> bool:

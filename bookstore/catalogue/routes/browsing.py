@@ -1,6 +1,7 @@
 """The listing and the book page: the same for everybody who looks."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2.utils import htmlsafe_json_dumps
@@ -82,6 +83,7 @@ async def author(name: str) -> Response:
 
 async def _listing(arguments: MultiDict[str, str]) -> Response:
     wish = search.parse(arguments, the_settings().currency, mark=money.decimal_mark(i18n.locale()))
+    said = arguments.to_dict()
     found = await the_catalogue().search(wish)
     typed = wish.text
     if found.meant is not None:
@@ -96,9 +98,9 @@ async def _listing(arguments: MultiDict[str, str]) -> Response:
         "instead": "" if found.meant is None else _instead(wish._replace(text=typed)),
         "wish": wish,
         "asked": asked,
-        "typed_min": _typed(wish.price_min, wish.currency) or arguments.get("min", "")[:20],
-        "typed_max": _typed(wish.price_max, wish.currency) or arguments.get("max", "")[:20],
-        "price_problem": _price_problem(wish, arguments),
+        "typed_min": _typed(wish.price_min, wish.currency) or said.get("min", "")[:20],
+        "typed_max": _typed(wish.price_max, wish.currency) or said.get("max", "")[:20],
+        "price_problem": _price_problem(wish, said),
         "cards": found.cards,
         "matches": found.matches,
         "counted": COUNTED,
@@ -205,11 +207,11 @@ def _linked_data(book: Book) -> Markup:
     return htmlsafe_json_dumps(about)
 
 
-def _price_problem(wish: search.Search, arguments: MultiDict[str, str]) -> str:
+def _price_problem(wish: search.Search, said: Mapping[str, str]) -> str:
     """Return what is wrong with the prices that were typed, or nothing."""
     low, high = wish.price_min, wish.price_max
     for name, amount in (("min", low), ("max", high)):
-        if amount is None and arguments.get(name, "").strip():
+        if amount is None and said.get(name, "").strip():
             example = money.example(wish.currency, i18n.locale())
             return _("Write prices as numbers, such as %(example)s.", example=example)
     if low is not None and high is not None and low > high:

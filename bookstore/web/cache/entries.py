@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge
 from bookstore.web.cache import encoding
 from bookstore.web.cache.versions import Versions
 from bookstore.web.health import REGISTRY, counters
-from bookstore.web.placeholders import CSRF_MARK, KEY_MARK
+from bookstore.web.placeholders import MARK
 
 _OVERHEAD = 4096  # bytes of an entry besides its key, its headers and bodies, roughly
 
@@ -19,6 +19,7 @@ EVENTS = Counter(
 )
 _BYTES = Gauge("bookstore_page_cache_bytes", "Bytes that the page cache holds", registry=REGISTRY)
 _evicted = EVENTS.labels("eviction")
+_MARK = MARK.encode()
 
 
 class Key(NamedTuple):
@@ -55,9 +56,9 @@ class Entry:
         self.owner = owner
         self.headers = headers
         self.body = body
-        self.personal = CSRF_MARK.encode() in body or KEY_MARK.encode() in body
-        kind = dict(headers).get(b"content-type", b"").decode("latin-1")
-        self.compressible = encoding.compressible(kind, len(body))
+        self.personal = _MARK in body
+        kinds = [value for name, value in headers if name == b"content-type"] or [b""]
+        self.compressible = encoding.compressible(kinds[-1].decode("latin-1"), len(body))
         self.etag = hashlib.sha256(body).hexdigest()[:20]
         self.encoded: dict[str, bytes] = {}
         self.around = _OVERHEAD + sum(len(name) + len(value) for name, value in headers)

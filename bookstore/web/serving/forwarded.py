@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from bookstore.web import inbound
+
 
 class TrustedHops:
     """An ASGI application that takes the reader's address, scheme and host from X-Forwarded-*.
@@ -15,26 +17,24 @@ class TrustedHops:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a request as the proxies to be trusted say it came."""
         if scope["type"] == "http":
-            found: dict[bytes, list[bytes]] = {}
-            for name, value in scope["headers"]:
-                if name.startswith(b"x-forwarded-"):
-                    found.setdefault(name, []).extend(value.split(b","))
-            if found:
-                scope = self._believing(scope, found)
+            found = inbound.joined(scope["headers"])  # gone through once, for everybody
+            scope = self._believing(scope, found)
+            inbound.remember(scope, found)
         await self._app(scope, receive, send)
 
-    def _believing(self, scope: Any, found: dict[bytes, list[bytes]]) -> Any:
-        told = {
-            name: values[-self._hops].strip()
-            for name, values in found.items()
-            if len(values) >= self._hops
-        }
-        scope = {**scope}
-        if address := told.get(b"x-forwarded-for"):
-            scope["client"] = (address.decode("latin-1"), 0)
-        if scheme := told.get(b"x-forwarded-proto"):
-            scope["scheme"] = scheme.decode("latin-1")
-        if host := told.get(b"x-forwarded-host"):
+    def _believing(self, scope: Any, found: dict[bytes, bytes]) -> Any:
+        changed: dict[str, Any] = {}
+        if address := self._told(found, b"x-forwarded-for"):
+            changed["client"] = (address.decode("latin-1"), 0)
+        if scheme := self._told(found, b"x-forwarded-proto"):
+            changed["scheme"] = scheme.decode("latin-1")
+        host = self._told(found, b"x-forwarded-host")
+        if host and host != found.get(b"host"):
+            found[b"host"] = host
             others = [item for item in scope["headers"] if item[0] != b"host"]
-            scope["headers"] = [*others, (b"host", host)]
-        return scope
+            changed["headers"] = [*others, (b"host", host)]
+        return {**scope, **changed} if changed else scope
+
+    def _told(self, found: dict[bytes, bytes], name: bytes) -> bytes:
+        values = found.get(name, b"").split(b",")
+        return values[-self._hops].strip() if len(values) >= self._hops else b""
