@@ -48,6 +48,24 @@ def test_people_who_wait_for_an_answer_ask_less_in_an_outage(seconds: int, same:
     assert [e.met for e in outside(people, seen, failures=True)] == [None, same]
 
 
+@pytest.mark.parametrize(("failures", "same"), [(True, True), (False, False)])
+def test_only_a_fault_may_cost_people_what_is_not_asked_from_outside(
+    failures: bool, same: bool
+) -> None:
+    people = [request(i / 20, error="a 503 page" if 800 < i < 1000 else None) for i in range(2000)]
+    seen = [request(i / 4) for i in range(400)]
+    assert outside(people, seen, failures=failures)[1].met is same
+
+
+def test_seconds_in_which_everybody_waits_count_as_what_they_wait_for() -> None:
+    # Of 100 seconds 18 without the shop, and each answer that it is away takes over six.
+    people = [request(i / 20, ms=40) for i in range(1640)]
+    people += [request(begin, ms=6400, error="a 503 page") for begin in (82, 89, 94) * 16]
+    seen = [request(i / 4, ms=40) for i in range(328)]
+    seen += [request(82 + i / 4, ms=6400, error="a 503 page") for i in range(72)]
+    assert [e.met for e in outside(people, seen, failures=True)] == [None, True]
+
+
 def test_a_first_time_visitor_may_not_hang_either() -> None:
     (judged,) = slowest_outside(Drill("", ()), [request(1), request(2, ms=15_000)])
     assert judged.met is False
