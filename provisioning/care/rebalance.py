@@ -69,6 +69,7 @@ def _even_out(cluster: Cluster, name: str, say: Callable[[str], None]) -> int:
     moved, bound = 0, None
     before: Mapping[str, int] = {}
     while True:
+        waiting.until_calm(cluster, name)
         seen = cluster.snapshot()
         service = seen.service(name)
         if service is None:
@@ -80,7 +81,6 @@ def _even_out(cluster: Cluster, name: str, say: Callable[[str], None]) -> int:
         if counts == before:
             return moved - 1  # a host that has room by number cannot take a task
         before = counts
-        waiting.refuse_rollout((service,))
         shown = ", ".join(f"{host} {count}" for host, count in counts.items())
         say(f"  {name}: {shown}; moving one")
         waiting.scale(cluster, name, service.replicas + 1)

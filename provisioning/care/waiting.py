@@ -102,6 +102,14 @@ def until_ready(cluster: Cluster, host: Host) -> None:
     until(lambda: cluster.node_of(host).state == "ready", f"{host.name} is not ready")
 
 
+def until_calm(cluster: Cluster, name: str) -> None:
+    """Wait until a service is not being rolled out: to change its labels begins that, too."""
+    until(
+        lambda: not any(s.rollout for s in cluster.services() if s.name == name),
+        f"{name} is still being updated",
+    )
+
+
 def until_well(cluster: Cluster) -> None:
     """Wait until every service runs as many tasks as it should, and none is being rolled out."""
     until(

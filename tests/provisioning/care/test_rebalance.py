@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -61,10 +62,13 @@ class Swarm:
         self.labels = labels
         self.hosts = list(hosts)
         self.said: list[str] = []
+        self.slow = 0  # looks for which a change is seen to be rolled out
+        self.updating = 0
 
     def run(self, command: str, **_: Any) -> None:
         """Do what a manager is told; the emptiest host gets a task, the fullest loses one."""
         self.said.append(command)
+        self.updating = self.slow
         if "--label-add" in command:
             self.labels["bookstore.autoscale.pause"] = "true"
         if "--label-rm" in command:
@@ -89,7 +93,8 @@ class Swarm:
     def services(self) -> tuple[Service, ...]:
         made = service(*(task(node=host) for host in self.hosts), desired=len(self.hosts))
         made.spec["Labels"].update(self.labels)
-        return (made,)
+        self.updating = max(self.updating - 1, 0)
+        return (replace(made, update="updating" if self.updating else "completed"),)
 
     def snapshot(self) -> Snapshot:
         nodes = tuple(
@@ -116,6 +121,15 @@ def test_the_autoscaler_does_not_take_away_what_is_started_to_even_out(
     rebalance(swarm.cluster(), lambda _: None)
     assert sorted(Counter(swarm.hosts).values()) == [1, 1, 2]
     assert swarm.labels == labels, "as it was before"
+
+
+def test_its_own_changes_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy swarm takes a while to see that a label changes no task."""
+    monkeypatch.setattr(waiting, "POLL", 0.0)
+    swarm = Swarm({"bookstore.autoscale.min": "4"}, ("n1", "n1", "n1", "n1"))
+    swarm.slow = 3
+    assert even_out(swarm.cluster(), lambda _: None) == 2
+    assert sorted(Counter(swarm.hosts).values()) == [1, 1, 2]
 
 
 def test_the_autoscaler_goes_on_after_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
