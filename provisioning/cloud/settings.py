@@ -173,12 +173,17 @@ class Settings(Table):
 def load(path: Path) -> Settings:
     """Read and check the file; name every mistake at once."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Editors of Windows put a mark of three bytes before it.
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise OperatorError(
             f"There is no {path}. Copy {EXAMPLE} there and fill it in, or name yours with --config."
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError:
+        raise OperatorError(
+            f"{path} cannot be read: it is no text in UTF-8. Save it as UTF-8."
+        ) from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
         raise OperatorError(f"{path} cannot be read: {error}.") from None
     cloud = data.get("cloud")
     if isinstance(cloud, dict) and cloud.get("limited") is True:
@@ -206,6 +211,10 @@ def _problems(settings: Settings) -> Iterator[str]:
     except ValidationError as error:
         for row in error.errors():
             yield f"[shop] {row['loc'][0]}: {row['msg'].removeprefix('Value error, ')}."
+    try:
+        hosts.key_file.expanduser()
+    except RuntimeError:
+        yield f"[hosts] key_file: {hosts.key_file.parts[0]} has no home folder here."
     if settings.database.min_capacity > settings.database.max_capacity:
         yield "[database] min_capacity is above max_capacity."
     for taken, whose in TAKEN.get(cloud.kind, DOCKER).items():
@@ -237,6 +246,8 @@ def _sentences(location: tuple[int | str, ...], error: dict[str, Any]) -> list[s
             return [where + hint]
         case "missing":
             return [f"{table} {key} is missing." if key else f"The table {table} is missing."]
+        case "model_type":
+            return [f"Write {table}, in one pair of brackets, and its keys below it."]
         case "value_error" if not location:
             return str(error["ctx"]["error"]).splitlines()
         case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, get_args
@@ -81,18 +82,35 @@ def check_files(inventory: Inventory) -> None:
 
 
 def check_secrets(inventory: Inventory) -> None:
-    """Refuse to go on where a secret's file is missing or empty: only who deploys needs them."""
-    problems = []
-    for name, path in inventory.secret_files().items():
-        if not path.is_file():
-            problems.append(
-                f"The secret {name} is to come from {path}, but no such file exists here. Whoever "
-                "deployed last has it."
-            )
-        elif not path.read_bytes().strip():
-            problems.append(f"The secret {name} is to come from {path}, but that file is empty.")
+    """Refuse to go on where a secret's file is missing or odd: only who deploys needs them."""
+    files = inventory.secret_files().items()
+    problems = [
+        f"The secret {name} is to come from {path}, but {why}"
+        for name, path in files
+        if (why := _no_secret(name, path))
+    ]
     if problems:
         raise OperatorError("\n".join(problems))
+
+
+def _no_secret(name: str, path: Path) -> str:
+    """Say why a file cannot be a secret, "" where it can."""
+    if not path.is_file():
+        return "no such file exists here. Whoever deployed last has it."
+    try:
+        content = path.read_bytes()
+        text = content.decode()
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})."
+    except UnicodeDecodeError:
+        text = "\0"
+    if not content.strip():
+        return "that file is empty."
+    if text.startswith("\ufeff") or "\0" in text:
+        return "that is no plain text. Save it as UTF-8, without a byte order mark."
+    if name == "database_url" and not re.fullmatch(r"mysql(\+asyncmy)?://\S+", text.strip()):
+        return "that is not one line mysql://USER:PASSWORD@HOST:3306/NAME."
+    return ""
 
 
 def _fill(data: dict[str, Any], key: str, defaults: dict[str, Any]) -> None:

@@ -78,6 +78,32 @@ def test_mistakes_in_the_settings(tmp_path: Path, change: tuple[str, str], says:
         load(path)
 
 
+def test_what_an_editor_of_windows_writes_can_be_read(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text().replace("\n", "\r\n")
+    path = tmp_path / "cloud.toml"
+    path.write_bytes(text.encode("utf-8-sig"))
+    assert load(path) == load(EXAMPLE)
+    path.write_bytes(text.encode("utf-16"))
+    with pytest.raises(OperatorError, match="Save it as UTF-8"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("[shop]", "[[shop]]", "Write [shop], in one pair of brackets"),
+        ("~/.ssh/", "~nobody-has-this-name/.ssh/", "~nobody-has-this-name has no home folder here"),
+    ],
+)
+def test_wrong_brackets_and_homes(tmp_path: Path, old: str, new: str, says: str) -> None:
+    text = EXAMPLE.read_text()
+    assert old in text
+    (tmp_path / "cloud.toml").write_text(text.replace(old, new, 1))
+    with pytest.raises(OperatorError) as refusal:
+        load(tmp_path / "cloud.toml")
+    assert says in str(refusal.value)
+
+
 def test_limited_turns_off_what_such_accounts_may_not_do(tmp_path: Path) -> None:
     path = tmp_path / "cloud.toml"
     path.write_text(

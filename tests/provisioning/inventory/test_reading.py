@@ -153,6 +153,40 @@ def test_secret_files_must_be_there_and_private(tmp_path: Path) -> None:
         check_secrets(inventory)
 
 
+URL = "mysql://shop:pass@db.internal:3306/bookstore"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (URL.encode(), ""),
+        (f"{URL}\r\n".encode(), ""),
+        (URL.replace("mysql", "mysql+asyncmy").encode() + b"?ssl_ca=/run/secrets/ca\n", ""),
+        (URL.encode("utf-8-sig"), "no plain text"),
+        (URL.encode("utf-16"), "no plain text"),
+        (b"mysql://shop:p\xe9ss@db/bookstore", "no plain text"),
+        (b" \r\n", "that file is empty"),
+        (f"{URL}\n{URL}\n".encode(), "not one line mysql://"),
+        (f"BOOKSTORE_DATABASE_URL={URL}\n".encode(), "not one line mysql://"),
+        (b"postgres://shop:pass@db/bookstore", "not one line mysql://"),
+    ],
+)
+def test_a_secret_that_an_editor_has_spoilt_is_refused(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    inventory = load(write(tmp_path))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/secret_key").write_text("of thirty-two signs and no fewer ones")
+    (tmp_path / "secrets/database_url").write_bytes(content)
+    if not said:
+        check_secrets(inventory)
+        return
+    with pytest.raises(OperatorError) as refusal:
+        check_secrets(inventory)
+    assert said in str(refusal.value)
+    assert "pass" not in str(refusal.value)
+
+
 def test_an_unknown_host_gets_the_nearest_name() -> None:
     with pytest.raises(OperatorError, match=r'Did you mean "host-a"\?'):
         load(EXAMPLE).named("hosta")
