@@ -172,14 +172,23 @@ class Queries:
 
 def _expand(sql: str, values: Values) -> tuple[str, Values]:
     """Write a list or tuple value as one placeholder an item; an empty one matches nothing."""
-    lists = {name: value for name, value in values.items() if type(value) in _LISTS}
-    flat = {name: value for name, value in values.items() if name not in lists}
-    for name, items in lists.items():
-        names = [f"{name}_{number}" for number in range(len(items))]
-        placeholders = ", ".join(f":{item}" for item in names) or "NULL"
-        sql = re.sub(rf":{name}\b", lambda _, text=placeholders: f"({text})", sql)  # type: ignore[misc]
-        flat.update(zip(names, items, strict=True))
-    return sql, flat
+    flat: dict[str, Any] = {}
+    sizes: list[tuple[str, int]] = []
+    for name, value in values.items():
+        if type(value) in _LISTS:
+            sizes.append((name, len(value)))
+            flat.update((f"{name}_{number}", item) for number, item in enumerate(value))
+        else:
+            flat[name] = value
+    return _expanded(sql, tuple(sizes)), flat
+
+
+@lru_cache(maxsize=512)
+def _expanded(sql: str, sizes: tuple[tuple[str, int], ...]) -> str:
+    for name, size in sizes:
+        placeholders = ", ".join(f":{name}_{number}" for number in range(size)) or "NULL"
+        sql = re.sub(rf":{name}\b", f"({placeholders})", sql)
+    return sql
 
 
 @lru_cache(maxsize=1024)
