@@ -302,3 +302,17 @@ async def test_closing_ends_when_a_statement_is_cut_off_meanwhile(mysql: Databas
     async with asyncio.timeout(10):
         await closing
     await mysql.connect()
+
+
+async def test_closing_ends_while_others_go_on_asking(mysql: Database) -> None:
+    async def ask() -> None:
+        with suppress(DatabaseUnavailable):
+            while True:
+                assert await mysql.value("SELECT 1") == 1
+
+    asking = [asyncio.create_task(ask()) for _each in range(6)]
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(20):
+        await mysql.disconnect()
+        await asyncio.gather(*asking)
+    await mysql.connect()

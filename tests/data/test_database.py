@@ -30,7 +30,7 @@ class Stock(NamedTuple):
 @pytest.fixture
 async def db(empty_url: str) -> AsyncIterator[Database]:
     """A pool of two connections on a table of two books with ten copies each."""
-    database = Database(empty_url, pool_size=2, pool_timeout=2.0)
+    database = Database(empty_url, pool_size=2)
     await database.connect()
     await fill(database)
     await database.execute(
