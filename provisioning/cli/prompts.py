@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from provisioning.cli.terminal import nobody_reads
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 
@@ -26,6 +27,17 @@ def confirm(args: argparse.Namespace, question: str) -> None:
 
 
 def sayer(cluster: Cluster, args: argparse.Namespace) -> Callable[[str], None]:
-    """Print progress; on standard error when standard output is for JSON."""
+    """Print progress; on standard error when standard output is for JSON.
+
+    A reader who leaves stops what is under way, as Ctrl-C does: `deploy | head`.
+    """
     stream = sys.stderr if args.json else sys.stdout
-    return lambda text: print(cluster.redact(text), file=stream, flush=True)
+
+    def say(text: str) -> None:
+        try:
+            print(cluster.redact(text), file=stream, flush=True)
+        except BrokenPipeError:
+            nobody_reads(stream)
+            raise KeyboardInterrupt from None
+
+    return say

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 
 def open_streams() -> None:
@@ -22,9 +22,9 @@ def open_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def nobody_reads() -> None:
-    """Let standard output lead nowhere from now on, with what is not written yet."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def nobody_reads(stream: TextIO | None = None) -> None:
+    """Let a stream (standard output) lead nowhere from now on, with what is not written yet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
 
 
 @contextmanager

@@ -107,3 +107,35 @@ def test_a_full_disk_on_this_side_gets_a_sentence() -> None:
     assert done.returncode == 1
     assert "foreseen" not in done.stderr
     assert "No space left on device" in done.stderr
+
+
+CHANGES = """
+import argparse, pathlib, sys
+from types import SimpleNamespace
+from provisioning.cli import main as module
+from provisioning.cli.prompts import sayer
+def change(args):
+    say = sayer(SimpleNamespace(redact=str), argparse.Namespace(json=False))
+    try:
+        while True:
+            say("one more task runs")
+    finally:
+        say("taking it back")
+        pathlib.Path(sys.argv[1]).write_text("taken back")
+module._rehearse = change
+sys.exit(module.main(["rehearse"]))
+"""
+
+
+def test_a_reader_who_leaves_a_change_stops_it_and_it_is_put_right(tmp_path: Path) -> None:
+    """`deploy | head` ended in the middle, with status 0 and without a word."""
+    words = [sys.executable, "-c", CHANGES, str(tmp_path / "put right")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read().decode()
+        assert process.wait(60) == 130
+    assert said.strip() == "Stopped. Nothing is lost: run the same command again to go on."
+    assert (tmp_path / "put right").read_text() == "taken back"
