@@ -26,7 +26,6 @@ from provisioning.rehearsal.layout import (
     INVENTORY,
     LOAD_BALANCER,
     REGISTRY,
-    SHARED_IN_HOST,
     SHOP,
     STATE,
     Host,
@@ -34,7 +33,7 @@ from provisioning.rehearsal.layout import (
 )
 from provisioning.rehearsal.system import allow_many_guests, only_one, wait_for
 from tests.provisioning.cloud.test_templates import rendered
-from tests.rehearsal import aws
+from tests.rehearsal import aws, first_boot
 from tests.rehearsal.first_boot import Instance
 from tests.rehearsal.operator import on, ops
 
@@ -118,8 +117,8 @@ def write_inventory(*workers: Instance) -> None:
     members += [Member(w.id, "worker", w.address, "a", w.host_key()) for w in workers]
     outputs = {"FilesHost": FILES, "Group": f"{NAME}-workers"}
     text = inventory_file.text(settings, outputs, bastion, members)
-    # The engine's hosts find the files as all of a rehearsal do; a client of NFS is not there.
-    text = text.replace(f"nfs4:{FILES}:/", f"path:{SHARED_IN_HOST}")
+    # A client of NFS is not there: each host finds the files where its image has them.
+    text = text.replace(f"nfs4:{FILES}:/", f"path:{first_boot.FILES}")
     url = DATABASE_URL.read_text() + "?ssl_ca=/run/secrets/database_ca\n"
     secrets = {"database_url": url, "secret_key": "k" * 40 + "\n", "database_ca": "PEM\n"}
     INVENTORY.unlink(missing_ok=True)
