@@ -225,6 +225,8 @@ class Person(User):
             replica=answer.headers.get("x-served-by", ""), error=page.wrong[:300] or None,
             opened=round(answer.opened, 4), sent=answer.sent, again=again,
         )  # fmt: skip
+        if answer.status == 503 and _unheard(page) == "a 503 page":
+            recorder.write("ledger", what="away")
         self.environment.events.request.fire(
             request_type=method,
             name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -184,21 +185,22 @@ def test_a_page_may_show_a_copy_that_was_sold_for_a_while(
 
 
 @pytest.mark.parametrize(
-    ("changes", "begin", "named"),
+    ("away", "changed", "begin", "named"),
     [
-        ([(10, None), (20, None)], 50.0, False),  # nobody could change anything since
-        ([], 50.0, True),  # nobody tried to
-        ([(10, 11), (20, 21), (30, 31), (40, 41)], 50.0, True),  # others could
-        ([(10, None), (30, 31)], 31.0 + STALE - 1.0, False),  # for a while after it as well
-        ([(10, None), (30, 31)], 31.0 + STALE + 1.0, True),
-        ([(10, None), (30, 31), (40, None)], 60.0, False),  # away again before all had heard
+        (range(3, 60, 4), None, 58.0, False),  # nobody could change anything since
+        ((), None, 58.0, True),
+        ((3, 55), None, 58.0, True),  # two who were unlucky are no outage
+        (range(3, 60, 4), 30, 58.0, False),  # away again before all had heard
+        (range(3, 30, 4), 30, 27.0 + STALE - 2.0, False),  # for a while after it as well
+        (range(3, 30, 4), 30, 27.0 + STALE + 1.0, True),
     ],
 )
-def test_a_page_may_show_what_was_when_the_database_went_away(
-    changes: list[tuple[float, float | None]], begin: float, named: bool
+def test_a_page_may_show_what_was_when_the_shop_went_away(
+    away: Sequence[int], changed: int | None, begin: float, named: bool
 ) -> None:
-    others = [op(n, "basket", at, end) for n, (at, end) in enumerate(changes, start=10)]
-    seen = found(state(row(), lines=LINE), BOUGHT, *others, page(1, begin))
+    told = [[{"t": float(at), "what": "away"}] for at in away]
+    other = [] if changed is None else op(2, "basket", changed - 0.5, changed)
+    seen = found(state(row(), lines=LINE), BOUGHT, *told, other, page(1, begin))
     assert any("at most 0" in one for one in seen) is named
 
 

@@ -57,6 +57,15 @@ def test_only_a_fault_may_cost_people_what_is_not_asked_from_outside(
     assert outside(people, seen, failures=failures)[1].met is same
 
 
+@pytest.mark.parametrize("failures", [True, False])
+def test_one_who_hangs_at_the_end_is_no_second_in_which_everybody_did(failures: bool) -> None:
+    people = [request(i / 20, ms=40) for i in range(1600)]
+    people.append(request(79.9, ms=30_000, error="no answer in 30 s" if failures else None))
+    bad = {"error": "a 503 page"} if failures else {"ms": 9000}
+    seen = [request(i / 5) for i in range(380)] + [request(76 + i / 5, **bad) for i in range(20)]
+    assert outside(people, seen, failures=failures)[1].met is False
+
+
 def test_seconds_in_which_everybody_waits_count_as_what_they_wait_for() -> None:
     # Of 100 seconds 18 without the shop, and each answer that it is away takes over six.
     people = [request(i / 20, ms=40) for i in range(1640)]

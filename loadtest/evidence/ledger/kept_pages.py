@@ -1,15 +1,14 @@
 """Check how old the pages of books were: a kept page may be stale, for a while and no longer.
 
-The shop tells its replicas of a change within a second, while its database answers; a database may
-be away for ten. While it is away for longer nobody changes anything, and pages are shown as they
-were. A page that shows other copies than there can have been since is a finding.
+The shop tells its replicas of a change within a second, while its database answers. While that is
+away nobody changes anything, and pages are shown as they were. A page that shows other copies than
+there can have been since is a finding.
 """
 
 from __future__ import annotations
 
 import bisect
 import itertools
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -18,7 +17,7 @@ from loadtest.evidence.ledger.model import Audit, OrderRow, State
 
 Entry = Mapping[str, Any]
 STALE = 15.0  # seconds that a page may be behind
-AWAY = 5.0  # seconds in which changes were asked for and nobody was answered: it was away
+AGAIN = 10.0  # seconds in which somebody is told again that the shop is away, while it is
 APART = 2.0  # seconds that the clocks of shop and clients may differ
 
 type Confirmed = Mapping[int, Sequence[tuple[float, int]]]  # by book: since when, how many copies
@@ -32,7 +31,7 @@ def check_kept_pages(
     sums = {book: list(_summed(sorted(steps))) for book, steps in confirmed.items()}
     lines = _lines(state)
     looks = [e for e in entries if e["what"] == "looked" and e["book"] in totals]
-    outages = _outages(entries)
+    outages = _outages(entries) if looks else ()
     named: set[tuple[int, str]] = set()
     for look in looks:
         book, shown = look["book"], int(look["copies"])
@@ -53,15 +52,21 @@ def check_kept_pages(
 
 
 def _outages(entries: Sequence[Entry]) -> Sequence[tuple[float, float]]:
-    """Return the times in which changes were asked for, and nobody was answered."""
-    changes = [e for e in entries if e.get("kind", "look") != "look"]
-    made = sorted(float(e["t"]) for e in changes if e["what"] in ("told", "refused"))
-    asked = sorted(float(e["t"]) for e in changes if e["what"] == "asked")
-    return [
-        (begin, end)
-        for begin, end in itertools.pairwise([*made, math.inf])
-        if end - begin > AWAY and bisect.bisect(asked, begin) < bisect.bisect(asked, end - AWAY)
+    """Return the times in which the shop said again and again that it is away, and nothing else."""
+    said = [
+        (float(e["t"]), e["what"] == "away")
+        for e in entries
+        if e["what"] == "away" or (e["what"] in ("told", "refused") and e["kind"] != "look")
     ]
+    times: list[tuple[float, float]] = []
+    goes_on = False
+    for at, away in sorted(said):
+        if away and goes_on and at - times[-1][1] <= AGAIN:
+            times[-1] = times[-1][0], at
+        elif away:
+            times.append((at, at))
+        goes_on = away
+    return times
 
 
 def _behind(moment: float, outages: Sequence[tuple[float, float]]) -> float:
