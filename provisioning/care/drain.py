@@ -8,18 +8,28 @@ from provisioning.care import waiting
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
-from swarm.model import Node
+from swarm.model import Node, Snapshot
 
 Say = Callable[[str], None]
 
 
 def drain(cluster: Cluster, host: Host, say: Say) -> None:
     """Move all tasks off a host without a moment of fewer replicas, and keep new ones away."""
-    node = cluster.node_of(host)
-    seen = cluster.snapshot()
+    carry_out(cluster, host, prepare(cluster, host), say)
+
+
+def prepare(cluster: Cluster, host: Host) -> Snapshot:
+    """Return what runs before a host is drained; refuse where it cannot be. Changes nothing."""
     if in_the_way := hindrance(cluster, host):
         raise OperatorError(in_the_way)
+    seen = cluster.snapshot()
     waiting.refuse_rollout(seen.services)
+    return seen
+
+
+def carry_out(cluster: Cluster, host: Host, seen: Snapshot, say: Say) -> None:
+    """Drain a host of which `prepare` has said what runs; it takes no tasks from here on."""
+    node = cluster.node_of(host)
     if node.state != "ready":
         _set_availability(cluster, node, "drain")
         say(

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from provisioning.care import waiting
-from provisioning.care.drain import activate, drain, hindrance
+from provisioning.care import drain, waiting
 from provisioning.cluster import Cluster
 from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Host
@@ -35,17 +34,20 @@ def out_of_service(cluster: Cluster, say: Say, host: Host) -> Iterator[None]:
     served = any(s.stack for s in cluster.services())
     tolerated = outside.wrong() if served else {}
     node = cluster.node_of(host)
-    in_the_way = hindrance(cluster, host)
+    in_the_way = drain.hindrance(cluster, host)
     drained = served and node.availability == "active" and not in_the_way
+    seen = drain.prepare(cluster, host) if drained else None
     try:
-        if drained:
-            drain(cluster, host, lambda text: say(text) if text.startswith(" ") else None)
+        if seen:
+            drain.carry_out(
+                cluster, host, seen, lambda text: say(text) if text.startswith(" ") else None
+            )
         elif served and in_the_way:
             say(f"  {in_the_way} Readers wait meanwhile.")
         yield
         waiting.until_ready(cluster, host)
         if drained:
-            activate(cluster, host, lambda text: None)
+            drain.activate(cluster, host, lambda text: None)
     except LockLost:
         raise
     except OperatorError:
@@ -54,12 +56,12 @@ def out_of_service(cluster: Cluster, say: Say, host: Host) -> Iterator[None]:
                 f"  {host.name} takes no tasks now. When it is well: ./run ops activate {host.name}"
             )
         raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         if not drained:
             raise
         raise Interrupted(
             f"{host.name} takes no tasks now. Run the same command again to go on; then let it "
-            f"take tasks again: ./run ops activate {host.name}"
+            f"take tasks again: ./run ops activate {host.name}\n{stop}".strip()
         ) from None
     if served:
         waiting.until_well(cluster)

@@ -89,3 +89,25 @@ def test_so_does_what_fails_meanwhile(told: list[str]) -> None:
     assert told[-1] == "docker node update --availability drain n-worker1"
     assert said[-1].strip().startswith("worker1 takes no tasks now.")
     assert "./run ops activate worker1" in said[-1]
+
+
+@pytest.mark.parametrize("ends", [OperatorError, KeyboardInterrupt])
+def test_a_host_that_was_not_touched_is_not_said_to_be_out_of_service(
+    ends: type[BaseException], told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollout refuses it, or Ctrl-C comes, before anything is changed."""
+
+    def refuse(services: object) -> None:
+        raise ends("app is being updated")
+
+    monkeypatch.setattr("provisioning.care.waiting.refuse_rollout", refuse)
+    said: list[str] = []
+    with Fleet([], Redactor()) as fleet:
+        cluster = Cluster(inventory(), fleet)
+        host = cluster.inventory.named("worker1")
+        with (
+            pytest.raises(ends, match=r"^app is being updated$"),
+            out_of_service(cluster, said.append, host),
+        ):
+            raise AssertionError("nobody may work on it")
+    assert (told, said) == ([], [])
