@@ -224,7 +224,7 @@ def _inventory(settings: Settings, args: argparse.Namespace) -> None:
 
 
 def _replace_managers(settings: Settings, args: argparse.Namespace) -> None:
-    from provisioning.cloud.managers import Renewal, outdated, refuse
+    from provisioning.cloud.managers import Renewal, refuse
     from provisioning.cluster import Cluster
     from provisioning.inventory import check_files, load
     from provisioning.ssh.fleet import Fleet
@@ -232,16 +232,9 @@ def _replace_managers(settings: Settings, args: argparse.Namespace) -> None:
     refuse(settings)
     installation = _installation(settings)
     installation.refuse_other_kinds()
+    with _progress() as tell:  # what was interrupted here goes on at AWS
+        installation.settle(_say, tell)
     installation.outputs()  # refuses while a stack is missing
-    numbers = outdated(installation)
-    names = ", ".join(f"manager{n}" for n in numbers)
-    print(f"To be replaced, one after another: {names}." if names else "No manager is outdated.")
-    if numbers:
-        first = _installation(settings, numbers[0])
-        proposals = first.plan()
-        _show(proposals)
-        _examine(first, proposals)
-        _confirm(args.yes, "Replace them? Whatever else is shown is changed with the first.")
 
     @contextmanager
     def connected() -> Iterator[Cluster]:
@@ -250,9 +243,22 @@ def _replace_managers(settings: Settings, args: argparse.Namespace) -> None:
         with Fleet(inventory.jump, args.redact) as fleet:
             yield Cluster(inventory, fleet)
 
+    undone = Renewal(installation, args.output, connected, _say, print).look()
+    print(args.redact("\n".join(undone.words())))
+    if not undone:
+        print("\nNothing to do.")
+        return
+    question = "Put this right?"
+    if undone.outdated:
+        first = _installation(settings, undone.outdated[0])
+        proposals = first.plan()
+        _show(proposals)
+        _examine(first, proposals)
+        question = "Replace them? Whatever else is shown is changed with the first."
+    _confirm(args.yes, question)
     with _progress() as tell:
-        done = Renewal(installation, args.output, connected, _say, tell).run()
-    print("\nAll managers are what cloud.toml says." if done else "\nNothing to do.")
+        Renewal(installation, args.output, connected, _say, tell).run(undone)
+    print("\nAll managers are what cloud.toml says.")
 
 
 def _image(settings: Settings, args: argparse.Namespace) -> None:

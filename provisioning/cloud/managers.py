@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from provisioning import lock
 from provisioning.care import waiting
-from provisioning.care.drain import activate, drain
+from provisioning.care.drain import activate, carry_out, prepare
 from provisioning.care.maintenance import SERVED, until_it_can_be_spared
 from provisioning.care.replace import replace as set_up_anew
 from provisioning.care.replace import replace_plan
@@ -18,7 +18,7 @@ from provisioning.cloud import inventory_file
 from provisioning.cloud.operations import Installation, Say, Tell
 from provisioning.cloud.settings import Settings
 from provisioning.cluster import Cluster
-from provisioning.errors import OperatorError
+from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Host
 from provisioning.release.outside import Outside
 from provisioning.release.rendering import hide_secrets, networks_of
@@ -55,6 +55,29 @@ def outdated(installation: Installation) -> list[int]:
     ]
 
 
+@dataclass(frozen=True)
+class Undone:
+    """What a renewal has to do, in this order."""
+
+    join: Mapping[str, tuple[str, ...]]  # take no part: what sets each of them up
+    drained: tuple[str, ...]  # take part and are what the settings say, but take no tasks
+    outdated: tuple[int, ...]  # first what is out of service already
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to do."""
+        return bool(self.join or self.drained or self.outdated)
+
+    def words(self) -> Iterator[str]:
+        """Put it in an operator's words."""
+        for name, changes in self.join.items():
+            yield f"{name} takes no part in the swarm. To set it up:"
+            yield from (f"  + {change}" for change in changes)
+        for name in self.drained:
+            yield f"{name} takes no tasks, and is to take them again."
+        names = ", ".join(f"manager{n}" for n in self.outdated)
+        yield f"To be replaced, one after another: {names}." if names else "No manager is outdated."
+
+
 @dataclass
 class Renewal:
     """Brings managers to what the settings say; goes on where an earlier one was interrupted."""
@@ -67,37 +90,46 @@ class Renewal:
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
 
-    def run(self) -> bool:
-        """Renew all that are outdated; tell whether anything was done."""
+    def look(self) -> Undone:
+        """Write the inventory anew, and see what is to be done; the swarm stays as it is."""
+        self._write_inventory()
+        old = {f"manager{n}": n for n in outdated(self.installation)}
+        with self.open() as cluster:
+            managers = cluster.inventory.managers
+            away = [h for h in managers if not _takes_part(cluster, h)]
+            drained = [
+                h.name
+                for h in managers
+                if h not in away and cluster.node_of(h).availability != "active"
+            ]
+            hide_secrets(cluster)
+            objects = networks_of(cluster.inventory)
+            plans = {
+                h.name: tuple(
+                    f"{o.host}: {o.words}" for o in replace_plan(cluster, h, objects).operations
+                )
+                for h in away
+                if h.name not in old
+            }
+        order = dict.fromkeys((*(h.name for h in away), *drained, *old))
+        return Undone(
+            plans,
+            tuple(name for name in drained if name not in old),
+            tuple(old[name] for name in order if name in old),
+        )
+
+    def run(self, undone: Undone) -> None:
+        """Put right what an earlier renewal or a bad night has left, then renew one by one."""
         try:
-            done = self._take_in()
-            for number in outdated(self.installation):
+            for name in undone.join:
+                self._join(name)
+            for name in undone.drained:
+                self._back(name)
+            for number in undone.outdated:
                 self.say(f"manager{number}")
                 self._renew(number)
-                done = True
         except OperatorError as error:
             raise OperatorError(f"{error}\nTo go on, run the same command again.") from None
-        return done
-
-    def _take_in(self) -> bool:
-        """Put right what an interrupted renewal or a bad night has left, before another one goes.
-
-        What is away and outdated is renewed; what is away and new joins.
-        """
-        self._write_inventory()
-        with self.open() as cluster:
-            away = [h.name for h in cluster.inventory.managers if not _takes_part(cluster, h)]
-            for host in cluster.inventory.managers:
-                if host.name not in away and cluster.node_of(host).availability == "drain":
-                    self.say(f"{host.name} takes no tasks: ./run ops activate {host.name}")
-        old = [n for n in outdated(self.installation) if f"manager{n}" in away]
-        for name in away:
-            self.say(f"{name} takes no part in the swarm")
-            if name not in [f"manager{n}" for n in old]:
-                self._join(name)
-        for number in old:
-            self._renew(number)
-        return bool(away)
 
     def _renew(self, number: int) -> None:
         name = f"manager{number}"
@@ -105,16 +137,15 @@ class Renewal:
             host = cluster.inventory.named(name)
             until_it_can_be_spared(cluster, host)
             with lock.exclusive(cluster, f"replace {name}: drain"):
-                drain(cluster, host, self.say)
-        before = self.installation.outputs()[f"Manager{number}Id"]
+                seen = prepare(cluster, host)
+                with _out_of_service(name):
+                    carry_out(cluster, host, seen, self.say)
+            with _out_of_service(name):
+                until_it_can_be_spared(cluster, host)  # moving the tasks took its time
+                before = self.installation.outputs()[f"Manager{number}Id"]
         one = replace(self.installation, renewed=number)
-        try:
+        with _out_of_service(name):
             one.up(self.say, self.tell)
-        except OperatorError as error:
-            raise OperatorError(
-                f"{error}\n{name} takes no tasks now. To leave it as it was: "
-                f"./run ops activate {name}"
-            ) from None
         if one.outputs()[f"Manager{number}Id"] == before:
             self._back(name)  # it was stopped and started with another type
         else:
@@ -156,6 +187,20 @@ class Renewal:
                     self.say(f"  waiting for the host key of {', '.join(silent.names)}")
                 said = True
                 self.pause(LOOK)
+
+
+@contextmanager
+def _out_of_service(name: str) -> Iterator[None]:
+    """Say that a manager takes no tasks, should anything end what is done to it."""
+    left = f"{name} takes no tasks now."
+    try:
+        yield
+    except OperatorError as error:
+        way = f"To leave it as it was: ./run ops activate {name}"
+        raise OperatorError(f"{error}\n{left} {way}") from None
+    except KeyboardInterrupt as stop:
+        way = "To go on, run the same command again."
+        raise Interrupted(f"{left} {way}\n{stop}".strip()) from None
 
 
 def _takes_part(cluster: Cluster, host: Host) -> bool:

@@ -30,6 +30,9 @@ class World:
     members: dict[str, str] = field(default_factory=dict)
     happened: list[tuple[str, int]] = field(default_factory=list)  # with managers taking part then
     broken: str = ""  # the step that fails
+    fails: type[BaseException] = OperatorError  # in this way
+    drained: set[str] = field(default_factory=set)
+    lost_meanwhile: dict[str, str] = field(default_factory=dict)  # while one is drained
 
     def nodes(self) -> list[Node]:
         pages = self.aws.ec2.describe_instances(
@@ -39,7 +42,8 @@ class World:
 
         def node(name: str, address: str) -> Node:
             words = ("ready", "reachable") if address in there else ("down", "unreachable")
-            return Node(name, name, address, "manager", words[0], reachability=words[1])
+            takes = "drain" if name in self.drained else "active"
+            return Node(name, name, address, "manager", words[0], takes, reachability=words[1])
 
         return [node(*member) for member in self.members.items()]
 
@@ -47,7 +51,7 @@ class World:
         taking_part = sum(n.reachability == "reachable" for n in self.nodes())
         self.happened.append((step, taking_part))
         if step == self.broken:
-            raise OperatorError(f"{step} went wrong")
+            raise self.fails(f"{step} went wrong" if self.fails is OperatorError else "")
 
 
 @pytest.fixture
@@ -72,12 +76,19 @@ def world(account: Aws, monkeypatch: pytest.MonkeyPatch) -> World:
         def services(self) -> list[Any]:
             return [SimpleNamespace(stack="app", running=[1], desired=1, rollout="")]
 
-    def drain(cluster: Swarm, host: Host, say: object) -> None:
+    def drain(cluster: Swarm, host: Host, seen: object, say: object) -> None:
+        made.drained.add(host.name)
         made.takes(f"drain {host.name}")
+        made.members.update(made.lost_meanwhile)
+
+    def activate(cluster: Swarm, host: Host, say: object) -> None:
+        made.takes(f"activate {host.name}")
+        made.drained.discard(host.name)
 
     def set_up(cluster: Swarm, host: Host, objects: object, say: object) -> None:
         made.takes(f"set up {host.name}")
         made.members[host.name] = host.address
+        made.drained.discard(host.name)
 
     def served(*_: object) -> None:
         made.takes("served")
@@ -88,13 +99,16 @@ def world(account: Aws, monkeypatch: pytest.MonkeyPatch) -> World:
     for name in ("exclusive", "recorded"):
         monkeypatch.setattr(f"provisioning.lock.{name}", lambda cluster, command: nullcontext())
     for name, stand_in in {
-        "drain": drain,
+        "prepare": lambda *_: None,
+        "carry_out": drain,
         "set_up_anew": set_up,
         "until_served": served,
         "Outside": lambda cluster: None,
-        "replace_plan": lambda *_: None,
+        "replace_plan": lambda cluster, host, objects: SimpleNamespace(
+            operations=[SimpleNamespace(host=host.name, words="join the swarm")]
+        ),
         "hide_secrets": lambda cluster: None,
-        "activate": lambda cluster, host, say: made.takes(f"activate {host.name}"),
+        "activate": activate,
     }.items():
         monkeypatch.setattr(managers, name, stand_in)
 
@@ -166,6 +180,45 @@ def test_managers_go_one_after_another_and_the_workers_stay(
     assert "new instances will find the managers at their new addresses" in said
     status, said = types("replace-managers", "--yes", ami=OTHER_AMI, worker_ami=AMI)
     assert (status, "Nothing to do." in said) == (0, True)
+
+
+def test_what_takes_no_tasks_comes_first_and_nothing_is_changed_unasked(
+    types: Types, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renewal was interrupted; it is shown what is left of it, and asked."""
+    assert types("up", "--yes", ami=AMI)[0] == 0
+    assert types("inventory", ami=AMI)[0] == 0
+    world.members = {h.name: h.address for h in load(tmp_path / "cluster.toml").managers}
+    assert types("replace-managers", ami=AMI)[0] == 0  # there is nothing to ask about
+
+    world.drained = {"manager2"}
+    status, said = types("replace-managers", ami=AMI)
+    assert (status, "There is no terminal to ask on" in said, world.happened) == (1, True, [])
+    assert "manager2 takes no tasks, and is to take them again." in said
+    away, world.members["manager3"] = world.members["manager3"], "10.0.99.99"
+    status, said = types("replace-managers", ami=AMI)
+    assert (status, "There is no terminal to ask on" in said, world.happened) == (1, True, [])
+    assert "manager3 takes no part in the swarm. To set it up:\n  + manager3: join" in said
+    world.members["manager3"] = away
+    assert types("replace-managers", "--yes", ami=AMI)[0] == 0
+    assert [step for step, _ in world.happened] == ["activate manager2", "served"]
+
+    world.drained, world.broken, world.fails = {"manager3"}, "drain manager3", KeyboardInterrupt
+    status, said = types("replace-managers", "--yes", ami=OTHER_AMI)
+    assert (status, world.happened[2:]) == (130, [("drain manager3", 3)])
+    assert "manager3 takes no tasks now. To go on, run the same command again." in said
+
+    world.broken, world.lost_meanwhile = "", {"manager1": "10.0.99.99"}
+    monkeypatch.setattr("provisioning.care.maintenance.JOINED", 0.0)
+    before = instances(world.aws)
+    status, said = types("replace-managers", "--yes", ami=OTHER_AMI)
+    assert (status, "lose their quorum" in said, instances(world.aws)) == (1, True, before)
+    assert "./run ops activate manager3" in said
+
+
+def instances(aws: Aws) -> set[str]:
+    pages = aws.ec2.describe_instances()["Reservations"]
+    return {i["InstanceId"] for page in pages for i in page["Instances"]}
 
 
 def test_no_manager_goes_while_another_is_away(types: Types, world: World, tmp_path: Path) -> None:
