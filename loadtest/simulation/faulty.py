@@ -6,8 +6,8 @@ from loadtest.simulation.engine import Rewrite
 
 
 def _no_stock_guard(sql: str) -> str:
-    if sql.startswith("SELECT id, title") and sql.endswith(" ORDER BY id"):  # what a hold looks at
-        return sql.replace(" stock, listed,", " 1000 AS stock, 1 AS listed,")
+    if " FROM books WHERE id IN " in sql and sql.endswith(" ORDER BY id"):  # what a hold looks at
+        return sql.replace("`stock` AS", "1000 AS").replace("`listed` AS", "1 AS")
     return sql.replace("stock = stock - :quantity", "stock = MAX(stock - :quantity, 0)")
 
 
