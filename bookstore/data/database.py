@@ -29,6 +29,7 @@ _MOMENT = {
     "mysql": "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000",
     "sqlite": "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
 }
+_FAREWELL = 5.0  # seconds for which closing waits for connections in use
 _CONTENDED = 5.0  # seconds for which work counts as contended after it waited for a lock in vain
 
 
@@ -58,6 +59,7 @@ class Database:
         self._writers = asyncio.Semaphore(max(pool_size - share, 1))
         self._blocked = asyncio.Semaphore(share)
         self._contended: dict[str, float] = {}  # the name of work -> until when it counts as such
+        self._closed = False
         self.in_use = 0
         self.waiting = 0
 
@@ -65,13 +67,21 @@ class Database:
         """Make the pool. It opens connections as they are needed: a database that is away now
         does not stop the shop from starting."""
         await self._engine.connect()
+        self._closed = False
 
     async def disconnect(self) -> None:
-        """Close every connection, those in use once they are given back."""
+        """Close every connection, those in use once they are given back: that is waited for, but
+        not for long. Nobody gets one any more."""
+        self._closed = True
+        ends = monotonic() + _FAREWELL
         async with AsyncExitStack() as everything:
-            for _each in range(self._size):
-                await everything.enter_async_context(self._slots)
-            await self._engine.disconnect()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FAREWELL):
+                    for _each in range(self._size):
+                        await everything.enter_async_context(self._slots)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(ends - monotonic(), 1)):
+                    await self._engine.disconnect()
 
     def connection(self) -> "_Held":
         """Hold one connection for several statements that read, without a transaction."""
@@ -205,6 +215,7 @@ class Database:
 
     async def _acquire(self, *, writes: bool) -> ConnectionBackend:
         """Wait for a slot, at most the pool's timeout, and take a connection."""
+        self._require_open()
         free = not (self._slots.locked() or (writes and self._writers.locked()))
         if free and (at_hand := self._engine.at_hand()):  # there is nothing to wait for
             await self._slots.acquire()
@@ -220,7 +231,12 @@ class Database:
                 try:
                     await self._slots.acquire()
                     try:
-                        return await self._engine.acquire()
+                        self._require_open()
+                        connection = await self._engine.acquire()
+                        if self._closed:
+                            await self._engine.release(connection, broken=True)
+                            self._require_open()
+                        return connection
                     except BaseException:
                         self._slots.release()
                         raise
@@ -244,9 +260,13 @@ class Database:
         finally:
             self.waiting -= 1
 
+    def _require_open(self) -> None:
+        if self._closed:
+            raise DatabaseUnavailable("the connections to the database are closed")
+
     async def _release(self, connection: ConnectionBackend, *, broken: bool, writes: bool) -> None:
         try:
-            await self._engine.release(connection, broken=broken)
+            await self._engine.release(connection, broken=broken or self._closed)
         finally:
             self._slots.release()
             if writes:

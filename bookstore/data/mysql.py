@@ -5,7 +5,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import monotonic
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -90,7 +90,8 @@ class Connections:
         plain, tls = without_tls(url)
         self.packs = scheme == "mysql"  # see Wide
         self.error = driver.error  # what the database itself has to say
-        self._backend = driver.backend(
+        self._new_pool = partial(
+            driver.backend,
             plain,
             min_size=0,
             max_size=size,
@@ -101,6 +102,7 @@ class Connections:
             init_command=_SESSION,
             **({} if tls is None else {"ssl": tls}),
         )
+        self._backend = self._new_pool()
         # aiomysql goes on in the clear when the server, or somebody on the way, offers no TLS.
         self._in_doubt = tls is not None and scheme == "mysql"
         self._encrypted: WeakSet[Any] = WeakSet()
@@ -118,9 +120,11 @@ class Connections:
         await self._backend.connect()
 
     async def disconnect(self) -> None:
-        """Close every connection; none is in use."""
+        """Close every connection. The driver waits for those in use; none of them gets into the
+        next pool."""
         await self._rest()
-        await self._backend.disconnect()
+        pool, self._backend = self._backend, self._new_pool()
+        await pool.disconnect()
 
     def at_hand(self) -> ConnectionBackend | None:
         """Return a connection that was given back a moment ago, if there is one."""

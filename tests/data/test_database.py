@@ -360,3 +360,43 @@ async def test_an_error_of_one_of_several_selects_is_raised(db: Database) -> Non
     with pytest.raises(Exception, match="nowhere"):
         await db.together(fine, wrong, fine)
     assert await db.together(fine, fine) == [[(1,)], [(1,)]]
+
+
+async def test_closing_ends_while_others_go_on_asking(db: Database, tmp_path: Path) -> None:
+    answers = 0
+    under_way = asyncio.Event()
+
+    async def ask() -> None:
+        nonlocal answers
+        while True:
+            await db.value("SELECT 1")
+            answers += 1
+            if answers == 20:
+                under_way.set()
+
+    async with asyncio.timeout(20):
+        tasks = [asyncio.create_task(ask()) for _each in range(6)]
+        await under_way.wait()
+        await db.disconnect()
+        answered = answers
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(error) for error in ended} == {DatabaseUnavailable}
+    assert answers == answered
+    if db.dialect == "sqlite":  # the last one that is closed takes the other files along
+        assert [path.name for path in tmp_path.iterdir()] == ["empty.db"]
+    await db.connect()
+    assert await db.value("SELECT 1") == 1
+
+
+async def test_closing_ends_while_somebody_keeps_a_connection(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bookstore.data.database._FAREWELL", 0.1)
+    async with db.connection() as kept:
+        assert await kept.value("SELECT 1") == 1
+        async with asyncio.timeout(20):
+            await db.disconnect()
+        with pytest.raises(DatabaseUnavailable, match="closed"):
+            await db.value("SELECT 1")
+    await db.connect()
+    assert await db.value("SELECT 1") == 1
