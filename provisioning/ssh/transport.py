@@ -114,16 +114,17 @@ class Connection:
 
         A command that runs out of time is ended on the host, not just given up on. `shown` stands
         for the command in messages. `echo` gets standard output while it arrives; `sink`
-        takes it away, where it is too large to be kept, as `stdin` may be a file; bytes are fed
-        whole or not at all. Raises
-        CommandFailed for a status other than zero unless `check` is off, HostError when the host is
-        lost or the time is up, LockLost when a lock was taken and is lost.
+        takes it away, where it is too large to be kept, as `stdin` may be a file. Up to
+        scripts.WHOLE bytes are fed whole or not at all; of more, or of a file, nobody checks on the
+        host that all has come. Whether a lock still holds is asked there last, right before the
+        command. Raises CommandFailed for a status other than zero unless `check` is off, HostError
+        when the host is lost or the time is up, LockLost when a lock was taken and is lost.
         """
         shown = _in_a_line(self.redact(shown or command))
-        if isinstance(stdin, bytes) and 0 < len(stdin) <= WHOLE:
-            command, stdin = whole(command, stdin)
         if fenced and sudo and (condition := self._fence(self.name)):
             command = f"{condition} || exit {FENCED}\n{command}"
+        if isinstance(stdin, bytes) and 0 < len(stdin) <= WHOLE:
+            command, stdin = whole(command, stdin)
         # Whatever the user's own shell prints when it starts comes before the first mark, and
         # what it prints when it ends behind the second, with which the command's status is.
         code = secrets.token_hex(8)

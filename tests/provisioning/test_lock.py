@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock
 
+import paramiko
 import pytest
 
 from provisioning import lock
@@ -173,6 +175,27 @@ def test_the_host_itself_refuses_whoever_lost_the_lock(host: Inventory, tmp_path
             (tmp_path / "lock.holder").write_text('{"who": "another", "token": "theirs"}')
             with pytest.raises(LockLost):
                 there.run(f"touch {tmp_path}/changed", sudo=True)
+    assert not (tmp_path / "changed").exists()
+
+
+def test_it_refuses_as_well_where_the_lock_is_lost_while_the_input_is_on_its_way(
+    host: Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = paramiko.Channel.sendall
+
+    def slowly(channel: paramiko.Channel, content: bytes) -> None:
+        if len(content) > 1:  # no sign of life
+            time.sleep(0.5)  # whoever asks too early has asked
+            (tmp_path / "lock.holder").write_text('{"who": "another", "token": "theirs"}')
+        send(channel, content)
+
+    with Fleet([], Redactor()) as fleet:
+        cluster = Cluster(host, fleet)
+        there = cluster.to(cluster.hosts[0])
+        with lock.exclusive(cluster, "deploy"):
+            monkeypatch.setattr(paramiko.Channel, "sendall", slowly)
+            with pytest.raises(LockLost):
+                there.run(f"cat > {tmp_path}/changed", sudo=True, stdin=b"a secret")
     assert not (tmp_path / "changed").exists()
 
 
