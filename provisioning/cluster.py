@@ -17,7 +17,8 @@ from swarm.model import Node, Service, Snapshot
 
 NO_LEADER = re.compile(r"no leader|not have a leader|lost quorum|deadline exceeded", re.I)
 NO_SWARM = re.compile(
-    r"not a swarm manager|not part of a swarm|command not found|connect to the Docker daemon", re.I
+    r"not a swarm manager|not part of a swarm|command not found|connect to the docker (daemon|API)",
+    re.I,
 )
 _SNAPSHOT = {
     "nodes": "docker node inspect $(docker node ls -q)",

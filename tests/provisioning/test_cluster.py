@@ -42,12 +42,19 @@ def test_an_election_is_waited_for(
     assert cluster.manager().name == "alpha"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This node is not a swarm manager.",
+        "Cannot connect to the Docker daemon at unix:///run/docker.sock.",
+        "failed to connect to the docker API at unix:///run/docker.sock; check if the path is",
+    ],
+)
 def test_a_host_without_a_swarm_is_told_at_once(
-    sshd: Sshd, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+    said: str, sshd: Sshd, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = "This node is not a swarm manager."
     cluster = asked(sshd, fleet, monkeypatch, lambda connection: said)
-    with pytest.raises(OperatorError, match=r"alpha: This node is not.*\n.*ops apply first"):
+    with pytest.raises(OperatorError, match=rf"alpha: {said}\n.*ops apply first"):
         cluster.manager()
 
 
