@@ -186,6 +186,10 @@ def _sentences(error: dict[str, Any], data: dict[str, Any]) -> list[str]:
     key = str(location[-1]) if location else ""
     place = _place(location[:-1], data)
     value = error["input"]
+    inside = len(location) == 3 and isinstance(location[1], str) and isinstance(location[2], int)
+    if inside:  # one of a list's values
+        key = str(location[1])
+    pair = location[1:2] in (("replicas",), ("size",)) and (inside or error["type"] != "missing")
     match error["type"]:
         case "value_error" if not location:
             return str(error["ctx"]["error"]).split("\n")
@@ -198,7 +202,7 @@ def _sentences(error: dict[str, Any], data: dict[str, Any]) -> list[str]:
             return [f"{place}: {key}: {error['ctx']['error']}."]
         case "extra_forbidden":
             return [f'{place} knows no "{key}".{nearest(key, _keys_at(location[:-1]))}']
-        case "missing" | "too_long" | "too_short" if "replicas" in location or "size" in location:
+        case "missing" | "too_long" | "too_short" if pair:
             key = str(location[1])
             return [f"{_place(location[:1], data)}: {key} must be two values, not {value!r}."]
         case "missing" if len(location) == 1:
@@ -224,5 +228,8 @@ def _sentences(error: dict[str, Any], data: dict[str, Any]) -> list[str]:
             return [f'[secrets]: "{value}" is no name of a secret: use a-z, 0-9 and _.']
         case _ if location[:1] == ("settings",):
             return []  # one kind is as wrong as the other, and the first is named
+        case "int_type" | "int_parsing" | "int_from_float":
+            many = "whole numbers" if inside else "a whole number"
+            return [f"{_place(location[:2], data)}: {key} must be {many}, not {value!r}."]
         case _:
             return [f"{_place(location[:2], data)}: {key}: {error['msg']}, not {value!r}."]
