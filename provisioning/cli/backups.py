@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from provisioning import lock
@@ -16,6 +16,7 @@ from provisioning.cli.commands import Add, change
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.release.rendering import hide_secrets
+from provisioning.saying import sayer
 
 DAY = 86400.0
 
@@ -52,11 +53,9 @@ def _backup(cluster: Cluster, args: argparse.Namespace) -> None:
     hide_secrets(cluster)
     if args.file:
         with lock.exclusive(cluster, "backup"), lock.recorded(cluster, "backup"):
-            swarm_state.backup(cluster, args.file, print)
+            swarm_state.backup(cluster, args.file, sayer(cluster.redact))
         return
-    keeper = Keeper(
-        cluster, lambda text: print(f"{datetime.now(UTC):%H:%M:%S}  {cluster.redact(text)}")
-    )
+    keeper = Keeper(cluster, sayer(cluster.redact, timed=True))
     if args.list:
         for one in keeper.backups():
             print(f"{one.name}  {sum(one.sizes.values()) / 1024:.0f} KiB")
@@ -99,7 +98,9 @@ def _restore(cluster: Cluster, args: argparse.Namespace) -> None:
 def _drill(cluster: Cluster, args: argparse.Namespace) -> None:
     hide_secrets(cluster)
     with lock.exclusive(cluster, "drill"), lock.recorded(cluster, "drill restore"):
-        proof = restoring.drill(cluster, (lambda text: None) if args.json else print)
+        proof = restoring.drill(
+            cluster, (lambda text: None) if args.json else sayer(cluster.redact)
+        )
     if args.json:
         print(json.dumps({"rpo": round(proof.loses, 1), "rto": round(proof.takes, 1)}))
         return

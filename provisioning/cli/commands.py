@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from provisioning import lock
-from provisioning.cli.prompts import confirm, sayer
+from provisioning.cli.prompts import confirm
 from provisioning.cluster import Cluster
 from provisioning.inventory import check_files, load
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
+from provisioning.saying import sayer
 from provisioning.ssh.fleet import Fleet
 from provisioning.subparsers import Subparsers
 
@@ -64,7 +65,7 @@ def change(
         return
     confirm(args, f"{command[0].upper()}{command[1:]}?")
     with lock.exclusive(cluster, command), lock.recorded(cluster, command):
-        work(sayer(cluster, args))
+        work(sayer(cluster.redact, to_errors=args.json))
     if args.json:
         print('{"done": true}')
 

@@ -6,7 +6,6 @@ import argparse
 import signal
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
@@ -14,6 +13,7 @@ from provisioning.growth.loop import Scaler
 from provisioning.growth.policy import Rules
 from provisioning.growth.provider import Provider
 from provisioning.inventory import Inventory
+from provisioning.saying import sayer
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -47,9 +47,7 @@ def scale_hosts(cluster: Cluster, args: argparse.Namespace) -> int:
         boot_time=args.boot_time,
     )
 
-    def say(text: str) -> None:
-        print(f"{datetime.now(UTC):%H:%M:%S}  {cluster.redact(text)}", flush=True)
-
+    say = sayer(cluster.redact, timed=True)
     say(f"{fewest} to {most} workers, made by {cluster.inventory.node_group.provider}.")
     for stop in (signal.SIGINT, signal.SIGTERM):  # a service manager's stop is like Ctrl-C
         signal.signal(stop, signal.default_int_handler)

@@ -15,7 +15,7 @@ from provisioning import lock
 from provisioning.care.status import status
 from provisioning.cli import autoscaler, backups, care, hosts, release, setup
 from provisioning.cli.commands import adder, change_adder
-from provisioning.cli.terminal import ended_as_by_ctrl_c, nobody_reads, open_streams
+from provisioning.cli.terminal import ended_as_by_ctrl_c, open_streams
 from provisioning.cloud import cli as cloud
 from provisioning.cluster import Cluster
 from provisioning.doctor.heal import heal
@@ -25,6 +25,7 @@ from provisioning.rehearsal import cli as rehearsal
 from provisioning.rehearsal import lifecycle
 from provisioning.rehearsal import machine as single
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
+from provisioning.saying import nobody_reads
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from provisioning import lock
 from provisioning.care import rebalance
 from provisioning.cli.commands import Add
-from provisioning.cli.prompts import confirm, sayer
+from provisioning.cli.prompts import confirm
 from provisioning.cli.show import show_proposal
 from provisioning.cluster import Cluster
 from provisioning.errors import Interrupted, OperatorError
@@ -19,6 +19,7 @@ from provisioning.inventory import values
 from provisioning.release import deploy, history
 from provisioning.release.proposal import Proposal, propose, propose_rollback
 from provisioning.release.rendering import hide_secrets
+from provisioning.saying import sayer
 from provisioning.ssh.transport import LockLost
 
 
@@ -43,7 +44,7 @@ def _image(text: str) -> str:
 
 
 def _deploy(cluster: Cluster, args: argparse.Namespace) -> None:
-    say = sayer(cluster, args)
+    say = sayer(cluster.redact, to_errors=args.json)
 
     def work_out() -> Proposal:
         say("Comparing with what runs …")
@@ -78,7 +79,7 @@ def _release(
         if not proposal.needed:
             return
         confirm(args, "Deploy this?")
-        started, say = time.monotonic(), sayer(cluster, args)
+        started, say = time.monotonic(), sayer(cluster.redact, to_errors=args.json)
         with lock.recorded(cluster, f"{verb} release {number}"):
             wrong = deploy.carry_out(cluster, proposal, say)
         _even_out(cluster, number, say)

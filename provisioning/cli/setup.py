@@ -10,11 +10,12 @@ from functools import partial
 from provisioning import lock
 from provisioning.care.maintenance import out_of_service
 from provisioning.cli.commands import Add
-from provisioning.cli.prompts import confirm, sayer
+from provisioning.cli.prompts import confirm
 from provisioning.cli.show import show_plan
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.release.rendering import hide_secrets, networks_of
+from provisioning.saying import sayer
 from provisioning.setup.apply import apply, read_plan
 from provisioning.setup.operations import Plan
 
@@ -48,7 +49,7 @@ def _apply(cluster: Cluster, args: argparse.Namespace) -> int:
         if plan.operations:
             confirm(args, "Make these changes?")
             with lock.recorded(cluster, "apply"):
-                say = sayer(cluster, args)
+                say = sayer(cluster.redact, to_errors=args.json)
                 made = apply(cluster, objects, say, around=partial(out_of_service, cluster, say))
     if args.json:
         print(json.dumps({"changes": made}))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from provisioning.cloud import costs
 from provisioning.cloud.settings import Settings, load
 from provisioning.errors import OperatorError
+from provisioning.saying import sayer
 from provisioning.subparsers import Subparsers
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from provisioning.cloud.operations import Installation
 
 # What talks to AWS is imported where it is used: boto3 takes a while, and --help needs none.
+
+_say = sayer()
 
 
 def add_commands(subparsers: Subparsers) -> None:
@@ -281,15 +284,11 @@ def _costs(settings: Settings) -> None:
     print(costs.show(costs.estimate(settings, costs.prices())))
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
 @contextmanager
 def _progress() -> Iterator[Callable[[Event], None]]:
     """Show events: what is under way in one live line on a terminal, else a line each."""
     if not sys.stdout.isatty():
-        yield lambda event: print(event, flush=True)
+        yield lambda event: _say(str(event))
         return
     from rich.console import Console
     from rich.live import Live

@@ -7,7 +7,6 @@ import shlex
 import signal
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from provisioning import lock
 from provisioning.care import waiting
@@ -26,6 +25,7 @@ from provisioning.doctor.eyes import (
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
 from provisioning.release.rendering import hide_secrets
+from provisioning.saying import sayer
 
 PAUSE = 1.0  # seconds between two looks
 TRIES = 3  # looks after a repair until the next, rougher one
@@ -192,9 +192,7 @@ def heal(cluster: Cluster, args: argparse.Namespace) -> int:
     """Look twice and repair what lasts, or go on until stopped; return 1 when faults are left."""
     hide_secrets(cluster)
 
-    def say(text: str) -> None:
-        print(f"{datetime.now(UTC):%H:%M:%S}  {cluster.redact(text)}", flush=True)
-
+    say = sayer(cluster.redact, timed=True)
     healer = Healer(cluster, say, dry_run=args.dry_run)
     if not args.watch:
         healer.round()

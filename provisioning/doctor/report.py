@@ -23,6 +23,7 @@ from provisioning.inventory import Host
 from provisioning.release.certificate import Certificate
 from provisioning.release.outside import Answer, Outside
 from provisioning.release.rendering import hide_secrets, read_secrets
+from provisioning.saying import sayer
 from provisioning.setup.facts import Facts
 from provisioning.setup.host import HostFacts, read_host
 from provisioning.setup.swarm import read_swarm
@@ -66,8 +67,7 @@ def watch(cluster: Cluster, args: argparse.Namespace) -> int:
     for stop in (signal.SIGINT, signal.SIGTERM):  # a service manager's stop is like Ctrl-C
         signal.signal(stop, signal.default_int_handler)
 
-    def say(text: str) -> None:
-        print(f"{datetime.now(UTC):%H:%M:%S}  {cluster.redact(text)}", flush=True)
+    say = sayer(cluster.redact, timed=True)
 
     def findings() -> list[Finding]:
         seen = look(cluster, lambda text: None)

@@ -33,7 +33,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(lock, "exclusive", lambda *_: nullcontext())
     monkeypatch.setattr(lock, "recorded", lambda *_: nullcontext())
-    monkeypatch.setattr(release, "sayer", lambda *_: done.append)
+    monkeypatch.setattr(release, "sayer", lambda *_, **__: done.append)
     monkeypatch.setattr(release, "_show", note("shown"))
     monkeypatch.setattr(deploy, "carry_out", note("deployed", []))
     monkeypatch.setattr(rebalance, "even_out", note("evened out", 0))

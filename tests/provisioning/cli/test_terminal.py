@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +35,20 @@ def keys(content: bytes) -> Act:
     return lambda process, terminal: os.write(terminal, content)
 
 
+def hang_up(process: subprocess.Popen[bytes], terminal: int) -> None:
+    os.close(terminal)
+
+
+def until(words: bytes, process: subprocess.Popen[bytes], terminal: int) -> None:
+    """Read until these words have come; end the process where they do not."""
+    said, deadline = b"", time.monotonic() + 120
+    while words not in said:
+        if not select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
+            process.kill()
+            raise AssertionError(said)
+        said += os.read(terminal, 4096)
+
+
 @pytest.mark.parametrize(
     ("act", "status"),
     [
@@ -42,7 +58,7 @@ def keys(content: bytes) -> Act:
         pytest.param(keys(b"\n"), 1, id="Enter"),
         pytest.param(lambda process, terminal: process.send_signal(signal.SIGTERM), 130, id="TERM"),
         pytest.param(lambda process, terminal: process.send_signal(signal.SIGHUP), 130, id="HUP"),
-        pytest.param(lambda process, terminal: os.close(terminal), 130, id="terminal is gone"),
+        pytest.param(hang_up, 130, id="terminal is gone"),
     ],
 )
 def test_whatever_ends_a_question_lets_the_command_tidy_up(
@@ -53,13 +69,11 @@ def test_whatever_ends_a_question_lets_the_command_tidy_up(
     words = ["setsid", "--ctty", "--wait", sys.executable, "-c", ASKS, str(tidied)]
     with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
-        said = b""
-        while b"Really? [y/N] " not in said:
-            said += os.read(ours, 4096)
+        until(b"Really? [y/N] ", process, ours)
         act(process, ours)
         assert process.wait(60) == status
     assert tidied.read_text() == "tidied up"
-    if act.__name__ != "<lambda>":
+    if act is not hang_up:
         os.close(ours)
 
 
@@ -110,12 +124,11 @@ def test_a_full_disk_on_this_side_gets_a_sentence() -> None:
 
 
 CHANGES = """
-import argparse, pathlib, sys
-from types import SimpleNamespace
+import pathlib, sys
 from provisioning.cli import main as module
-from provisioning.cli.prompts import sayer
+from provisioning.saying import sayer
 def change(args):
-    say = sayer(SimpleNamespace(redact=str), argparse.Namespace(json=False))
+    say = sayer()
     try:
         while True:
             say("one more task runs")
@@ -139,3 +152,51 @@ def test_a_reader_who_leaves_a_change_stops_it_and_it_is_put_right(tmp_path: Pat
         assert process.wait(60) == 130
     assert said.strip() == "Stopped. Nothing is lost: run the same command again to go on."
     assert (tmp_path / "put right").read_text() == "taken back"
+
+
+SCALES = """
+from provisioning.cli import hosts
+class Scaler:
+    def __init__(self, cluster, provider, rules, say, clock, dry_run):
+        self.round = lambda: say("a host is asked for") or True
+hosts.Scaler, hosts.provider_of = Scaler, lambda inventory: None
+rules = dict(idle_below=0.5, idle_for=1, after_growth=1, boot_time=1)
+work = lambda cluster: hosts.scale_hosts(cluster, N(once=False, dry_run=True, **rules))
+"""
+KEEPS = """
+from provisioning.cli import backups
+class Keeper:
+    def __init__(self, cluster, say):
+        self.say = say
+    def take(self):
+        while True:
+            self.say("one more table")
+backups.Keeper, backups.hide_secrets = Keeper, lambda cluster: None
+work = lambda cluster: backups._backup(cluster, N(file=None, list=0, logs=0, watch=0))
+"""
+MAKES = """
+from provisioning.cloud import cli
+def work(cluster):
+    with cli._progress() as tell:
+        while True:
+            tell("one more resource")
+"""
+RUN = """
+import sys
+from types import SimpleNamespace as N
+from provisioning.cli import main as module
+{}
+cluster = N(redact=str, inventory=N(node_group=N(size=(1, 2), provider="rehearsal")))
+module._rehearse = lambda args: work(cluster)
+sys.exit(module.main(["rehearse"]))
+"""
+
+
+@pytest.mark.parametrize("work", [SCALES, KEEPS, MAKES], ids=["scale-hosts", "backup", "cloud up"])
+def test_so_does_one_who_leaves_what_tells_of_hosts_backups_and_stacks(work: str) -> None:
+    words = [sys.executable, "-c", RUN.format(work)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(60) == 130
