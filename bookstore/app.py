@@ -230,11 +230,20 @@ def _forgetting(database: Database, clock: Clock, context: str) -> Callable[[], 
 
 
 def _listening(clock: SharedClock, database: Database) -> Callable[[], Awaitable[None]]:
+    was_off = False
+
     async def listen_to_the_clock() -> None:
+        nonlocal was_off
         asked = monotonic()
-        ahead = clock.hear(await database.moment(), asked, monotonic())
-        if abs(ahead) > _CLOCK_OFF:
+        async with asyncio.timeout(_CLOCK_PATIENCE):  # a late answer says little
+            moment = await database.moment()
+        ahead = clock.hear(moment, asked, monotonic())
+        is_off = abs(ahead) > _CLOCK_OFF
+        if is_off and not was_off:
             log.warning("this host's clock is off the database's", seconds=ahead / SECOND)
+        elif was_off and not is_off:
+            log.info("this host's clock agrees with the database's again")
+        was_off = is_off
 
     return listen_to_the_clock
 
@@ -256,8 +265,7 @@ def _run_with(
         for database in set(databases.values()):
             await database.connect()
         if listen is not None:
-            with suppress(TimeoutError):  # a database that is away does not stop the shop
-                await asyncio.wait_for(_attempt(listen), _CLOCK_PATIENCE)
+            await _attempt(listen)
             tasks.append(asyncio.ensure_future(_repeat(_CLOCK_SECONDS, listen)))
         tasks.extend(asyncio.ensure_future(_repeat(seconds, chore)) for seconds, chore in chores)
         if "catalogue" in settings.contexts:

@@ -15,7 +15,9 @@ import pytest
 
 # A command that asks, and has something to put right however it ends.
 ASKS = """
-import argparse, pathlib, sys
+import argparse, pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests may ignore them
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from provisioning.cli import main as module
 from provisioning.cli.prompts import confirm
 def ask(args):
