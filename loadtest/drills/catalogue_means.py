@@ -83,7 +83,7 @@ MEANS: dict[str, Drill] = {
     ),
     "sign-in-storm": Drill(
         "Somebody tries forty passwords a second, from twenty addresses, for fifty seconds.",
-        (Step(20, "storm-sign-in"), Step(65, "see-the-storm-refused")),
+        (Step(20, "storm-sign-in"), Step(75, "see-the-storm-refused")),
         undo=(Step(0, "calm-sign-in"),),
         felt="itself",  # whoever shops, or signs in, shall notice nothing
     ),

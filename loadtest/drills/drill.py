@@ -21,8 +21,8 @@ class Drill:
     prepare: what is set before the load comes. undo: what puts the cluster right again, whatever
     happens. failures: how many requests may fail; None: as many as the fault must cost, which the
     report counts and the ledger explains. costs: a regular expression; the requests whose names
-    match may fail besides, each with a proper 503 page. lasting: what the fault costs is lost for
-    good, so that those requests fail at the end as well.
+    match may fail besides. lasting: what the fault costs is lost for good, so that those requests
+    fail at the end as well, and others of the kind must be served.
     """
 
     about: str

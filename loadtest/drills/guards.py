@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ def guards(
         *felt(drill, requests, samples, events),
         *steady(drill, requests, events),
         *waits(drill, requests),
+        *replaced(drill, requests, events),
     ]  # fmt: skip
 
 
@@ -108,7 +110,7 @@ def steady(drill: Drill, requests: Sequence[Entry], events: Sequence[Event]) -> 
         # What was still under way when the fault came met it.
         there = [
             r
-            for r in (judge.free_of(drill, requests) if drill.lasting else requests)
+            for r in (judge.free_of(drill, requests) if drill.lasting and begin else requests)
             if begin <= float(r["at"]) and float(r["at"]) + float(r["ms"]) / 1000 < until
         ]
         seen = summarize(there)
@@ -117,6 +119,18 @@ def steady(drill: Drill, requests: Sequence[Entry], events: Sequence[Event]) -> 
         words = f"{seen.failed} of {seen.count} failed, p99 {p99:.2f} s"
         made.append(Expectation(what, "30 or more, 0 failed, p99 as judged", words, met))
     return made
+
+
+def replaced(drill: Drill, requests: Sequence[Entry], events: Sequence[Event]) -> list[Expectation]:
+    """Judge whether new things are there after others of their kind were lost for good."""
+    if not drill.lasting or not events:
+        return []
+    new = sum(
+        r["error"] is None and float(r["at"]) > events[0].done and r["status"] == 200
+        for r in requests
+        if re.search(drill.costs, str(r["name"]))
+    )
+    return [Expectation("new ones that were served afterwards", "1 or more", str(new), new > 0)]
 
 
 def waits(drill: Drill, requests: Sequence[Entry]) -> list[Expectation]:

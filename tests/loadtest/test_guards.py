@@ -107,13 +107,29 @@ def test_the_shop_must_be_well_before_the_fault_and_at_the_end(at: float, row: s
     assert row in judged(requests=slow)
 
 
-def test_what_is_lost_for_good_may_fail_at_the_end_and_nothing_else() -> None:
-    lost = replace(DRILL, costs="GET /covers/", lasting=True)
-    cover = {**request(95, error="404"), "name": "GET /covers/[name]"}
-    assert judged(lost, requests=[*REQUESTS, cover]) == []
-    assert judged(lost, requests=[*REQUESTS, request(95, error="404")]) == ["steady at the end"]
-    back = replace(lost, lasting=False)
-    assert judged(back, requests=[*REQUESTS, cover]) == ["steady at the end"]
+LOST = replace(DRILL, costs="GET /covers/", lasting=True)
+
+
+def cover(at: float, status: int = 404) -> dict[str, object]:
+    error = None if status == 200 else str(status)
+    return {**request(at, error=error), "name": "GET /covers/[name]", "status": status}
+
+
+@pytest.mark.parametrize(
+    ("drill", "more", "named"),
+    [
+        (LOST, [cover(95), cover(50, 200)], []),
+        (LOST, [cover(95)], ["new ones that were served afterwards"]),
+        (LOST, [cover(95), cover(10, 200)], ["new ones that were served afterwards"]),
+        (LOST, [cover(10), cover(50, 200)], ["steady before the fault"]),
+        (LOST, [request(95, error="404"), cover(50, 200)], ["steady at the end"]),
+        (replace(LOST, lasting=False), [cover(95)], ["steady at the end"]),
+    ],
+)
+def test_what_is_lost_for_good_may_be_missing_at_the_end_and_nothing_else(
+    drill: Drill, more: list[dict[str, object]], named: list[str]
+) -> None:
+    assert judged(drill, requests=[*REQUESTS, *more]) == named
 
 
 def test_what_is_under_way_when_the_fault_comes_meets_it() -> None:
