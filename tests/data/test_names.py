@@ -19,7 +19,8 @@ NAMESPACES = ["unshare", "--user", "--map-root-user", "--mount", "--net"]
 pytestmark = [
     pytest.mark.mariadb,
     pytest.mark.skipif(
-        shutil.which("ip") is None or subprocess.run([*NAMESPACES, "true"]).returncode != 0,
+        None in map(shutil.which, ["ip", "unshare"])
+        or subprocess.run([*NAMESPACES, "true"]).returncode != 0,
         reason="no namespaces here",
     ),
 ]

@@ -1,11 +1,14 @@
-"""Names that the shop connects to, and an event loop that no silent resolver holds up.
+"""Names that the shop connects to, and an event loop that a silent resolver does not hold up there.
 
 While the resolver says nothing, or knows no address, a name stands for those that it last gave.
+That is for what calls `create_connection` with a name: the drivers and the mail's client. Calls to
+siblings and fetches of covers ask `getaddrinfo`, which waits for the resolver as glibc does.
 """
 
 import asyncio
 import ipaddress
 import socket
+import ssl
 import threading
 from contextlib import suppress
 from time import monotonic
@@ -55,7 +58,6 @@ class Names:
         that may take it very long."""
         loop = asyncio.get_running_loop()
         question = _Question(monotonic(), loop.create_future())
-        self._questions[name] = question
 
         def look_up() -> None:
             answer: list[str] | OSError
@@ -69,7 +71,12 @@ class Names:
             with suppress(RuntimeError):  # nobody waits any more: the loop is closed
                 loop.call_soon_threadsafe(self._learn, name, question, answer)
 
-        threading.Thread(target=look_up, name="resolver", daemon=True).start()
+        try:
+            threading.Thread(target=look_up, name="resolver", daemon=True).start()
+        except RuntimeError as error:  # there are too many threads
+            question.answer.set_result(OSError(str(error)))
+        else:
+            self._questions[name] = question  # until it is learned, which this loop does later
         return question
 
     def _learn(self, name: str, question: _Question, answer: list[str] | OSError) -> None:
@@ -95,11 +102,16 @@ class Calling:
             return await connect(protocol_factory, host, port, **options)
         if options.get("ssl") and options.get("server_hostname") is None:
             options["server_hostname"] = host
-        *others, last = await self._names.addresses(host)
-        for address in others:
-            with suppress(OSError):
+        earlier: OSError | None = None
+        for address in await self._names.addresses(host):
+            try:
                 return await connect(protocol_factory, address, port, **options)
-        return await connect(protocol_factory, last, port, **options)
+            except ssl.SSLError:  # no other address makes up for it
+                raise
+            except OSError as error:
+                error.__cause__ = error.__cause__ or earlier
+                earlier = error
+        raise earlier or OSError(f"{host} stands for no address")
 
 
 def _is_address(host: str) -> bool:
