@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from weakref import WeakKeyDictionary, WeakSet
 
+import structlog
 from databases.interfaces import ConnectionBackend, DatabaseBackend
 
 from bookstore.data.answer import Answer
@@ -22,6 +23,8 @@ from bookstore.data.errors import (
     LockWait,
     ReadOnly,
 )
+
+log = structlog.get_logger()
 
 # Numbers of errors, by what they mean.
 _LOST = {
@@ -114,6 +117,7 @@ class Connections:
         self._given_back: deque[tuple[float, ConnectionBackend]] = deque()
         self._doubted_at = 0.0  # what was given back before goes to the driver's pool first
         self._left_at = 0.0
+        self._untold = False  # whether it takes writes
 
     async def connect(self) -> None:
         """Make the driver's pool; connections are opened as they are needed."""
@@ -177,8 +181,14 @@ class Connections:
         try:
             if await _takes_no_writes(raw):
                 self._leave(now)
-        except (self.error, OSError, EOFError):  # it is dead
+        except RuntimeError:  # uvloop's word for a transport that is closed
             return False
+        except (self.error, OSError, EOFError) as error:
+            if isinstance(self.translate(error), ConnectionLost):
+                return False
+            if not self._untold:  # by a proxy, say: that is no reason to open another one
+                self._untold = True
+                log.warning("the database does not tell whether it takes writes", error=str(error))
         return raw not in self._left
 
     async def release(self, connection: ConnectionBackend, *, broken: bool) -> None:

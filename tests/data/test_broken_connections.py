@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import asyncmy.errors
+import pymysql.err
 import pytest
+from structlog.testing import capture_logs
 
 from bookstore.data import deadline
 from bookstore.data.database import Database
@@ -19,11 +22,13 @@ STOCK = "SELECT stock FROM books WHERE id = 1"
 
 
 class Scissors:
-    """A way to the server that is cut once: where a word goes by, before or after the answer."""
+    """A way to the server that is cut once: where a word goes by, before or after the answer. What
+    the server is not to know loses its last letter on the way."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self.word = b""
+        self.unknown = b""
         self.answered = False
         self.cuts = 0
 
@@ -39,6 +44,8 @@ class Scissors:
                     cut.set()
                     if not self.answered:
                         break
+                if self.unknown:
+                    data = data.replace(self.unknown, self.unknown[:-1] + b"_")
                 server.write(data)
         server.close()
         await back
@@ -72,11 +79,11 @@ async def cut_way(url: str) -> AsyncIterator[tuple[Database, Scissors]]:
 
 @pytest.mark.parametrize("answered", [False, True])
 @pytest.mark.parametrize(
-    ("word", "runs", "lost"),
-    [(b"stock - 1", 2, False), (b"two", 2, False), (b"three", 2, False), (b"COMMIT", 1, True)],
+    ("word", "lost"),
+    [(b"stock - 1", False), (b"two", False), (b"three", False), (b"COMMIT", True)],
 )
 async def test_work_is_done_again_unless_the_commit_was_sent(
-    mysql_url: str, word: bytes, runs: int, lost: bool, answered: bool
+    mysql_url: str, word: bytes, lost: bool, answered: bool
 ) -> None:
     ran = 0
 
@@ -95,7 +102,8 @@ async def test_work_is_done_again_unless_the_commit_was_sent(
                 await database.in_transaction(work)
         else:
             assert await database.in_transaction(work) == 9
-        assert (ran, scissors.cuts) == (runs, 1)
+        assert ran == 1 if lost else ran >= 2  # more often when the server still holds the lock
+        assert scissors.cuts == 1
         assert await database.value(STOCK) == (10 if lost and not answered else 9)
         assert database.in_use == 0
 
@@ -106,6 +114,18 @@ async def test_a_single_statement_is_never_sent_twice(mysql_url: str) -> None:
         with pytest.raises(ConnectionLost):
             await database.execute("UPDATE books SET stock = stock - 1 WHERE id = 1")
         assert await database.value(STOCK) == 9
+
+
+async def test_a_proxy_that_does_not_tell_who_takes_writes_is_asked_on(
+    mysql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cut_way(mysql_url) as (database, scissors):
+        monkeypatch.setattr("bookstore.data.mysql.LOOK_EVERY", 0.0)
+        scissors.unknown = b"innodb_read_only"
+        with capture_logs() as logs:
+            found = {await database.value("SELECT CONNECTION_ID()") for _each in range(5)}
+    assert len(found) == 1
+    assert [entry["log_level"] for entry in logs] == ["warning"]
 
 
 async def kill(mariadb: MariaDB, queries: Queries) -> None:
@@ -184,13 +204,13 @@ async def cancelled_in_its_turn(queries: Queries) -> None:
 async def gone_on_with(queries: Queries) -> None:
     """An answer that comes late is no answer to what is asked next."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(queries.value("SELECT SLEEP(0.3), 'late'"), 0.1)
+        await asyncio.wait_for(queries.value("SELECT SLEEP(5), 'late'"), 0.1)
     assert await queries.value("SELECT 2") == 2
 
 
 async def followed_by_another(queries: Queries) -> None:
     """Whoever waits behind a statement that is cut off gets no answer meant for it."""
-    slow = asyncio.ensure_future(queries.value("SELECT SLEEP(0.3)"))
+    slow = asyncio.ensure_future(queries.value("SELECT SLEEP(5)"))
     behind = asyncio.ensure_future(queries.value("SELECT 2"))
     await asyncio.sleep(0.1)
     slow.cancel()
@@ -202,12 +222,16 @@ async def too_late(queries: Queries) -> None:
     await queries.value("SELECT SLEEP(20)")
 
 
-TABLE: list[tuple[Callable[[Queries], Awaitable[None]], type[Exception], bool]] = [
+THE_SERVERS = (pymysql.err.OperationalError, asyncmy.errors.OperationalError)
+
+type Wrong = Callable[[Queries], Awaitable[None]]
+type Errors = type[Exception] | tuple[type[Exception], ...]
+TABLE: list[tuple[Wrong, Errors, bool]] = [
     (undecodable, UnicodeDecodeError, True),
     (unencodable, UnicodeEncodeError, True),
     (incomplete, KeyError, True),
     (wrong_fields, TypeError, False),
-    (wrong_statement, Exception, False),
+    (wrong_statement, THE_SERVERS, False),
     (cancelled_in_its_turn, TimeoutError, True),
     (gone_on_with, ConnectionLost, True),
     (followed_by_another, ConnectionLost, True),
@@ -236,8 +260,8 @@ async def in_order(mysql: Database) -> set[int]:
 @pytest.mark.parametrize(("wrong", "error", "closes"), TABLE)
 async def test_a_connection_in_an_unknown_state_is_closed(
     mysql: Database,
-    wrong: Callable[[Queries], Awaitable[None]],
-    error: type[Exception],
+    wrong: Wrong,
+    error: Errors,
     closes: bool,
     way: str,
 ) -> None:
@@ -258,7 +282,7 @@ async def test_a_connection_in_an_unknown_state_is_closed(
 async def test_what_did_not_go_along_does_not_lack_in_silence(mysql: Database) -> None:
     async def work() -> None:
         async with mysql.transaction() as queries:
-            slow = asyncio.ensure_future(queries.value("SELECT SLEEP(0.3)"))
+            slow = asyncio.ensure_future(queries.value("SELECT SLEEP(1)"))
             await asyncio.sleep(0)
             await queries.queue("UPDATE books SET stock = 0")
             with suppress(TimeoutError):
@@ -274,7 +298,7 @@ async def test_what_did_not_go_along_does_not_lack_in_silence(mysql: Database) -
 async def test_nobody_gets_a_connection_with_a_statement_under_way(mysql: Database) -> None:
     async with mysql.connection() as queries:
         number = await queries.value("SELECT CONNECTION_ID()")
-        slow = asyncio.ensure_future(queries.value("SELECT SLEEP(0.3)"))
+        slow = asyncio.ensure_future(queries.value("SELECT SLEEP(5)"))
         await asyncio.sleep(0.1)
     assert number not in await in_order(mysql)
     with suppress(ConnectionLost):
