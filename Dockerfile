@@ -16,6 +16,7 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent sh
     && mkdir -p /srv/media && chown shop:shop /srv/media
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/shop /opt/shop
+# RES_OPTIONS: how long a silent resolver is waited for, docs/decisions/0025-a-name-outlives-its-resolver.md
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/opt/shop \
     PYTHONDONTWRITEBYTECODE=1 \

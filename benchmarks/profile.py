@@ -204,7 +204,7 @@ async def _batch(browser: InProcess, kind: Kind, data: Data, first: int, visits:
 
 def parts(stats: Mapping[Place, tuple[Any, ...]]) -> Counter[str]:
     """Return how long each part of a profile took by itself; what belongs to no part counts for
-    those who called it."""
+    those who called it, which is followed one level up and no further."""
     took: Counter[str] = Counter()
     for place, (_primitive, _calls, alone, _with_callees, callers) in stats.items():
         if (part := part_of(place)) is not None:

@@ -3,6 +3,9 @@
 A driver that is written in Python takes longer to read what a column is called than to read what is
 in it: fifteen columns of one row take 150 µs, one array of the same values 70. So there they come
 as one column, an array in JSON; drivers in C are quicker with the columns as they are.
+
+Such a column holds whole numbers and text, or nothing: a comparison, a binary value, JSON or a
+DECIMAL would come back as something else.
 """
 
 from collections.abc import Mapping

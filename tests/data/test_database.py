@@ -329,6 +329,12 @@ async def test_many_columns_come_back_as_they_are(db: Database, word: str) -> No
     assert await db.all(tuple, sql, {"id": key}) == [tuple(wished)]
 
 
+async def test_whole_numbers_beyond_those_of_a_float_come_back_as_they_are(db: Database) -> None:
+    columns = Wide({"id": "2147483648 * 4194304 + 1", "stock": "-(2147483648 * 4194304 + 1)"})
+    number = 2**53 + 1
+    assert await db.one(Stock, f"SELECT {columns.of(db)}") == Stock(number, -number)
+
+
 async def test_rows_with_too_few_columns_are_no_rows(db: Database) -> None:
     await db.execute("INSERT INTO notes (word) VALUES ('one')")
     with pytest.raises(TypeError):
