@@ -10,7 +10,7 @@ import pytest
 
 from bookstore.app import create_app, derived_key
 from bookstore.catalogue.service import Catalogue
-from bookstore.clock import now
+from bookstore.clock import SECOND, now
 from bookstore.contracts import CatalogueLink, HoldLine, HoldRefused, SiblingUnavailable
 from bookstore.data.database import Database
 from bookstore.links import DirectCatalogue, HttpCatalogue, HttpSessions
@@ -115,12 +115,11 @@ def test_an_oversized_call_is_refused(service: Server, signer: Signer) -> None:
     assert httpx.post(url, content=body, headers=headers).status_code == 413
 
 
-def test_a_stale_signature_is_refused(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_signature_is_refused(signer: Signer) -> None:
     headers = signer.headers("POST", "/p", b"")
-    later = time.time() + 31
-    monkeypatch.setattr(time, "time", lambda: later)
+    later = Signer(derived_key(SECRET, "internal calls"), lambda: now() + 31 * SECOND)
     with pytest.raises(Refused, match="older than 30 seconds"):
-        signer.check("POST", "/p", headers, b"")
+        later.check("POST", "/p", headers, b"")
 
 
 @pytest.mark.parametrize(
