@@ -51,6 +51,16 @@ def until(words: bytes, process: subprocess.Popen[bytes], terminal: int) -> None
         said += os.read(terminal, 4096)
 
 
+def until_it_reads(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process has fallen asleep: a signal that comes between a question and the wait
+    for its answer is noted by Python, and seen by it only once somebody answers."""
+    status, asleep, deadline = Path(f"/proc/{process.pid}/stat"), 0, time.monotonic() + 60
+    while asleep < 4 and time.monotonic() < deadline:
+        state = status.read_text().rpartition(")")[2].split()[0]
+        asleep = asleep + 1 if state == "S" else 0
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize(
     ("act", "status"),
     [
@@ -72,6 +82,7 @@ def test_whatever_ends_a_question_lets_the_command_tidy_up(
     with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         until(b"Really? [y/N] ", process, ours)
+        until_it_reads(process)
         act(process, ours)
         assert process.wait(60) == status
     assert tidied.read_text() == "tidied up"
