@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import datetime
 
-from provisioning.doctor.probes import Wire
+from provisioning.doctor import network
+from provisioning.doctor.findings import Check, Examination, Finding, unknown
 from provisioning.inventory import Inventory
-from provisioning.release.certificate import Certificate, parse
+from provisioning.release.certificate import parse
 from provisioning.setup.facts import Facts
 from provisioning.setup.plan import NFS_OPTIONS, heartbeat
 from provisioning.setup.preflight import NEEDED_DISK, mounted, problems
-from provisioning.setup.swarm import VXLAN
 from swarm.model import Service
 
 SKEW = 1.0  # seconds that clocks may differ
@@ -24,39 +23,8 @@ ROOM = 2**30  # bytes that covers should find on the shared storage
 # or two days.
 SOON, URGENT = 0.25, 0.1
 
-
-@dataclass(frozen=True)
-class Finding:
-    """Something to put right (bad), not examined (unknown) or to know about, and what to do."""
-
-    where: str
-    what: str
-    advice: str
-    bad: bool = True
-    unknown: bool = False
-
-
-@dataclass(frozen=True)
-class Examination:
-    """All that was seen."""
-
-    facts: Facts
-    lost: Mapping[str, str] = field(default_factory=dict)  # host: why it could not be asked
-    services: tuple[Service, ...] = ()
-    wires: Mapping[str, Wire] = field(default_factory=dict)
-    doors: Mapping[str, Mapping[tuple[str, int], str]] = field(default_factory=dict)
-    overlay: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    certificates: Mapping[str, Certificate | str] = field(default_factory=dict)
-    database: Mapping[str, str] = field(default_factory=dict)
-    backup: datetime | None = None  # when the newest was begun
-    # By check and host: why it could not be looked at there.
-    unseen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
 # These look at each host: where one is lost, they have not looked at all.
 OF_HOSTS = {"hosts", "clocks", "trust", "ports", "mtu", "overlay", "storage", "database"}
-
-Check = Callable[[Inventory, Examination, datetime], Iterator[Finding]]
 
 TITLES = {
     "reach": "every host can be reached over SSH",
@@ -87,9 +55,9 @@ def examine(
         "swarm": _swarm,
         "trust": _trust,
         "versions": _versions,
-        "ports": _ports,
-        "mtu": _mtu,
-        "overlay": _overlay,
+        "ports": network.ports,
+        "mtu": network.mtu,
+        "overlay": network.overlay,
         "storage": _storage,
         "services": _services,
         "certificate": _certificate,
@@ -98,15 +66,7 @@ def examine(
     }
     for key, check in checks.items():
         blind = seen.unseen.get(key, {}).items()
-        yield key, [*check(inventory, seen, now), *(_unknown(host, why) for host, why in blind)]
-
-
-def _unknown(host: str, why: str) -> Finding:
-    advice = "Put that right, then run this again: what was not seen is not known to be well."
-    if "python3" in why:
-        advice = "Install Python 3 there: ./run ops apply, or apt-get install python3."
-    what = f"it could not be examined ({why.removeprefix(f'{host}: ').rstrip('.')})"
-    return Finding(host, what, advice, bad=False, unknown=True)
+        yield key, [*check(inventory, seen, now), *(unknown(host, why) for host, why in blind)]
 
 
 def _reach(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
@@ -201,7 +161,7 @@ def _trust(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[F
     for name, found in seen.facts.hosts.items():
         if not found.certificate:
             if found.membership.state == "active":
-                yield _unknown(name, "its certificate cannot be read")
+                yield unknown(name, "its certificate cannot be read")
             continue
         node = parse(found.certificate)
         if node.left(now) < URGENT:
@@ -228,83 +188,6 @@ def _versions(inventory: Inventory, seen: Examination, now: datetime) -> Iterato
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text.partition("-")[0].partition("+")[0]))
-
-
-def _ports(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
-    for source, doors in seen.doors.items():
-        for (target, port), said in doors.items():
-            if said != "open":
-                yield Finding(
-                    f"{source} -> {target}", f"port {port}/tcp is {said}", _open(port, "tcp")
-                )
-    addresses = {h.name: h.swarm_address for h in inventory.host}
-    for target, wire in seen.wires.items():
-        for source in seen.wires:
-            for port in (7946, 4789):
-                if source != target and (addresses[source], port, "s") not in wire.seen:
-                    what = f"packets to port {port}/udp do not arrive"
-                    yield Finding(f"{source} -> {target}", what, _open(port, "udp"))
-
-
-def _open(port: int, protocol: str) -> str:
-    return f"Open {port}/{protocol} between all hosts in the firewall or security group."
-
-
-def _mtu(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
-    addresses = {h.name: h.swarm_address for h in inventory.host}
-    for target, wire in seen.wires.items():
-        for source, other in seen.wires.items():
-            address = addresses[source]
-            arrives = (address, 4789, "s") in wire.seen
-            if source != target and not arrives:
-                yield _unknown(f"{source} -> {target}", "small ones do not arrive either")
-            if source != target and arrives and (address, 4789, "l") not in wire.seen:
-                size = other.mtu.get(addresses[target], 0)
-                yield Finding(
-                    f"{source} -> {target}",
-                    f"packets of {size} bytes, the interface's MTU, do not arrive",
-                    f"Lower the MTU of {source}'s interface to what the network carries.",
-                )
-    smallest = min((f.mtu for f in seen.facts.hosts.values()), default=1500)
-    name = f"{inventory.cluster.name}_public"
-    overlay = seen.facts.swarm.networks.get(name, 0) if seen.facts.swarm else 0
-    if overlay > smallest - VXLAN:
-        yield Finding(
-            name,
-            f"its MTU is {overlay}, but hosts carry {smallest} bytes, {VXLAN} of them VXLAN's own",
-            "Take the stacks down, run docker network rm on it, then ./run ops apply and deploy.",
-        )
-
-
-def _overlay(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:
-    dead: dict[str, set[str]] = {}
-    for source, answers in seen.overlay.items():
-        for target, said in answers.items():
-            if said not in ("open", "refused"):  # a refusal is an answer too
-                dead.setdefault(source, set()).add(target)
-                dead.setdefault(target, set()).add(source)
-    # A host that is dead to most others is the culprit; name it once, not with every partner.
-    while dead:
-        worst = max(sorted(dead), key=lambda name: len(dead[name]))
-        partners = sorted(dead.pop(worst))
-        yield Finding(
-            worst,
-            f"its overlay network is dead: no answer between its tasks and those on "
-            f"{', '.join(partners)}, though the swarm calls it ready",
-            f"Restart its engine: ./run ops restart {worst}",
-        )
-        for partner in partners:
-            dead[partner].discard(worst)
-            if not dead[partner]:
-                del dead[partner]
-    if seen.services:
-        for host in seen.facts.hosts.keys() - seen.overlay.keys():
-            yield Finding(
-                host,
-                "no task could be started there to test from",
-                "See ./run ops status.",
-                bad=False,
-            )
 
 
 def _storage(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[Finding]:

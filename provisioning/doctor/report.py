@@ -16,7 +16,8 @@ from provisioning.backups.store import store_at
 from provisioning.cluster import Cluster, snapshot
 from provisioning.doctor import probes
 from provisioning.doctor.alert import Alert
-from provisioning.doctor.checks import OF_HOSTS, TITLES, Examination, Finding, examine
+from provisioning.doctor.checks import OF_HOSTS, TITLES, examine
+from provisioning.doctor.findings import Examination, Finding
 from provisioning.doctor.watch import Watch
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from provisioning.doctor.checks import Finding
+from provisioning.doctor.findings import Finding
 from provisioning.errors import OperatorError
 
 Look = Callable[[], list[Finding]]

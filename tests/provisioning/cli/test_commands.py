@@ -11,7 +11,7 @@ import pytest
 
 from provisioning.cli.main import main
 from provisioning.doctor import report
-from provisioning.doctor.checks import Examination
+from provisioning.doctor.findings import Examination
 from tests.provisioning.conftest import Account, Sshd
 from tests.provisioning.factories import KEY
 from tests.provisioning.setup.test_plan import joined

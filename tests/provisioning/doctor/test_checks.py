@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from provisioning.doctor.checks import Examination, Finding, examine
+from provisioning.doctor.checks import examine
+from provisioning.doctor.findings import Examination, Finding
 from provisioning.doctor.probes import Wire
 from provisioning.inventory import Backup
 from provisioning.release.certificate import Certificate

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from provisioning.doctor import probes
-from provisioning.doctor.checks import Examination, Finding, examine
+from provisioning.doctor.checks import examine
+from provisioning.doctor.findings import Examination, Finding
 from provisioning.inventory import Host
 from provisioning.setup.facts import Facts
 from provisioning.setup.host import read_host

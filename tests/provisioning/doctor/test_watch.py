@@ -14,7 +14,7 @@ import pytest
 
 from provisioning.cluster import Cluster
 from provisioning.doctor.alert import Alert
-from provisioning.doctor.checks import Finding
+from provisioning.doctor.findings import Finding
 from provisioning.doctor.watch import Watch
 from provisioning.errors import OperatorError
 from provisioning.inventory import Inventory
