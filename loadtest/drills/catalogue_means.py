@@ -87,6 +87,12 @@ MEANS: dict[str, Drill] = {
         undo=(Step(0, "calm-sign-in"),),
         felt="itself",  # whoever shops, or signs in, shall notice nothing
     ),
+    "memory-exhausted": Drill(
+        "Something takes all memory that one replica may have; the kernel ends the replica.",
+        (Step(20, "exhaust-memory", "busiest"), Step(60, "see-memory-exhausted", "lost")),
+        seconds=80,
+        felt="replaced",
+    ),
     "clock-ahead": Drill(
         "A release is rolled out whose first replica has a clock that is an hour ahead.",
         (Step(20, "put-clock-ahead"), Step(120, "see-clock-ahead")),

@@ -47,6 +47,26 @@ container=$(docker ps -q -f label=com.docker.swarm.service.name={SHOP} | head -1
 docker kill -s KILL $container >/dev/null
 [ "$(docker inspect -f '{{{{.State.Running}}}}' $container 2>/dev/null)" = true ] || echo acted"""
 
+MIB_A_STEP, STEP = 16, 0.5  # what is taken of a replica's memory, and how often (seconds)
+HOG = f"""import time
+held = []
+while True:
+    held.append(bytearray({MIB_A_STEP} << 20))
+    time.sleep({STEP})
+"""
+# The kernel ends who is told to be ended first: the replica, and not what takes its memory.
+EXHAUST_MEMORY = f"""set -e
+container=$(docker ps -q -f label=com.docker.swarm.service.name={SHOP} | head -1)
+for process in $(docker top $container -eo pid | tail -n +2); do
+  echo 1000 > /proc/$process/oom_score_adj
+done
+docker exec --detach $container python -c {shlex.quote(HOG)}
+echo acted"""
+SEE_MEMORY_EXHAUSTED = f"""all=$(docker ps -aq -f label=com.docker.swarm.service.name={SHOP})
+for container in $all; do
+  [ "$(docker inspect -f '{{{{.State.OOMKilled}}}}' $container)" != true ] || echo acted
+done"""
+
 AHEAD = 3600  # seconds
 CLOCK = "drill_clock"  # the config that has a replica's Python tell another time
 WRONG_CLOCK = f"""import os, time
@@ -99,6 +119,16 @@ class Means(Faults):
     def kill_replica(self, host: str) -> None:
         """Kill one replica on a host."""
         self._on(host, KILL_REPLICA, "No replica was killed")
+
+    def exhaust_memory(self, host: str) -> None:
+        """Use up the memory that one replica on a host may have, little by little."""
+        self._on(host, EXHAUST_MEMORY, "Nothing takes a replica's memory")
+        self.lost.append(host)
+
+    def see_memory_exhausted(self, host: str) -> None:
+        """Make sure that the kernel has ended a replica for want of memory."""
+        self._on(host, SEE_MEMORY_EXHAUSTED, "No replica was ended for want of memory")
+        self.lost.remove(host)
 
     def put_clock_ahead(self, _: str) -> None:
         """Let the first replica's clock be an hour ahead, by a rollout."""
