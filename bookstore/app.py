@@ -287,8 +287,8 @@ def _run_with(
             await asyncio.wait(app.unfinished, timeout=10)
         for sibling in siblings.values():
             await sibling.close()
-        for database in set(databases.values()):
-            await database.disconnect()
+        # At once: each may wait some seconds for connections in use.
+        await asyncio.gather(*(each.disconnect() for each in set(databases.values())))
 
 
 async def _repeat(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
