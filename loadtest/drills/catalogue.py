@@ -7,6 +7,7 @@ with dashes for underscores, and a target is a host, or `busiest` for the worker
 from __future__ import annotations
 
 from loadtest.drills.catalogue_means import MEANS
+from loadtest.drills.catalogue_services import SERVICES
 from loadtest.drills.drill import Drill, Step
 
 __all__ = ["DRILLS", "Drill", "Step"]
@@ -206,4 +207,5 @@ DRILLS: dict[str, Drill] = {
         cut=3,
     ),
     **MEANS,
+    **SERVICES,
 }

@@ -40,7 +40,7 @@ class Drill:
     only_503: bool = False  # requests that fail must get the shop's own page
     reroute: float | None = None  # seconds after which the last slow or failed request has begun
     outcome: str = ""  # the update state in which `service` must end
-    service: str = "app_web"  # whose rollout is judged
+    service: str = "app_web"  # whose rollout is judged; its stack must be deployed
     spike: bool = False  # judge the autoscaler
     never_fewer: bool = False  # replicas may not be taken away while the fault lasts
     even: bool = False  # the replicas must end evenly spread

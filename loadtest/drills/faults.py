@@ -83,6 +83,15 @@ class Faults(Observer):
         """Kill Traefik on a host, and nothing else."""
         self._on(host, KILL_EDGE, "Traefik was not killed")
 
+    def kill_service(self, name: str) -> None:
+        """Kill all replicas of a service, on every host, as fast as hosts can be told."""
+        inside = f"sh -c {shlex.quote(f'docker kill -s KILL {_containers(name)} || true')}"
+        said = self.swarm.fleet.all(
+            self.inventory.workers, lambda host: host.run(inside, sudo=True, timeout=30).stdout
+        )
+        if not "".join(said.values()).strip():
+            raise OperatorError(f"No replica of {name} was killed: the fault did not act.")
+
     def kill_socket(self, host: str) -> None:
         """Kill what the edge on a host reads Docker by, and nothing else."""
         self._on(host, KILL_SOCKET, "The socket proxy was not killed")

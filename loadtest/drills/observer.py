@@ -16,6 +16,7 @@ from swarm import model
 from swarm.model import Service, Snapshot, Task
 
 SHOP = "app_web"
+LISTS = "services_catalogue"  # answers for the first page where the shop is three services
 EDGE = "edge_traefik"
 _FILTER = "%7B%22desired-state%22%3A%5B%22running%22%5D%7D"
 _ASK = "; echo; ".join(
@@ -32,6 +33,7 @@ class Observer:
         self.inventory = swarm.inventory
         self.rehearsed = rehearsed
         self.entrance = entrance(swarm.inventory, rehearsed)
+        self.shop = SHOP if "app" in swarm.inventory.cluster.stacks else LISTS
         self.lost: list[str] = []  # hosts that actions have taken away
         self.spared: list[str] = []  # hosts that are no edge meanwhile
         self._asked: Connection | None = None
@@ -51,16 +53,20 @@ class Observer:
                     raise OperatorError(f"No manager tells how the swarm is: {error}") from None
         raise AssertionError("unreachable")
 
-    def sample(self, drilled: str = SHOP) -> Sample:
-        """Describe the moment for the report."""
+    def sample(self, drilled: str = "") -> Sample:
+        """Describe the moment for the report: the replicas of the drilled service, if it is one of
+        the shop's, else of the shop."""
         snapshot = self.snapshot()
+        drilled = drilled or self.shop
+        counted = self.shop if drilled == EDGE else drilled
         names = {n.id: n.hostname for n in snapshot.nodes}
         shop = [n for n in snapshot.nodes if n.labels.get("shop") == "true"]
         running = Counter({names[n.id]: 0 for n in shop if n.usable})
-        running.update(names.get(t.node, "?") for t in self.replicas(snapshot))
+        running.update(names.get(t.node, "?") for t in self.replicas(snapshot, counted))
         down = [names[n.id] for n in snapshot.nodes if not n.usable]
-        shop_, rollout = self.service(snapshot), self.service(snapshot, drilled).update
-        return Sample(time.time(), running, shop_.replicas or 0, down, rollout)
+        wanted = self.service(snapshot, counted).replicas or 0
+        rollout = self.service(snapshot, drilled).update
+        return Sample(time.time(), running, wanted, down, rollout)
 
     @staticmethod
     def service(snapshot: Snapshot, name: str = SHOP) -> Service:
@@ -70,9 +76,9 @@ class Observer:
                 return service
         raise OperatorError(f"The service {name} does not run here: ./run ops deploy")
 
-    def replicas(self, snapshot: Snapshot) -> list[Task]:
-        """List the shop's replicas that run on hosts that are there."""
-        service = self.service(snapshot)
+    def replicas(self, snapshot: Snapshot, name: str = "") -> list[Task]:
+        """List a service's replicas (the shop's) that run on hosts that are there."""
+        service = self.service(snapshot, name or self.shop)
         usable = {node.id for node in snapshot.nodes if node.usable}
         return [
             task
@@ -84,7 +90,7 @@ class Observer:
         """Say in a sentence what is not healthy; "" when all is well."""
         try:
             snapshot = self.snapshot()
-            shop = self.service(snapshot)
+            shop = self.service(snapshot, self.shop)
         except OperatorError as error:
             return str(error)
         down = [n.hostname for n in snapshot.nodes if not n.usable]
@@ -94,7 +100,7 @@ class Observer:
         if len(snapshot.nodes) < len(self.inventory.host):
             return "Not all hosts of the inventory are in the swarm: ./run ops apply"
         if shop.rollout:
-            return f"{SHOP} cannot be drilled now: {shop.rollout}."
+            return f"{self.shop} cannot be drilled now: {shop.rollout}."
         for name, running, wanted in self._filled(snapshot):
             if running != wanted:
                 return f"{running} of {wanted} replicas of {name} run."

@@ -50,7 +50,7 @@ class NotHereError(OperatorError):
 def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say) -> Verdict:
     """Run one drill; raise OperatorError, having changed nothing, when the cluster is not well.
 
-    NotHereError where the cluster is too small for it.
+    NotHereError where the cluster is too small for it, or runs another stack.
     """
     fits(drill, cluster.inventory)
     if wrong := cluster.trouble():
@@ -125,13 +125,16 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
 
 
 def fits(drill: Drill, inventory: Inventory) -> None:
-    """Raise NotHereError where a cluster is too small for a drill."""
+    """Raise NotHereError where a cluster is too small for a drill, or runs another stack."""
     managers = sum(h.role == "manager" for h in inventory.host)
     have = {"manager": managers, "worker": len(inventory.host) - managers}
     for role, needed in (("manager", drill.managers), ("worker", drill.workers)):
         if have[role] < needed:
             number = {2: "two", 3: "three"}.get(needed, str(needed))
             raise NotHereError(f"it needs {number} {role}s")
+    stack = drill.service.partition("_")[0]
+    if stack not in inventory.cluster.stacks:
+        raise NotHereError(f"it needs the stack {stack} (`stacks` under [cluster])")
 
 
 def _load(drill: Drill, cluster: Cluster) -> Load:

@@ -95,9 +95,11 @@ def cluster(said: str, *, rehearsed: bool = True) -> Cluster:
     """Return a cluster of one host, which says what it is told to say."""
     ended = SimpleNamespace(stdout=said, stderr="")
     connection = SimpleNamespace(run=lambda *_a, **_k: ended)
-    spec = SimpleNamespace(domain="shop.example.org")
-    inventory = SimpleNamespace(host=[SimpleNamespace(name="worker1")], cluster=spec)
-    swarm = SimpleNamespace(inventory=inventory, to=lambda _host: connection)
+    spec = SimpleNamespace(domain="shop.example.org", stacks=("edge", "app"))
+    workers = [SimpleNamespace(name="worker1")]
+    inventory = SimpleNamespace(host=workers, workers=workers, cluster=spec)
+    fleet = SimpleNamespace(all=lambda hosts, do: {host.name: do(connection) for host in hosts})
+    swarm = SimpleNamespace(inventory=inventory, fleet=fleet, to=lambda _host: connection)
     made = Cluster(cast(provisioned.Cluster, swarm), rehearsed=False)
     made.rehearsed = rehearsed
     return made
@@ -110,6 +112,12 @@ def test_a_fault_that_did_not_act_is_an_error(act: Callable[[Faults, str], None]
     act(cluster("acted\n"), "worker1")
     with pytest.raises(OperatorError, match="on worker1"):
         act(cluster("no such container\n"), "worker1")
+
+
+def test_a_service_without_a_replica_cannot_be_lost() -> None:
+    cluster("4f9c\n").kill_service("services_orders")
+    with pytest.raises(OperatorError, match=r"No replica of services_orders was killed"):
+        cluster("").kill_service("services_orders")
 
 
 @pytest.mark.parametrize("act", [Faults.lose_packets, Faults.mute])

@@ -108,18 +108,24 @@ def test_the_status_says_whether_all_passed(rows: list[Row], lenient: int, stric
 
 
 @pytest.mark.parametrize(
-    ("name", "managers", "workers", "needs"),
+    ("name", "managers", "workers", "stack", "needs"),
     [
-        ("edge-loss", 1, 3, "it needs three managers"),
-        ("worker-loss", 3, 1, "it needs two workers"),
-        ("edge-loss", 3, 2, ""),
+        ("edge-loss", 1, 3, "app", "it needs three managers"),
+        ("worker-loss", 3, 1, "app", "it needs two workers"),
+        ("edge-loss", 3, 2, "app", ""),
+        ("orders-lost", 1, 2, "app", "it needs the stack services"),
+        ("worker-loss", 1, 2, "services", "it needs the stack app"),
+        ("orders-lost", 1, 2, "services", ""),
     ],
 )
-def test_a_drill_says_what_it_needs(name: str, managers: int, workers: int, needs: str) -> None:
+def test_a_drill_says_what_it_needs(
+    name: str, managers: int, workers: int, stack: str, needs: str
+) -> None:
     hosts = [SimpleNamespace(role="manager")] * managers + [
         SimpleNamespace(role="worker")
     ] * workers
-    cluster = cast("Inventory", SimpleNamespace(host=hosts))
+    table = SimpleNamespace(stacks=("edge", stack))
+    cluster = cast("Inventory", SimpleNamespace(host=hosts, cluster=table))
     if not needs:
         fits(DRILLS[name], cluster)
         return
@@ -133,7 +139,12 @@ def test_a_report_goes_into_a_folder_of_its_own(what: str, tmp_path: Path) -> No
     taken.mkdir() if what == "folder" else taken.touch()
     hosts = [SimpleNamespace(role=role) for role in ("manager", "worker", "worker")]
     well = SimpleNamespace(
-        inventory=SimpleNamespace(host=hosts, managers=hosts[:1], workers=hosts[1:]),
+        inventory=SimpleNamespace(
+            host=hosts,
+            managers=hosts[:1],
+            workers=hosts[1:],
+            cluster=SimpleNamespace(stacks=("edge", "app")),
+        ),
         trouble=lambda: "",
     )
     with pytest.raises(OperatorError, match=r"cannot take the report \(File exists\)"):
