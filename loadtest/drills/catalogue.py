@@ -109,8 +109,9 @@ DRILLS: dict[str, Drill] = {
         prepare=(Step(0, "shrink-replicas"),),
         undo=(Step(0, "restore-replicas"),),
         scenario="spike",
-        # 28 people take some 0.11 of a core, less than two such replicas are to (0.18), 140 0.5.
-        users=140,
+        # 28 people took 190 % of what two such replicas reserve, 140 people 480 % (target 600): 48
+        # are to take some 240 %, 240 some 740 %.
+        users=240,
         seconds=480,  # down follows the highest advice of 300 s
         spike=True,
         felt="replicas",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadtest.people.users import Buyer, Reader
 from loadtest.scenarios.shapes import Stages
 
-__all__ = ["Browser", "Buyer", "Fivefold"]
+__all__ = ["Browser", "Fivefold", "Regular"]
 
 
 class Browser(Reader):
@@ -17,6 +17,12 @@ class Browser(Reader):
 
     weight = 60
     been_here = True
+
+
+class Regular(Buyer):
+    """Buys, also while few are there: that orders survive is part of what is shown."""
+
+    fixed_count = 2
 
 
 class Fivefold(Stages):
