@@ -10,6 +10,7 @@ from provisioning.errors import Interrupted, OperatorError
 from provisioning.release import alive, history
 from provisioning.release.edges import roll_out
 from provisioning.release.images import prune
+from provisioning.release.leftovers import left_over, remove
 from provisioning.release.migration import migrate
 from provisioning.release.objects import collect_garbage, create_objects
 from provisioning.release.outside import Outside
@@ -73,6 +74,8 @@ def _roll_out(
         patience = SERVED if proposal.before else FIRST_CERTIFICATE
         wrong = until_served(outside, tolerated, patience, say)
         until_healthy(cluster, stacks.keys(), since, lambda text: None)
+        if _remove_leftovers(cluster, stacks, say):
+            wrong = until_served(outside, tolerated, SERVED, say)
     except LockLost:
         raise  # who lost the lock undoes nothing
     except OperatorError as failure:
@@ -83,6 +86,14 @@ def _roll_out(
     specs = {s.name: s.spec for s in cluster.services() if s.stack in stacks}
     history.end(connection, cluster.name, release.number, history.DONE, specs)
     return [f"{host}: {words}" for host, words in wrong.items()]
+
+
+def _remove_leftovers(cluster: Cluster, wanted: Collection[str], say: Say) -> list[str]:
+    """Remove the stacks of other releases that run beside those that are wanted; name them."""
+    releases = history.read(cluster.manager(), cluster.name)
+    stacks = left_over(releases, wanted, cluster.services())
+    remove(cluster, stacks, say)
+    return stacks
 
 
 def _tidy_up(cluster: Cluster, number: int, say: Say) -> None:
@@ -116,6 +127,7 @@ def _restore(
     failed = alive.fill(proposal.release.stacks, proposal.values)
     try:
         roll_out(cluster, outside, stacks, [failed], tolerated, say)
+        _remove_leftovers(cluster, stacks, say)
         until_served(outside, tolerated, SERVED, say)
     except OperatorError as error:
         return f"Release {before.number} could not be brought back either:\n{error}"

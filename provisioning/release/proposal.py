@@ -11,6 +11,7 @@ from provisioning.lock import now, operator
 from provisioning.release import alive, differences, history
 from provisioning.release.history import Release
 from provisioning.release.images import resolve
+from provisioning.release.leftovers import left_over
 from provisioning.release.rendering import (
     managed_secrets,
     read_salt,
@@ -141,7 +142,8 @@ def _proposal(
     running = replace(values, secrets=credentials)
     values = running if note else values
     filled = alive.fill(release.stacks, values)
-    ours = [s for s in services if s.stack in filled]
+    gone = left_over(releases, filled, services)
+    ours = [s for s in services if s.stack in filled or s.stack in gone]
     old = differences.of_swarm([{"Spec": s.spec} for s in ours])
     new = {
         name: view
@@ -154,7 +156,8 @@ def _proposal(
             stack, before.stacks.get(stack) if before else None, document
         )
     if before:
-        changes += differences.drift(before.specs, {s.name: s.spec for s in ours})
+        stays = {s.name: s.spec for s in ours if s.stack in filled}
+        changes += differences.drift(before.specs, stays)
     # Going back leaves the database as it is: an older image does not know newer migrations, and
     # migrations are written so that the release before them still works.
     migrates = not note and (before is None or before.image != image)
