@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from loadtest.people.users import Buyer, Reader
+from loadtest.people.users import Buyer, Reader, Seller
 from loadtest.scenarios.shapes import Stages
 
-__all__ = ["Browser", "Fivefold", "Regular"]
+__all__ = ["Browser", "Dealer", "Fivefold", "Regular"]
 
 
 class Browser(Reader):
@@ -23,6 +23,12 @@ class Regular(Buyer):
     """Buys, also while few are there: that orders survive is part of what is shown."""
 
     fixed_count = 2
+
+
+class Dealer(Seller):
+    """Sells: a shop that nobody has sold in has nothing to be bought."""
+
+    fixed_count = 1
 
 
 class Fivefold(Stages):
