@@ -122,6 +122,9 @@ def main() -> int:
     except (NotInstalled, Refused) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nStopped. Half a table is none: nothing was published.", file=sys.stderr)
+        return 130
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

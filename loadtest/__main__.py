@@ -31,7 +31,7 @@ from loadtest.evidence.run import RunFacts, commit
 from loadtest.locust_process import Load, run
 from loadtest.scenarios.catalogue import SCENARIOS
 from loadtest.simulation import command as simulation
-from provisioning.pipes import reader_may_leave
+from loadtest.stopping import run_to_its_end
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -198,6 +198,4 @@ def _database(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    with reader_may_leave():
-        ended = main()
-    sys.exit(ended)
+    sys.exit(run_to_its_end(main, "Nothing is kept of what had been begun."))

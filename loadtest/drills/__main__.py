@@ -18,16 +18,17 @@ from loadtest.drills.cluster import Cluster
 from loadtest.drills.run import NotHereError, Verdict, run_drill
 from loadtest.drills.table import Row
 from loadtest.evidence.ledger.database import LedgerError
+from loadtest.stopping import run_to_its_end
 from provisioning import cluster as provisioned
-from provisioning.errors import OperatorError
+from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Inventory, check_files, load
-from provisioning.pipes import reader_may_leave
 from provisioning.rehearsal.layout import INVENTORY as REHEARSED
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "drills"
 NOT_HERE = "not possible here"
+MENDED = "What was broken is mended; the run that was under way does not count."
 SUMMED = 3  # of the published runs of a drill: so many make its line in the table
 
 
@@ -78,6 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"{name}: {error}", file=sys.stderr)
                 unable[name] = Row(name, f"not run: {error}")
                 continue
+            except KeyboardInterrupt as stop:
+                raise Interrupted(
+                    str(stop) or f"{MENDED} Add --folder {folder} to go on."
+                ) from None
             print(show(verdict), flush=True)
             if args.publish:
                 _publish(verdict, inventory)
@@ -127,6 +132,8 @@ def _random(args: argparse.Namespace, cluster: Cluster, folder: Path) -> int:
     except (OperatorError, LedgerError, OSError, ValueError, subprocess.SubprocessError) as error:
         print(f"random: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as stop:
+        raise Interrupted(str(stop) or MENDED) from None
     return 0
 
 
@@ -238,6 +245,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    with reader_may_leave():
-        ended = main()
-    sys.exit(ended)
+    sys.exit(run_to_its_end(main, "No fault had acted yet."))

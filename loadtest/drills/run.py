@@ -26,7 +26,7 @@ from loadtest.evidence.result import Event, Expectation, Result, Sample, summari
 from loadtest.evidence.run import RunFacts, commit
 from loadtest.locust_process import Load, start, watched_from_outside
 from loadtest.summary import differences, generator, outside
-from provisioning.errors import OperatorError
+from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Inventory
 
 LOOK = 1.0  # seconds between samples
@@ -102,10 +102,7 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         over.set()
         if watch.is_alive():
             watch.join(30)  # what is undone is no part of what is judged
-        for step in drill.undo:
-            with suppress(OperatorError, subprocess.SubprocessError):
-                cluster.act(step.action, cluster.target(step.target))
-        cluster.mend()
+        _mend(drill, cluster)
     wrong = cluster.wait_until_well(150)
     if drill.outcome:
         state = cluster.service(cluster.snapshot(), drill.service).update
@@ -122,6 +119,19 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
     report.write(path, result)
     kept.write(folder, result)
     return Verdict(name, result, path)
+
+
+def _mend(drill: Drill, cluster: Cluster) -> None:
+    """Undo what a drill did; raise Interrupted where somebody does not wait for that."""
+    try:
+        for step in drill.undo:
+            with suppress(OperatorError, subprocess.SubprocessError):
+                cluster.act(step.action, cluster.target(step.target))
+        cluster.mend()
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "What the drill had broken is mended in part only: ./run ops status says what is left."
+        ) from None
 
 
 def fits(drill: Drill, inventory: Inventory) -> None:

@@ -15,8 +15,8 @@ from loadtest.errors import LoadError
 from loadtest.evidence.ledger.database import LedgerError
 from loadtest.ladder import figures, measure, page
 from loadtest.ladder.steps import STEPS, build
+from loadtest.stopping import run_to_its_end
 from provisioning.errors import OperatorError
-from provisioning.pipes import reader_may_leave
 from provisioning.rehearsal import images, lifecycle
 from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
@@ -96,6 +96,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    with reader_may_leave():
-        ended = main()
-    sys.exit(ended)
+    sys.exit(run_to_its_end(main, "Half a measurement is none: run the same command again."))

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from loadtest.errors import LoadError
+from provisioning.errors import Interrupted
 
 SHOPS = ("no-stock-guard", "no-idempotency", "no-refund")
 _COUNTED = ("purchases", "orders", "cancelled", "refunds", "parcels called off")
@@ -25,15 +26,21 @@ def main(argv: Sequence[str]) -> int:
     total: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     print(f"Two replicas, simulated, from seed {seed} on …", flush=True)
-    for world in _worlds([seed, args.purchases, args.world, args.broken]):
-        total.update(world["counts"])
-        total.update(worlds=1, seconds=world["seconds"], took=world["took"])
-        faults.update(world["faults"])
-        if args.trace:
-            print(f"seed {world['seed']}: {world['trace']}", flush=True)
-        if world["problems"]:
-            print(_failed(world, args))
-            return 1
+    try:
+        for world in _worlds([seed, args.purchases, args.world, args.broken]):
+            total.update(world["counts"])
+            total.update(worlds=1, seconds=world["seconds"], took=world["took"])
+            faults.update(world["faults"])
+            if args.trace:
+                print(f"seed {world['seed']}: {world['trace']}", flush=True)
+            if world["problems"]:
+                print(_failed(world, args))
+                return 1
+    except KeyboardInterrupt:
+        if total["worlds"]:
+            print(_held(total, faults))
+        next_seed = seed + total["worlds"]
+        raise Interrupted(f"To go on: ./run load simulate --seed {next_seed}") from None
     print(_held(total, faults))
     return 0
 
@@ -43,10 +50,16 @@ def _worlds(what: list[Any]) -> Iterator[dict[str, Any]]:
     command = [sys.executable, "-m", "loadtest.simulation.worker", json.dumps(what)]
     clean = {name: value for name, value in os.environ.items() if "BOOKSTORE_" not in name}
     clean["PYTHONHASHSEED"] = "0"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=clean, start_new_session=True
+    ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            yield json.loads(line)
+        try:
+            for line in process.stdout:
+                yield json.loads(line)
+        except BaseException:  # whoever stops us waits for no world's end
+            process.kill()
+            raise
     if process.returncode:
         raise LoadError("The simulation broke off; what it said is above.")
 
