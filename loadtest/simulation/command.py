@@ -8,6 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -47,19 +48,23 @@ def main(argv: Sequence[str]) -> int:
 
 def _worlds(what: list[Any]) -> Iterator[dict[str, Any]]:
     """Yield what became of each world. The order of a set is the same in every such process."""
-    command = [sys.executable, "-m", "loadtest.simulation.worker", json.dumps(what)]
     clean = {name: value for name, value in os.environ.items() if "BOOKSTORE_" not in name}
     clean["PYTHONHASHSEED"] = "0"
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=clean, start_new_session=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                yield json.loads(line)
-        except BaseException:  # whoever stops us waits for no world's end
-            process.kill()
-            raise
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            *(sys.executable, "-m", "loadtest.simulation.worker"),
+            json.dumps([*what, folder]),
+        ]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=clean, start_new_session=True
+        ) as process:
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    yield json.loads(line)
+            except BaseException:  # whoever stops us waits for no world's end
+                process.kill()
+                raise
     if process.returncode:
         raise LoadError("The simulation broke off; what it said is above.")
 

@@ -10,7 +10,6 @@ import json  # noqa: E402
 import logging  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
-import tempfile  # noqa: E402
 from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 from random import Random  # noqa: E402
@@ -26,25 +25,24 @@ from loadtest.simulation.world import Outcome, World  # noqa: E402
 
 def main() -> int:
     """Simulate the worlds of consecutive seeds until enough was bought, or one does not hold."""
-    first, purchases, attempts, broken = json.loads(sys.argv[1])
+    first, purchases, attempts, broken, folder = json.loads(sys.argv[1])
     logging.disable(logging.CRITICAL)
     structlog.configure(processors=[_silent])
-    with tempfile.TemporaryDirectory() as folder:
-        made, cookies = _template(Path(folder))
-        file = Path(folder) / "world.db"
-        seed, bought = first, 0
-        while bought < purchases:
-            shutil.copy(made, file)
-            started = virtual.stopwatch()
-            outcome = simulate(seed, file, cookies, attempts, broken)
-            bought += outcome.counts["purchases"]
-            took = virtual.stopwatch() - started
-            print(json.dumps(asdict(outcome) | {"took": round(took, 3)}), flush=True)
-            for left in Path(folder).glob("world.db*"):
-                left.unlink()
-            if outcome.problems:
-                return 0
-            seed += 1
+    made, cookies = _template(Path(folder))
+    file = Path(folder) / "world.db"
+    seed, bought = first, 0
+    while bought < purchases:
+        shutil.copy(made, file)
+        started = virtual.stopwatch()
+        outcome = simulate(seed, file, cookies, attempts, broken)
+        bought += outcome.counts["purchases"]
+        took = virtual.stopwatch() - started
+        print(json.dumps(asdict(outcome) | {"took": round(took, 3)}), flush=True)
+        for left in Path(folder).glob("world.db*"):
+            left.unlink()
+        if outcome.problems:
+            return 0
+        seed += 1
     return 0
 
 
