@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from provisioning.care import waiting
+from provisioning.care import routes, waiting
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
@@ -37,7 +37,8 @@ def carry_out(cluster: Cluster, host: Host, seen: Snapshot, say: Say) -> None:
             "none when it comes back."
         )
         return
-    # Replacements first: the host takes nothing new, the shop grows elsewhere, then it is emptied.
+    # Replacements first: the host takes nothing new, the shop grows elsewhere, the edges learn of
+    # that, then it is emptied. Replicas that stop say at once that they want no more requests.
     _set_availability(cluster, node, "pause")
     moved = [(s, sum(t.node == node.id for t in s.running)) for s in seen.services]
     grown = [(s, here) for s, here in moved if here and s.replicas and waiting.scales(s)]
@@ -48,6 +49,7 @@ def carry_out(cluster: Cluster, host: Host, seen: Snapshot, say: Say) -> None:
                 say(f"  {service.name}: starting {here} more elsewhere")
                 waiting.scale(cluster, service.name, (service.replicas or 0) + here)
             waiting.until_full(cluster, names)
+            routes.until_routed(cluster, names, say, leaving=node.id)
             _set_availability(cluster, node, "drain")
         finally:
             for service, _here in grown:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from provisioning.care import drain, waiting
+from provisioning.care import drain, rebalance, waiting
 from provisioning.cluster import Cluster
 from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Host
@@ -67,6 +67,18 @@ def out_of_service(cluster: Cluster, say: Say, host: Host) -> Iterator[None]:
         waiting.until_well(cluster)
         until_served(outside, tolerated, SERVED, say)
         say(f"  {host.name} is back, and readers are served")
+    if drained:
+        _take_its_share(cluster, host, say)
+
+
+def _take_its_share(cluster: Cluster, host: Host, say: Say) -> None:
+    """Give a host that is back its share of replicas: all may be on one by now, which may die."""
+    try:
+        rebalance.even_out(cluster, say)
+    except LockLost:
+        raise
+    except OperatorError as error:
+        say(f"  {host.name} has not its share of replicas (./run ops rebalance): {error}")
 
 
 def quorum_at_risk(nodes: Iterable[Node], node: Node) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from provisioning.care import waiting
+from provisioning.care import routes, waiting
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from swarm.model import Snapshot
@@ -86,6 +86,7 @@ def _even_out(cluster: Cluster, name: str, say: Callable[[str], None]) -> int:
         waiting.scale(cluster, name, service.replicas + 1)
         try:
             waiting.until_full(cluster, {name})
+            routes.until_routed(cluster, {name}, say)
         finally:
             waiting.scale(cluster, name, service.replicas)
         waiting.until_full(cluster, {name})

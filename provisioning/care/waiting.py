@@ -120,10 +120,11 @@ def until_well(cluster: Cluster) -> None:
     )
 
 
-def until(true: Callable[[], bool], problem: str) -> None:
+def until(true: Callable[[], bool], problem: str | Callable[[], str]) -> None:
     """Wait until something is true; raise with the problem when it does not become so."""
     deadline = time.monotonic() + PATIENCE
     while not true():
         if time.monotonic() > deadline:
-            raise OperatorError(f"After {PATIENCE:g} s {problem}. See ./run ops status")
+            said = problem if isinstance(problem, str) else problem()
+            raise OperatorError(f"After {PATIENCE:g} s {said}. See ./run ops status")
         time.sleep(POLL)
