@@ -168,7 +168,7 @@ def _trust(inventory: Inventory, seen: Examination, now: datetime) -> Iterator[F
             what = f"its certificate in the swarm was not renewed: {node.time_left(now)}"
             advice = (
                 f"./run ops restart {name}, while a manager leads and its clock is right. If it "
-                f"has run out: docker swarm leave --force there, then ./run ops apply."
+                "has run out: ./run ops apply lets it leave, and join again."
             )
             yield Finding(name, what, advice)
 

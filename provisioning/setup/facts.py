@@ -11,6 +11,8 @@ from provisioning.setup.host import HostFacts, read_host
 from provisioning.setup.swarm import SwarmFacts, read_swarm
 from swarm.model import Node
 
+RAN_OUT = "certificates have expired"  # what the engine says, and that it is to leave and join
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -41,6 +43,11 @@ class Facts:
         return member.node in self.swarm.removed or (
             not member.node and host.swarm_address in addresses
         )
+
+    def ran_out(self, host: Host) -> bool:
+        """Tell whether a host was off until its certificate in the swarm had run out."""
+        member = self.hosts[host.name].membership
+        return self.swarm is not None and member.state == "error" and RAN_OUT in member.error
 
     def host_of(self, inventory: Inventory, node: Node) -> Host | None:
         """Find the host of the inventory behind a node, by node id, else by address."""

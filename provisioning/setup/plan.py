@@ -164,14 +164,14 @@ def _members(inventory: Inventory, facts: Facts) -> Iterator[Operation]:
                 at=manager,
             )
         node = facts.node_of(host.name)
-        if facts.was_removed(host):
-            yield Operation(
-                "members",
-                host.name,
-                "leave the swarm as it was before it was recovered",
-                (Run(LEAVE, timeout=120),),
-                alone=True,
+        if facts.was_removed(host) or facts.ran_out(host):
+            why = (
+                "for its certificate has run out"
+                if facts.ran_out(host)
+                else "as it was before it was recovered"
             )
+            leave = (Run(LEAVE, timeout=120),)
+            yield Operation("members", host.name, f"leave the swarm {why}", leave, alone=True)
         if node is None:
             token = facts.swarm.tokens.get(host.role, "")
             yield Operation(

@@ -90,7 +90,7 @@ def _host_problems(
             )
     if member.state == "locked":
         yield f"{name}: its swarm is locked. Run docker swarm unlock there."
-    elif facts.was_removed(host):
+    elif facts.was_removed(host) or facts.ran_out(host):
         pass  # it is to leave what it believes in, and to join again
     elif member.state in ("error", "pending"):
         yield (

@@ -299,6 +299,51 @@ def test_a_manager_that_was_taken_out_leaves_and_joins_again(node: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("node", ["known", ""])  # the engine may not say which node it was
+@pytest.mark.parametrize("name", ["worker2", "manager1"])
+def test_a_host_that_was_off_until_its_certificate_ran_out_leaves_and_joins_again(
+    name: str, node: str
+) -> None:
+    """Its engine does not take part any more, and says what is to be done."""
+    said = "Swarm certificates have expired. To replace them, leave the swarm and join again."
+    facts = joined()
+    own = facts.hosts[name].membership.node
+    gone = Membership(own if node else "", "error", error=said)
+    hosts = facts.hosts | {name: replace(facts.hosts[name], membership=gone)}
+    assert facts.swarm
+    nodes = tuple(replace(n, state="down") if n.id == own else n for n in facts.swarm.nodes)
+    role = "worker" if name == "worker2" else "manager"
+    made = inventory()
+    if role == "manager":  # another one manages
+        hosts["worker1"] = replace(
+            hosts["worker1"], membership=replace(hosts["worker1"].membership, manager=True)
+        )
+    found = Facts(hosts, replace(facts.swarm, nodes=nodes))
+    plan = make_plan(made, found)
+    assert plan.problems == ()
+    mine = [o.words.split(" (")[0] for o in plan.operations if o.host == name]
+    leave = "leave the swarm for its certificate has run out"
+    if node:  # the next look finds a host that is in no swarm, and its dead node
+        assert mine == [leave]
+    else:
+        assert mine[:3] == [f"forget the dead {role} {name}", leave, f"join the swarm as {role}"]
+    left = replace(hosts[name], membership=Membership())
+    after = make_plan(made, replace(found, hosts=hosts | {name: left})).operations
+    assert [o.words.split(" (")[0] for o in after if o.host == name][:2] == [
+        f"forget the dead {role} {name}",
+        f"join the swarm as {role}",
+    ]
+
+
+def test_a_swarm_of_which_all_certificates_ran_out_is_not_left() -> None:
+    said = "Swarm certificates have expired. To replace them, leave the swarm and join again."
+    gone = {"membership": Membership("", "error", error=said)}
+    facts = replace(joined(manager1=gone, worker1=gone, worker2=gone), swarm=None)
+    plan = make_plan(inventory(), facts)
+    assert len(plan.problems) == 3
+    assert not any("leave" in o.words for o in plan.operations)
+
+
 def test_engines_are_restarted_one_at_a_time_and_out_of_service() -> None:
     facts = joined(worker1={"settings": {}}, worker2={"settings": {}})
     operations = make_plan(inventory(), facts).operations
