@@ -115,7 +115,7 @@ class OneMachine:
         """Back up, lose the disk, restore on a bare machine; return the seconds that it took."""
         machine.follow(self._fleet, "backup")
         begin = time.monotonic()
-        lifecycle.replace_machine()
+        lifecycle.replace(MACHINE.name)
         self._fleet.forget(machine.endpoint())
         machine.copy_files(self._fleet)
         for block in ("packages", "restore"):

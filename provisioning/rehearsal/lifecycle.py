@@ -196,12 +196,14 @@ def state(host: Host) -> str:
     return "up" if network.plugged(host.name) else "partitioned"
 
 
-def replace_machine() -> None:
-    """Take the one machine away with its disk, and boot a bare one in its place."""
-    named(MACHINE.name)
+def replace(name: str) -> None:
+    """Take a host away with its disk, and boot a bare one in its place, with another host key."""
+    host = named(name)
     with only_one(STATE):
-        guests.delete(MACHINE.name)
-        _power_on(MACHINE)
+        guests.delete(name)
+        _power_on(host)
+        if host != MACHINE:
+            write_inventory(current_hosts())
 
 
 def crash(*names: str) -> None:

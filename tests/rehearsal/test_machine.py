@@ -85,7 +85,7 @@ def test_a_lost_disk_is_restored_from_the_backup(fleet: Fleet) -> None:
     ask("CREATE TABLE proof (word VARCHAR(9)); INSERT INTO proof VALUES ('kept')")
     on(MACHINE.name, "echo picture > /var/lib/docker/volumes/bookstore_media/_data/cover")
     machine.follow(fleet, "backup")
-    lifecycle.replace_machine()
+    lifecycle.replace(MACHINE.name)
     fleet.forget(machine.endpoint())
     machine.copy_files(fleet)
     machine.follow(fleet, "packages")
