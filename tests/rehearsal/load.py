@@ -63,10 +63,14 @@ class Load:
         return time.monotonic() - self._start
 
     def summary(self) -> str:
-        """Say in one line how it went."""
+        """Say how it went, and when it went wrong."""
         slowest = max((outcome.seconds for outcome in self.outcomes), default=0)
+        failed = sorted(self.failures, key=lambda outcome: outcome.began)
+        when = "".join(
+            f"\n{f.began:6.1f}  {f.method} {f.answer}, {f.seconds:.1f} s" for f in failed
+        )
         return (
-            f"{len(self.failures)} of {len(self.outcomes)} requests failed, slowest {slowest:.1f} s"
+            f"{len(failed)} of {len(self.outcomes)} requests failed, slowest {slowest:.1f} s{when}"
         )
 
     async def _run(self) -> None:

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,24 +28,30 @@ class Done:
 
 
 def ops(*words: str, timeout: float = 600) -> Done:
-    """Run `./run ops WORDS` and show what it printed in the test's report."""
+    """Run `./run ops WORDS` and show what it printed, and when, in the test's report."""
     begin = time.monotonic()
     inventory = () if words[0] in ("rehearse", "rehearsal") else ("--inventory", str(INVENTORY))
-    done = subprocess.run(
-        [sys.executable, "-m", "provisioning", *words, *inventory],
+    lines, stamped = [], []
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "provisioning", *words, *inventory],
         cwd=ROOT,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
-        timeout=timeout,
-        check=False,
-    )
+    ) as process:
+        late = threading.Timer(timeout, process.kill)
+        late.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            stamped.append(f"{time.monotonic() - begin:6.1f}  {line}")
+        status = process.wait()
+        late.cancel()
     seconds = time.monotonic() - begin
-    print(
-        f"$ ./run ops {' '.join(words)}\n{done.stdout}({seconds:.1f} s, status {done.returncode})"
-    )
-    return Done(done.returncode, done.stdout, seconds)
+    said = "".join(stamped)
+    print(f"$ ./run ops {' '.join(words)}\n{said}({seconds:.1f} s, status {status})")
+    return Done(status, "".join(lines), seconds)
 
 
 def on(host: str, script: str) -> str:
