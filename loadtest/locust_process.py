@@ -109,7 +109,7 @@ def run(load: Load, folder: Path) -> int | None:
 
     Ctrl-C, or SIGTERM, has people finish what they are at; a second one ends them at once.
     """
-    with _interrupted_by_sigterm(), watched_from_outside(load, folder), start(load, folder) as made:
+    with watched_from_outside(load, folder), start(load, folder) as made:
         try:
             return made.wait()
         except KeyboardInterrupt:
@@ -130,17 +130,3 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-@contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

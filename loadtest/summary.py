@@ -161,7 +161,7 @@ def generator(
         clicks = sum(e["clicks"] for e in seconds)
         people_ = max((e["people"] for e in seconds), default=0)
         seen = f"{missed} of {clicks}"
-        late = [float(e["late"]) for e in seconds]
+        late = [float(seconds_) for e in seconds for seconds_ in e["late"]]
         made += [
             Expectation("clicks that could not begin within 1 s", "0", seen, missed == 0),
             Expectation("people at most", "", str(people_), None),

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from loadtest.arguments import rate
 from loadtest.drills import kept, randomly, schedule, table
 from loadtest.drills.catalogue import DRILLS
 from loadtest.drills.cluster import Cluster
@@ -27,6 +29,7 @@ from provisioning.ssh.fleet import Fleet
 from provisioning.ssh.redaction import Redactor
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "drills"
+OPEN = "-open"  # of the name of a drill under open load
 NOT_HERE = "not possible here"
 MENDED = "What was broken is mended; the run that was under way does not count."
 SUMMED = 3  # of the published runs of a drill: so many make its line in the table
@@ -49,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.drill != ["random"] and (args.seed is not None or args.schedule):
         print("--seed and --schedule are for ./run drill random.", file=sys.stderr)
         return 2
+    if args.drill == ["random"] and args.rate:
+        print("--rate is for drills by name: a random schedule has people.", file=sys.stderr)
+        return 2
     names = list(DRILLS if args.drill == ["all"] else dict.fromkeys(args.drill))
     folder = args.folder or Path("var/drills") / time.strftime("%Y%m%d-%H%M%S")
     try:
@@ -65,12 +71,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         if args.drill == ["random"]:
             return _random(args, cluster, folder)
+        drills = {name: DRILLS[name] for name in names}
+        if args.rate:
+            drills = {f"{n}{OPEN}": replace(d, rate=args.rate) for n, d in drills.items()}
+            names = list(drills)
         for name, place in _set(names, args.repeat, folder):
             if name in unable or (place / kept.FILE).exists():
                 continue
             kept.set_aside(place)
             try:
-                verdict = run_drill(name, DRILLS[name], cluster, place, _say)
+                verdict = run_drill(name, drills[name], cluster, place, _say)
             except NotHereError as error:
                 unable[name] = Row(name, f"{NOT_HERE}: {error}")
                 _say(f"{name}: {unable[name].verdict}.")
@@ -160,7 +170,8 @@ def _publish(verdict: Verdict, inventory: Inventory) -> None:
     if not verdict.result.passed or row.verdict.startswith("passed") or not report.exists():
         shutil.copy(verdict.path, report)
     page = PUBLISHED / "README.md"
-    page.write_text(table.published(page.read_text(), [row], when, list(DRILLS)))
+    order = [name for drill in DRILLS for name in (drill, f"{drill}{OPEN}")]
+    page.write_text(table.published(page.read_text(), [row], when, order))
 
 
 def show(verdict: Verdict, *, held: bool | None = None) -> str:
@@ -219,6 +230,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--schedule", type=Path, metavar="FILE", help="random: carry out a schedule that was kept"
+    )
+    parser.add_argument(
+        "--rate",
+        type=rate,
+        metavar="CLICKS",
+        help="clicks a second that come whatever the shop does, in place of people who wait for "
+        "their answers (default: as each drill says, which is people)",
     )
     parser.add_argument(
         "-i", "--inventory", type=Path, help="the cluster (default: the running rehearsal)"

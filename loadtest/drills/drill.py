@@ -30,7 +30,8 @@ class Drill:
     prepare: tuple[Step, ...] = ()
     undo: tuple[Step, ...] = ()
     seconds: int = 100
-    users: int = 16
+    users: int = 16  # who wait for their answers (closed load), where `rate` is 0
+    rate: float = 0.0  # clicks a second that come whatever the shop does (open load)
     scenario: str = "shopping"
     failures: int | None = 0
     costs: str = ""

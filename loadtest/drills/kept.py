@@ -53,6 +53,7 @@ def read(folder: Path) -> Result | None:
             audit=audit,
             notes=known["notes"],
             incidents=recorder.read(folder, "incidents"),
+            arrivals=recorder.read(folder, "arrivals"),
         )
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -30,6 +30,7 @@ from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Inventory
 
 LOOK = 1.0  # seconds between samples
+MOST_PEOPLE = 2000  # where clicks come whatever the shop does
 BETWEEN = 180.0  # seconds that a cluster may take to recover from what was done to it before
 Say = Callable[[str], None]
 
@@ -68,8 +69,8 @@ def run_drill(name: str, drill: Drill, cluster: Cluster, folder: Path, say: Say)
         ) from None
     planned = _load(drill, cluster)
     facts = RunFacts(
-        drill.scenario, drill.about, planned.host, drill.seconds, drill.users,
-        seed=planned.seed, commit=commit(),
+        drill.scenario, drill.about, planned.host, drill.seconds, planned.users,
+        rate=planned.rate, seed=planned.seed, commit=commit(),
     )  # fmt: skip
     facts.write(folder)
     say(f"{name}: {drill.about}")
@@ -149,10 +150,12 @@ def fits(drill: Drill, inventory: Inventory) -> None:
 
 def _load(drill: Drill, cluster: Cluster) -> Load:
     door = cluster.entrance
+    users = MOST_PEOPLE if drill.rate else drill.users
     return Load(
-        *(drill.scenario, door.url, drill.users, drill.seconds, drill.users),
+        *(drill.scenario, door.url, users, drill.seconds, users),
         authority=door.authority,
         resolve=door.resolve,
+        rate=drill.rate,
         seed=secrets.token_hex(4),
     )
 
@@ -210,7 +213,8 @@ def _assess(
 ) -> Result:
     requests = recorder.read(folder, "requests")
     minimum = cluster.inventory.cluster.replicas[0]
-    result = Result(name, drill.about, requests, events=events, samples=samples)
+    arrivals = recorder.read(folder, "arrivals")
+    result = Result(name, drill.about, requests, events=events, samples=samples, arrivals=arrivals)
     if drill.cut is not None and events:
         result.broken = judge.broken_in_flight(requests, events[0])
     result.expectations += judge.expectations(drill, requests, samples, events, state, minimum)
@@ -222,7 +226,7 @@ def _assess(
     alike = judge.free_of(drill, requests)
     result.expectations += outside(alike, seen, failures=drill.failures is None)
     result.expectations += slowest_outside(drill, seen)
-    result.expectations += generator(facts, requests, recorder.read(folder, "arrivals"), status)
+    result.expectations += generator(facts, requests, arrivals, status)
     if facts.commit:
         result.notes = [f"Commit {facts.commit}, seed {facts.seed}."]
     url = sa.make_url(cluster.inventory.cluster.database_url_file.read_text().strip())

@@ -68,6 +68,7 @@ class Arrivals:
         self._unbegun: deque[float] = deque()
         self._over = False
         self._second: dict[str, float] = {}
+        self._late: list[float] = []
 
     def next_click(self) -> float:
         """Wait for a click; return the moment when it should begin (seconds since the epoch)."""
@@ -117,23 +118,21 @@ class Arrivals:
     def _count(self, due: float) -> None:
         """Keep, for each second, how many clicks came, how late we were, how many people there are.
 
-        Lateness is the generator's own: how long after its moment a click was noticed.
+        Lateness is the generator's own: how long after its moment each click was noticed.
         """
         now = time.time()
         self._give_up(now)
         if self._second and int(now) != int(self._second["since"]):
             self._write()
         if not self._second:
-            self._second = {"since": now, "clicks": 0, "late": 0.0, "cpu": time.process_time()}
-        self._second["clicks"] += 1
-        self._second["late"] = max(self._second["late"], now - due)
+            self._second = {"since": now, "cpu": time.process_time()}
+        self._late.append(round(now - due, 4))
 
     def _write(self) -> None:
         if not self._second:
             return
         recorder.write(
-            "arrivals", what="second", clicks=int(self._second["clicks"]),
-            late=round(self._second["late"], 4), people=self.people,
+            "arrivals", what="second", clicks=len(self._late), late=self._late, people=self.people,
             cpu=round(time.process_time() - self._second["cpu"], 4),
         )  # fmt: skip
-        self._second = {}
+        self._second, self._late = {}, []

@@ -35,6 +35,7 @@ def result(title: str = "drain", *, met: bool = True, lost: int = 0) -> Result:
         audit=audit,
         notes=["Commit abc."],
         incidents=[],
+        arrivals=[],
     )
 
 
@@ -143,6 +144,12 @@ def test_a_set_runs_each_once_then_again_and_goes_on_where_it_stood(
     assert command.main(options) == 0
     assert ran == ["worker-loss-2", "drain-3", "worker-loss-3"]
     assert capsys.readouterr().out.count("passed (3 of 3)") == 2
+
+
+def test_open_load_has_a_line_of_its_own(ran: list[str], tmp_path: Path) -> None:
+    options = ["drain", "--rate", "5", "--repeat", "2", "--folder", str(tmp_path)]
+    assert command.main(options) == 0
+    assert ran == ["drain-open-1", "drain-open-2"]
 
 
 def test_all_and_random_go_alone(capsys: pytest.CaptureFixture[str]) -> None:

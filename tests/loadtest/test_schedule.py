@@ -155,6 +155,11 @@ def test_an_odd_number_of_minutes_is_refused(text: str) -> None:
     assert ended.value.code == 2
 
 
+def test_a_random_schedule_has_people(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["random", "--rate", "5"]) == 2
+    assert "--rate is for drills by name" in capsys.readouterr().err
+
+
 def test_a_seed_without_a_random_drill_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["worker-loss", "--seed", "1"]) == 2
     assert "./run drill random" in capsys.readouterr().err
