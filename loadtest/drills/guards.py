@@ -74,6 +74,7 @@ def felt(
         return []
     begin = events[0].at
     after = [sample for sample in samples if sample.at >= begin]
+    looks = [begin, *(sample.at for sample in after)]
     seen = {
         "host": any(sample.down for sample in after),
         "rollout": any(sample.rollout in ("updating", "rollback_started") for sample in after),
@@ -85,7 +86,7 @@ def felt(
         "replicas": len({sample.configured for sample in samples}) > 1,
         "replaced": any(sum(sample.replicas.values()) < sample.configured for sample in after),
         "itself": True,  # else there would be no event
-        "managers": any(b.at - a.at > UNTOLD for a, b in itertools.pairwise(after)),
+        "managers": any(b - a > UNTOLD for a, b in itertools.pairwise(looks)),
     }[drill.felt]
     what = {
         "host": "a host was not ready", "rollout": "a rollout was under way",

@@ -70,6 +70,12 @@ def test_a_fault_is_felt_in_its_own_way(felt: str, more: Sample) -> None:
     assert judged(replace(DRILL, felt=felt), samples=[*SAMPLES, more]) == []
 
 
+def test_no_manager_may_tell_from_the_very_moment_of_the_fault() -> None:
+    """The last look was before it, and the next one when managers were back."""
+    seen = [Sample(19.0, {"w1": 2}, 2), *(Sample(60.0 + i, {"w1": 2}, 2) for i in range(20))]
+    assert judged(replace(DRILL, felt="managers"), samples=seen) == []
+
+
 def test_what_has_made_sure_that_it_acted_need_not_be_noticed() -> None:
     quiet = [replace(sample, down=()) for sample in SAMPLES]
     assert judged(replace(DRILL, felt="itself"), samples=quiet) == []
