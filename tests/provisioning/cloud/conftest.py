@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 from provisioning.cloud.aws import Aws
 from provisioning.cloud.operations import Installation
 from provisioning.cloud.settings import Settings
-from tests.provisioning.cloud import moto_gaps
+from tests.provisioning.cloud import moto_resources, moto_stacks
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -54,7 +54,8 @@ def empty_account(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setenv("PATH", f"{STUBS}:{os.environ['PATH']}")
-    moto_gaps.fill(monkeypatch)
+    moto_resources.fill(monkeypatch)
+    moto_stacks.fill(monkeypatch)
     requests.post(f"{moto_server}/moto-api/reset", timeout=90).raise_for_status()
     for name in (AMI, OTHER_AMI):  # moto knows hardly any for arm64
         get_backend("ec2")[ACCOUNT][REGION].amis[name].architecture = "arm64"

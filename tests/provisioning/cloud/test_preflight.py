@@ -17,7 +17,7 @@ from provisioning.cloud.aws import Aws
 from provisioning.cloud.operations import DEBIAN, Installation
 from provisioning.cloud.settings import Settings
 from provisioning.errors import OperatorError
-from tests.provisioning.cloud import moto_gaps
+from tests.provisioning.cloud import moto_resources
 from tests.provisioning.cloud.conftest import ACCOUNT, AMI, REGION
 
 FRESH = frozenset(templates.NAMES)
@@ -110,18 +110,18 @@ def test_quotas(
     left: int,
     says: set[str],
 ) -> None:
-    monkeypatch.setitem(moto_gaps.QUOTA, "value", float(left))
+    monkeypatch.setitem(moto_resources.QUOTA, "value", float(left))
     found = problems(account, make_settings())
     assert {w for w in ("networks", "addresses", "processors") if w in found} == says
     assert ("Ask for more under Service Quotas" in found) == bool(says)
 
 
 def test_quotas_are_no_matter_to_what_is_there(account: Aws, make_settings: Make) -> None:
-    moto_gaps.QUOTA["value"], before = 0.0, moto_gaps.QUOTA["value"]
+    moto_resources.QUOTA["value"], before = 0.0, moto_resources.QUOTA["value"]
     try:
         found = preflight.examine(account, make_settings(), AMI, frozenset())
     finally:
-        moto_gaps.QUOTA["value"] = before
+        moto_resources.QUOTA["value"] = before
     assert found.problems == []
 
 
