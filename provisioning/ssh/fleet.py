@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +19,7 @@ from provisioning.errors import Interrupted, OperatorError
 from provisioning.inventory import Endpoint, Host, Jump
 from provisioning.ssh.reasons import check_key, explain, passing
 from provisioning.ssh.redaction import Redactor
-from provisioning.ssh.transport import CONNECT_TIMEOUT, Connection, Fence, HostError
+from provisioning.ssh.transport import CONNECT_TIMEOUT, SPEAK_TIMEOUT, Connection, Fence, HostError
 
 CONNECT_TRIES = 4
 PARALLEL_CONNECTS = 6  # sshd starts to refuse at about ten unauthenticated connections
@@ -39,7 +40,8 @@ class Fleet:
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
         self._handshakes = threading.BoundedSemaphore(PARALLEL_CONNECTS)
-        self.connect_timeout = CONNECT_TIMEOUT  # seconds for TCP, the banner and authentication
+        self.connect_timeout = CONNECT_TIMEOUT
+        self.speak_timeout = SPEAK_TIMEOUT
         self._tries = CONNECT_TRIES
         self.fence: Fence | None = None  # set while a lock is held
 
@@ -75,7 +77,7 @@ class Fleet:
 
     def hurry(self, seconds: float) -> None:
         """Wait no longer than this for a host, and try once: some are known to be away."""
-        self.connect_timeout, self._tries = seconds, 1
+        self.connect_timeout, self.speak_timeout, self._tries = seconds, seconds, 1
 
     def through_jump(self, host: Host, port: int) -> paramiko.Channel:
         """Open a stream to a host's port through the bastion that leads to it."""
@@ -139,24 +141,30 @@ class Fleet:
         for attempt in range(1, self._tries + 1):
             started = time.monotonic()
             try:
+                check_key(host.key_file)
                 bastion = self.to(jump) if jump else None
                 with self._handshakes:
-                    sock = bastion.channel_to(host.address, host.port) if bastion else None
-                    return Connection(
-                        host, _client(host, sock, self.connect_timeout), self.redact, self._fenced
+                    where = (host.address, host.port)
+                    sock = (
+                        bastion.channel_to(*where)
+                        if bastion
+                        else socket.create_connection(where, self.connect_timeout)
                     )
+                    client = _client(host, sock, self.speak_timeout)
+                    return Connection(host, client, self.redact, self._fenced)
             except (EOFError, OSError, paramiko.SSHException) as error:
                 # Only what time may heal is tried again: sshd hung up because it had too many
                 # callers, or it has just been restarted.
-                silent = time.monotonic() - started >= self.connect_timeout
+                silent = time.monotonic() - started >= self.speak_timeout
                 if attempt == self._tries or silent or not passing(error):
                     raise HostError(host.name, explain(host, error, jump)) from None
             time.sleep(random.uniform(0.5, 1.5) * 0.25 * 2**attempt)  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
 
-def _client(host: Endpoint, sock: paramiko.Channel | None, timeout: float) -> paramiko.SSHClient:
-    check_key(host.key_file)
+def _client(
+    host: Endpoint, sock: paramiko.Channel | socket.socket, timeout: float
+) -> paramiko.SSHClient:
     client = paramiko.SSHClient()  # refuses every host key but the pinned one
     kind, _, blob = host.host_key.partition(" ")
     known = host.address if host.port == 22 else f"[{host.address}]:{host.port}"
@@ -175,6 +183,7 @@ def _client(host: Endpoint, sock: paramiko.Channel | None, timeout: float) -> pa
         )
     except BaseException:
         client.close()
+        sock.close()
         raise
     transport = client.get_transport()
     if transport is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import re
 import socket
@@ -60,9 +61,9 @@ def passing(error: Exception) -> bool:
         | paramiko.ssh_exception.IncompatiblePeer,
     ):
         return False
-    if isinstance(
-        error, EOFError | ConnectionError | paramiko.ssh_exception.NoValidConnectionsError
-    ):
+    if isinstance(error, EOFError | ConnectionError):
+        return True
+    if isinstance(error, OSError) and error.errno == errno.EHOSTUNREACH:
         return True
     return isinstance(error, paramiko.SSHException) and "known_hosts" not in str(error)
 
@@ -98,9 +99,7 @@ def explain(host: Endpoint, error: Exception, jump: Jump | None) -> str:
             return f"the SSH key {host.key_file} cannot be read by you."
         case FileNotFoundError():
             return f"the SSH key {host.key_file} does not exist."
-        case paramiko.ssh_exception.NoValidConnectionsError() if all(
-            isinstance(e, ConnectionRefusedError) for e in error.errors.values()
-        ):
+        case ConnectionRefusedError() if jump is None:
             return (
                 f"{where} refuses connections. Check that sshd runs there, and that the port is "
                 "the one in the inventory."

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import shlex
 
-WHOLE = 2**20  # bytes that a command is given whole or not at all; what is larger streams
+WHOLE = 2**20  # bytes that a command is given at once or not at all; what is larger streams
+FRAME = 2**20  # bytes of a stream that go together
 CUT = 98  # the status of a command that was not given all of it
 
 
@@ -31,3 +32,23 @@ def whole(command: str, content: bytes) -> tuple[str, bytes]:
         f'printf %s "$whole" | base64 -d 2>/dev/null | ( unset whole\n{command}\n)',
         packed,
     )
+
+
+def framed(command: str) -> str:
+    """Write a command that reads a stream of frames, each behind its length, up to an empty one.
+
+    Where the stream ends before that, the command and all that it has started are killed: to it the
+    cut would look like the stream's end. Such a command runs in a process group of its own.
+    """
+    return (
+        "exec < <(exec 2>/dev/null\n"
+        "while IFS= read -r length; do\n"
+        '    [ "$length" != 0 ] && head -c "$length" || exit 0\n'
+        "done\n"
+        f"kill -KILL 0)\n{command}"
+    )
+
+
+def frame(content: bytes) -> bytes:
+    """Write a frame of a stream; an empty one ends it."""
+    return b"%d\n%b" % (len(content), content)

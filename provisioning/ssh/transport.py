@@ -9,7 +9,7 @@ import secrets
 import shlex
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
@@ -19,9 +19,10 @@ from provisioning.errors import OperatorError
 from provisioning.inventory import Endpoint
 from provisioning.ssh.beginning import SILENT, BetweenMarks, last_words, not_begun, slow_to_begin
 from provisioning.ssh.redaction import Redactor
-from provisioning.ssh.scripts import WHOLE, in_bash, whole
+from provisioning.ssh.scripts import FRAME, WHOLE, frame, framed, in_bash, whole
 
-CONNECT_TIMEOUT = 10.0  # seconds for TCP, then for the SSH banner, then for authentication
+CONNECT_TIMEOUT = 10.0  # seconds until a host answers
+SPEAK_TIMEOUT = 30.0  # seconds until its sshd speaks, then until it lets us in: it may be busy
 BEGIN = 60.0  # seconds until a command begins: sudo may wait for a name server first
 KILL_AFTER = 5  # seconds between SIGTERM and SIGKILL for a command that ran out of time
 GRACE = 15.0  # seconds we wait beyond the remote deadline before calling the host lost
@@ -52,6 +53,14 @@ class LockLost(OperatorError):
 
 class NothingBeganError(Exception):
     """A host took a command, and has not begun with it."""
+
+
+class UnreadError(Exception):
+    """What a command is to be fed cannot be read."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__(str(why))
+        self.why = why
 
 
 class CommandFailed(HostError):
@@ -115,16 +124,21 @@ class Connection:
         A command that runs out of time is ended on the host, not just given up on. `shown` stands
         for the command in messages. `echo` gets standard output while it arrives; `sink`
         takes it away, where it is too large to be kept, as `stdin` may be a file. Up to
-        scripts.WHOLE bytes are fed whole or not at all; of more, or of a file, nobody checks on the
-        host that all has come. Whether a lock still holds is asked there last, right before the
-        command. Raises CommandFailed for a status other than zero unless `check` is off, HostError
-        when the host is lost or the time is up, LockLost when a lock was taken and is lost.
+        scripts.WHOLE bytes are fed whole or not at all; of more, or of a file, a command that was
+        not given all is killed and never sees an end. Whether a lock still holds is asked there
+        last, right before the command. Raises CommandFailed for a status other than zero unless
+        `check` is off, HostError when the host is lost or the time is up, LockLost when a lock was
+        taken and is lost; what reading a file raises, as it is.
         """
         shown = _in_a_line(self.redact(shown or command))
         if fenced and sudo and (condition := self._fence(self.name)):
             command = f"{condition} || exit {FENCED}\n{command}"
-        if isinstance(stdin, bytes) and 0 < len(stdin) <= WHOLE:
-            command, stdin = whole(command, stdin)
+        if isinstance(stdin, bytes) and len(stdin) <= WHOLE:
+            if stdin:
+                command, stdin = whole(command, stdin)
+        else:
+            command = framed(command)
+            stdin = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
         # Whatever the user's own shell prints when it starts comes before the first mark, and
         # what it prints when it ends behind the second, with which the command's status is.
         code = secrets.token_hex(8)
@@ -145,6 +159,8 @@ class Connection:
                 result = self._exchange(channel, stdin, timeout, echo, sink, out, err)
         except BrokenPipeError:
             raise
+        except UnreadError as failed:
+            raise failed.why from None
         except NothingBeganError:
             self.close()
             raise HostError(self.name, slow_to_begin(self.endpoint, shown, BEGIN)) from None
@@ -311,7 +327,7 @@ class Connection:
                         except OSError as error:  # nobody reads what we print any more
                             unheard.append(error)
                             channel.close()
-            except OSError as error:
+            except (OSError, EOFError, paramiko.SSHException) as error:
                 lost.append(error)
             finally:
                 into.settled.set()
@@ -329,9 +345,8 @@ class Connection:
             raise NothingBeganError
         deadline = time.monotonic() + timeout + KILL_AFTER + GRACE
         try:
-            source = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
-            while out.found and (chunk := source.read(CHUNK)):
-                channel.sendall(chunk)
+            for piece in _pieces(stdin) if out.found else ():
+                channel.sendall(piece)
         except OSError:
             # The command ended without reading its input; its status says more than we could.
             if not channel.closed and not channel.eof_received:
@@ -345,6 +360,8 @@ class Connection:
         if unkept:
             why = unkept[0].strerror or unkept[0]
             raise HostError(self.name, f"what it sent cannot be kept on this machine: {why}.")
+        if lost and not isinstance(lost[0], TimeoutError):
+            raise EOFError("the host hung up")
         if lost or any(r.is_alive() for r in readers):
             raise TimeoutError("no answer in time")
         if not channel.status_event.wait(max(deadline - time.monotonic(), 1)):
@@ -367,6 +384,20 @@ class Connection:
     def _clean(self, result: Result) -> Result:
         out, err = self.redact(result.stdout), self.redact(result.stderr)
         return replace(result, stdout=out, stderr=err, raw=b"")
+
+
+def _pieces(stdin: bytes | BinaryIO) -> Iterator[bytes]:
+    """Cut what a command is fed into what is sent at once."""
+    if isinstance(stdin, bytes):
+        yield stdin
+        return
+    chunk = b" "
+    while chunk:
+        try:
+            chunk = stdin.read(FRAME)
+        except Exception as error:
+            raise UnreadError(error) from error
+        yield frame(chunk)
 
 
 def _in_a_line(command: str) -> str:

@@ -253,7 +253,7 @@ def test_a_host_that_shares_no_algorithm_is_said_as_such(start_sshd: Callable[..
 
 def test_a_port_where_something_else_speaks_is_said_as_such(sshd: Sshd) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, Fleet([], Redactor()) as fleet:
-        fleet.connect_timeout = 0.5
+        fleet.hurry(0.5)
         port = silent.getsockname()[1]
         with pytest.raises(HostError, match=rf"port {port} is open, but no SSH server speaks"):
             fleet.to(sshd.host(port=port))
