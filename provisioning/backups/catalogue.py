@@ -1,4 +1,4 @@
-"""What is kept: backups with their manifests, and the binary logs since the oldest. Pure."""
+"""What is kept: backups with their manifests, and what was written after each. Pure."""
 
 from __future__ import annotations
 
@@ -13,32 +13,38 @@ from provisioning.errors import OperatorError
 
 MANIFEST = "manifest.json"  # written last: without it a backup is none
 DATABASE, COVERS, SWARM = "database.sql.gz.age", "covers.tar.gz.age", "swarm.tar.gz.gz.age"
-LOGS = "logs"
+LOG = re.compile(r"log\.(.+\.\d+)\.gz\.age")
+LATER_COVERS = re.compile(r"covers\.(\d+)\.tar\.gz\.age")
 NAMED = "%Y-%m-%dT%H%M%SZ"  # after the moment at which it was begun
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z")
 
 
 @dataclass(frozen=True)
 class Taken:
-    """A backup: when it was made, of what, and where in the binary logs."""
+    """A backup: when it was made, of what, and where in the binary logs of which server."""
 
     name: str
     at: datetime
     database: str
     position: Position | None
     sizes: dict[str, int]
+    dumped: datetime  # when the dump had ended: it shows the shop as it was at a moment before
+    server: str = ""
+    covers_from: int = 0  # the manager's clock when it began to read the covers, since 1970
 
     def dump(self) -> bytes:
         """Write the manifest."""
-        return json.dumps(asdict(self) | {"at": self.at.isoformat()}, indent=2).encode()
+        moments = {"at": self.at.isoformat(), "dumped": self.dumped.isoformat()}
+        return json.dumps(asdict(self) | moments, indent=2).encode()
 
 
 def read_manifest(content: bytes) -> Taken:
     """Read a manifest."""
     row = json.loads(content)
     position = row.pop("position")
-    at = datetime.fromisoformat(row.pop("at"))
-    return Taken(**row, at=at, position=Position(**position) if position else None)
+    at, dumped = (datetime.fromisoformat(row.pop(key)) for key in ("at", "dumped"))
+    place = Position(**position) if position else None
+    return Taken(**row, at=at, dumped=dumped, position=place)
 
 
 def whole(names: Collection[str]) -> list[str]:
@@ -50,15 +56,39 @@ def whole(names: Collection[str]) -> list[str]:
     )
 
 
-def logs_in(names: Collection[str]) -> list[str]:
-    """List the binary logs that are kept, in their order."""
-    files = (n.removeprefix(f"{LOGS}/") for n in names if n.startswith(f"{LOGS}/"))
-    return sorted(n.removesuffix(".gz.age") for n in files)
+def log_file(backup: str, log: str) -> str:
+    """Name what keeps a binary log that follows a backup."""
+    return f"{backup}/log.{log}.gz.age"
+
+
+def logs_after(names: Collection[str], backup: str) -> list[str]:
+    """List the binary logs that are kept with a backup, in their order."""
+    return sorted(_after(names, backup, LOG), key=number)
+
+
+def covers_file(backup: str, begun: int) -> str:
+    """Name what keeps the covers that are newer than a backup's."""
+    return f"{backup}/covers.{begun}.tar.gz.age"
+
+
+def covers_after(names: Collection[str], backup: str) -> list[int]:
+    """List since when covers newer than a backup's are kept with it."""
+    return sorted(int(begun) for begun in _after(names, backup, LATER_COVERS))
+
+
+def _after(names: Collection[str], backup: str, kind: re.Pattern[str]) -> list[str]:
+    found = (kind.fullmatch(n.removeprefix(f"{backup}/")) for n in names)
+    return [match[1] for match in found if match]
+
+
+def number(log: str) -> int:
+    """Return a binary log's number: after the millionth its name has a digit more."""
+    return int(log.rpartition(".")[2])
 
 
 def chosen(backups: Collection[Taken], until: datetime | None) -> Taken:
-    """Choose the newest backup that is not younger than a moment."""
-    fit = [b for b in backups if until is None or b.at <= until]
+    """Choose the newest backup that shows nothing younger than a moment."""
+    fit = [b for b in backups if until is None or b.dumped <= until]
     if not fit:
         kept = ", ".join(sorted(b.name for b in backups)) or "none"
         raise OperatorError(
@@ -69,12 +99,20 @@ def chosen(backups: Collection[Taken], until: datetime | None) -> Taken:
     return max(fit, key=lambda b: b.at)
 
 
+def wanted(position: Position, until: Position | None, logs: Collection[str]) -> list[str]:
+    """List the logs that a backup needs: from its position on, up to that of the one after it."""
+    return [
+        log
+        for log in logs
+        if number(position.file) <= number(log) <= number((until or Position(log, 0)).file)
+    ]
+
+
 def since(position: Position, logs: Collection[str]) -> list[str]:
     """List the kept logs to replay from a position; refuse when one between is missing."""
-    found = [n for n in logs if n >= position.file]
-    for number, name in enumerate(found):
-        expected = int(position.file.rpartition(".")[2]) + number
-        if int(name.rpartition(".")[2]) != expected:
+    found = wanted(position, None, logs)
+    for expected, name in enumerate(found, number(position.file)):
+        if number(name) != expected:
             raise OperatorError(
                 f"The binary log {expected:06d} is not among the backups: what came after it "
                 "cannot be replayed. Restore to a moment before it, or from a later backup."
@@ -82,21 +120,17 @@ def since(position: Position, logs: Collection[str]) -> list[str]:
     return found
 
 
-def outdated(
-    names: Mapping[str, float], keep: int, oldest: Position | None, before: float
-) -> list[str]:
+def outdated(names: Mapping[str, float], keep: int, before: float) -> list[str]:
     """List what is to be deleted, by what is kept and since when.
 
-    That is all but the newest backups, the logs that none of them needs, and what is left of
-    backups that got nothing more since a moment, and no manifest.
+    That is all but the newest backups with what follows them, and what is left of backups that got
+    nothing more since a moment, and no manifest.
     """
     kept = whole(names)
     gone = set(kept[:-keep])
     begun = {n.split("/")[0] for n in names if STAMP.fullmatch(n.split("/")[0])} - set(kept)
     grown = {at.split("/")[0] for at, since in names.items() if since >= before}
     files = [n for n in names if n.split("/")[0] in gone | (begun - grown)]
-    if oldest:
-        files += [f"{LOGS}/{n}.gz.age" for n in logs_in(names) if n < oldest.file]
     # The manifest first: what is half deleted is no backup any more.
     return sorted(files, key=lambda n: not n.endswith(MANIFEST))
 

@@ -1,4 +1,4 @@
-"""Take backups: database, covers and the swarm's state, sealed; and binary logs in between."""
+"""Take backups: database, covers and the swarm's state, sealed; and what is new in between."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from provisioning.backups import catalogue
-from provisioning.backups.catalogue import COVERS, DATABASE, LOGS, MANIFEST, SWARM, Taken
-from provisioning.backups.database import Database
+from provisioning.backups.catalogue import COVERS, DATABASE, MANIFEST, SWARM, Taken
+from provisioning.backups.database import UNFINISHED, Database
 from provisioning.backups.seal import Write, sealed
 from provisioning.backups.store import DAY, Store, store_at
 from provisioning.care.backup import copy_state
@@ -21,6 +21,7 @@ from provisioning.inventory import Backup
 from provisioning.ssh.transport import Connection
 
 FOR_HOURS = 6 * 3600.0
+APART = 60  # seconds by which the clocks of the hosts that write covers may differ
 
 Say = Callable[[str], None]
 
@@ -48,6 +49,10 @@ def database_url(cluster: Cluster) -> str:
     return url
 
 
+class AnotherServer(OperatorError):
+    """The binary logs of the database follow none of the backups."""
+
+
 class Keeper:
     """Takes backups of a cluster and puts them into its store."""
 
@@ -68,21 +73,25 @@ class Keeper:
         return found
 
     def take(self) -> Taken:
-        """Take a whole backup, then the binary logs, and delete what is outdated."""
+        """Take a whole backup, then what follows it, and delete what is outdated."""
         at = datetime.now(UTC)
         name = catalogue.stamp(at)
-        connection = self._cluster.manager()
         sizes: dict[str, int] = {}
-
-        with Database.reached(connection, database_url(self._cluster)) as database:
+        with Database.reached(self._cluster, database_url(self._cluster)) as database:
+            tables = database.tables()
+            if not tables or UNFINISHED in tables:
+                why = "a restore into it has not ended" if tables else "it holds no table"
+                raise OperatorError(f"The database {database.name} is not backed up: {why}.")
             with self._kept(f"{name}/{DATABASE}", sizes) as write:
                 position = database.dump(write)
-            database_name = database.name
+            dumped, server = datetime.now(UTC), database.server()
+        connection = self._cluster.manager()
+        covers_from = clock(connection)
         with self._kept(f"{name}/{COVERS}", sizes) as write:
             covers(connection, self._cluster.spec.storage_path, write)
         with self._kept(f"{name}/{SWARM}", sizes) as write:
             write(copy_state(connection))
-        taken = Taken(name, at, database_name, position, sizes)
+        taken = Taken(name, at, database.name, position, sizes, dumped, server, covers_from)
         with tempfile.TemporaryDirectory() as folder:
             manifest = Path(folder, MANIFEST)
             manifest.write_bytes(taken.dump())
@@ -96,27 +105,55 @@ class Keeper:
         return taken
 
     def take_logs(self) -> int:
-        """Keep the binary logs that are closed and not kept yet; return how many that were."""
-        positions = [b.position for b in self.backups() if b.position]
-        if not positions:
+        """Keep what was written since: closed binary logs, and new covers; return how many logs.
+
+        A backup has the logs up to the position of the one after it, so that it can be brought to
+        any moment before that one. Raise AnotherServer where the database's logs follow none.
+        """
+        backups = [b for b in self.backups() if b.position]
+        if not backups:
             return 0
-        kept = set(catalogue.logs_in(self.store.names()))
-        count = 0
-        with Database.reached(self._cluster.manager(), database_url(self._cluster)) as database:
-            for log in database.logs():
-                if log >= positions[0].file and log not in kept:
-                    with self._kept(f"{LOGS}/{log}.gz.age", {}) as write:
-                        database.log(log, write)
-                    count += 1
+        newest = backups[-1]
+        names = self.store.names()
+        # Covers last: whatever the logs tell of was written before.
+        with Database.reached(self._cluster, database_url(self._cluster)) as database:
+            closed, server = database.logs(), database.server()
+            last = [catalogue.number(n) for n in catalogue.logs_after(names, newest.name)[-1:]]
+            if server != newest.server or last > [catalogue.number(n) for n in closed[-1:]]:
+                raise AnotherServer(
+                    "The database is not on the server that the newest backup is of, so nothing "
+                    "follows that. Take one of this: ./run ops backup"
+                )
+            count = 0
+            same = [b for b in backups if b.server == server]
+            for backup, after in zip(same, [*same[1:], None], strict=True):
+                assert backup.position
+                kept = catalogue.logs_after(names, backup.name)
+                until = after.position if after else None
+                for log in catalogue.wanted(backup.position, until, closed):
+                    if log not in kept:
+                        with self._kept(catalogue.log_file(backup.name, log), {}) as write:
+                            database.log(log, write)
+                        count += 1
+        self._take_covers(
+            newest, max([newest.covers_from, *catalogue.covers_after(names, newest.name)])
+        )
         return count
 
+    def _take_covers(self, newest: Taken, since: int) -> None:
+        """Keep the covers that have come since a moment, if any have."""
+        connection, storage = self._cluster.manager(), self._cluster.spec.storage_path
+        new = f"-newermt @{since - APART}"
+        begun = clock(connection)
+        look = f"cd {storage} && find media -type f {new} -print -quit"
+        if not connection.run(look, sudo=True, shown="look for new covers").stdout:
+            return
+        with self._kept(catalogue.covers_file(newest.name, begun), {}) as write:
+            covers(connection, storage, write, new)
+
     def prune(self) -> None:
-        """Delete all but the newest backups, the logs that none needs, and what never got whole."""
-        left = self.backups()[-self._settings.keep :]
-        oldest = next((b.position for b in left), None)
-        gone = catalogue.outdated(
-            self.store.names(), self._settings.keep, oldest, time.time() - DAY
-        )
+        """Delete all but the newest backups, and what never got whole."""
+        gone = catalogue.outdated(self.store.names(), self._settings.keep, time.time() - DAY)
         self.store.delete(gone)
         if count := sum(n.endswith(MANIFEST) for n in gone):
             self._say(f"{count} older ones are deleted: {self._settings.keep} are kept")
@@ -126,17 +163,23 @@ class Keeper:
         trouble = ""
         while True:
             try:
-                newest = max((b.at for b in self.backups()), default=None)
-                if newest is None or (datetime.now(UTC) - newest).total_seconds() >= every:
-                    self.take()
-                else:
-                    self.take_logs()
+                self._look(every)
                 trouble = ""
             except OperatorError as error:
                 if str(error) != trouble:
                     trouble = str(error)
                     self._say(trouble)
             time.sleep(logs_every)
+
+    def _look(self, every: float) -> None:
+        newest = max((b.at for b in self.backups()), default=None)
+        if newest is None or (datetime.now(UTC) - newest).total_seconds() >= every:
+            self.take()
+            return
+        try:
+            self.take_logs()
+        except AnotherServer:
+            self.take()
 
     @contextmanager
     def _kept(self, name: str, sizes: dict[str, int]) -> Iterator[Write]:
@@ -149,10 +192,18 @@ class Keeper:
             self.store.put(name, file)
 
 
-def covers(connection: Connection, storage: str, write: Write) -> None:
-    """Read all covers, as a tar archive."""
+def clock(connection: Connection) -> int:
+    """Return a host's clock, in seconds since 1970."""
+    return int(connection.run("date +%s").stdout)
+
+
+def covers(connection: Connection, storage: str, write: Write, new: str = "") -> None:
+    """Read all covers, or those that `find` calls new, as a tar archive with all folders."""
+    found = f"find media \\( -type d -o {new} \\) -print0"
+    which = f"--null --no-recursion --ignore-failed-read --files-from=<({found})"
     connection.run(
-        f"cd {storage} && tar --create --warning=no-file-changed media || [ $? = 1 ]",
+        f"cd {storage} && tar --create --warning=no-file-changed {which if new else 'media'} || "
+        "[ $? = 1 ]",
         sudo=True,
         sink=write,
         timeout=FOR_HOURS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from provisioning.care import backup as swarm_state
 from provisioning.cli.commands import Add, change
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
+from provisioning.release import history
+from provisioning.release.migration import migrate
 from provisioning.release.rendering import hide_secrets
 from provisioning.saying import sayer
 
@@ -76,7 +79,7 @@ def _restore(cluster: Cluster, args: argparse.Namespace) -> None:
             cluster,
             args,
             "restore database and covers",
-            lambda say: restoring.restore(cluster, args.until, say),
+            lambda say: _restore_shop(cluster, args, say),
         )
         return
     if args.host is None:
@@ -93,6 +96,17 @@ def _restore(cluster: Cluster, args: argparse.Namespace) -> None:
         f"restore on {host.name}",
         lambda say: swarm_state.restore(cluster, host, args.file, say),
     )
+
+
+def _restore_shop(cluster: Cluster, args: argparse.Namespace, say: Callable[[str], None]) -> None:
+    """Restore database and covers, and let what runs already have the tables that it knows."""
+    restoring.restore(cluster, args.until, say)
+    release = history.last_done(history.read(cluster.manager(), cluster.name))
+    if release and any(s.stack in release.stacks for s in cluster.services()):
+        migrate(cluster, release, say)
+        say(f"Release {release.number} runs, and has it. See: ./run ops doctor")
+    else:
+        say("Deploy now: ./run ops deploy")
 
 
 def _drill(cluster: Cluster, args: argparse.Namespace) -> None:

@@ -31,7 +31,7 @@ def carry_out(cluster: Cluster, proposal: Proposal, say: Say) -> list[str]:
     """
     connection, release = cluster.manager(), proposal.release
     outside = Outside(cluster)
-    tolerated = outside.wrong() if proposal.before else {}
+    tolerated = {} if proposal.fresh else outside.wrong()
     create_objects(connection, cluster.name, proposal.objects, say)
     if not proposal.continues:
         if proposal.unfinished:
@@ -71,7 +71,7 @@ def _roll_out(
     since = swarm_time(cluster.manager())
     try:
         roll_out(cluster, outside, stacks, known, tolerated, say)
-        patience = SERVED if proposal.before else FIRST_CERTIFICATE
+        patience = FIRST_CERTIFICATE if proposal.fresh else SERVED
         wrong = until_served(outside, tolerated, patience, say)
         until_healthy(cluster, stacks.keys(), since, lambda text: None)
         if _remove_leftovers(cluster, stacks, say):

@@ -38,6 +38,7 @@ class Proposal:
     values: alive.Alive  # what the release is filled in with
     running: alive.Alive  # the same for what runs now
     unfinished: Release | None = None  # one that was begun, and not ended
+    fresh: bool = False  # it is the first, or of the one before nothing is left
     hint: str = ""
 
     @property
@@ -160,5 +161,7 @@ def _proposal(
         changes += differences.drift(before.specs, stays)
     # Going back leaves the database as it is: an older image does not know newer migrations, and
     # migrations are written so that the release before them still works.
-    migrates = not note and (before is None or before.image != image)
-    return Proposal(release, (), changes, before, migrates, values, running, unfinished)
+    fresh = before is None or not ours
+    # Where nothing runs the database may have been restored from before the last migration.
+    migrates = not note and (before is None or fresh or before.image != image)
+    return Proposal(release, (), changes, before, migrates, values, running, unfinished, fresh)

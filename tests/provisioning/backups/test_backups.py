@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import random
+import shutil
 import tarfile
 import time
 from collections.abc import Iterator
@@ -18,8 +20,9 @@ from moto.server import ThreadedMotoServer
 
 from provisioning.backups import restoring, taking
 from provisioning.backups.catalogue import Taken
+from provisioning.backups.database import Database
 from provisioning.backups.seal import opened, sealed
-from provisioning.backups.taking import Keeper
+from provisioning.backups.taking import AnotherServer, Keeper
 from provisioning.cluster import Cluster
 from provisioning.errors import OperatorError
 from provisioning.inventory import Backup
@@ -113,6 +116,8 @@ def test_a_shop_comes_back_as_it_was_at_a_moment_between_two_backups(
     keeper = Keeper(cluster, said.append)
     keeper.take()
     sell(server, "Ficciones")
+    (tmp_path / "shared/media/b").mkdir()
+    (tmp_path / "shared/media/b/later.webp").write_bytes(b"later")
     keeper.take_logs()
     sell(server, "Pedro Páramo")
     time.sleep(1.1)  # binary logs know whole seconds
@@ -126,8 +131,109 @@ def test_a_shop_comes_back_as_it_was_at_a_moment_between_two_backups(
     expected = ["Rayuela", "El túnel", 'O\'Brien \\ "quoted"', "Ficciones", "Pedro Páramo"]
     assert sold(server) == expected
     assert (tmp_path / "new/media/a/cover.webp").read_bytes() == b"picture" * 1000
+    assert (tmp_path / "new/media/b/later.webp").read_bytes() == b"later"
+    assert not (tmp_path / "new" / restoring.PART).exists()
+    shutil.rmtree(tmp_path / "new/media")
     with pytest.raises(OperatorError, match="shop holds tables"):
         restoring.restore(fresh, moment, said.append)
+
+
+def test_a_restore_that_broke_off_is_done_again_and_backed_up_by_nobody(
+    cluster: Cluster, server: MariaDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = Keeper(cluster, lambda text: None)
+    taken = keeper.take()
+    fresh = into(cluster, server, tmp_path)
+    with pytest.raises(OperatorError, match="it holds no table"):
+        keeper.take()
+
+    def cut(*_: object) -> None:
+        raise OperatorError("the connection was lost")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(restoring, "bring_covers_back", cut)
+        with pytest.raises(OperatorError, match="connection was lost"):
+            restoring.restore(fresh, None, lambda text: None)
+    with pytest.raises(OperatorError, match="a restore into it has not ended"):
+        keeper.take()
+    assert keeper.backups() == [taken]
+    restoring.restore(fresh, None, lambda text: None)
+    assert len(sold(server)) == 3
+    with server.connect("shop") as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW TABLES")
+        assert {row[0] for row in cursor.fetchall()} == {"orders", "orders_version"}
+
+
+@pytest.mark.nightly
+def test_logs_of_another_server_follow_no_backup_of_this_one(
+    cluster: Cluster, server: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their names are the same: they would be replayed upon what they know nothing of."""
+    keeper = Keeper(cluster, lambda text: None)
+    keeper.take()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(Database, "server", lambda self: "another")
+        with pytest.raises(AnotherServer, match=r"\./run ops backup"):
+            keeper.take_logs()
+    sell(server, "Ficciones")
+    assert keeper.take_logs()
+    server.connect().query("RESET MASTER")
+    with pytest.raises(AnotherServer):
+        keeper.take_logs()
+    later = keeper.take()
+    assert keeper.take_logs() == 1
+    assert [b.name for b in keeper.backups()][-1] == later.name
+
+
+@pytest.mark.nightly
+def test_a_moment_just_before_the_next_backup_is_reached(
+    cluster: Cluster, server: MariaDB, tmp_path: Path
+) -> None:
+    """The log that the next one begins in tells of what was written before it as well."""
+    keeper = Keeper(cluster, lambda text: None)
+    keeper.take()
+    sell(server, "Ficciones")
+    time.sleep(1.1)
+    moment = datetime.now(UTC)
+    time.sleep(1.1)
+    keeper.take()
+    restoring.restore(into(cluster, server, tmp_path), moment, lambda text: None)
+    assert "Ficciones" in sold(server)
+
+
+@pytest.mark.nightly
+def test_without_a_moment_the_deletion_is_done_again_and_told(
+    cluster: Cluster, server: MariaDB, tmp_path: Path
+) -> None:
+    keeper = Keeper(cluster, lambda text: None)
+    keeper.take()
+    time.sleep(1.1)
+    before = datetime.now(UTC)
+    time.sleep(1.1)
+    server.connect().query("DROP DATABASE shop")
+    keeper.take_logs()
+    fresh = into(cluster, server, tmp_path)
+    with pytest.raises(OperatorError, match="Name a moment before it"):
+        restoring.restore(fresh, None, lambda text: None)
+    restoring.restore(fresh, before, lambda text: None)
+    assert len(sold(server)) == 3
+
+
+def test_a_damaged_backup_is_no_lost_connection(sshd: Sshd, fleet: Fleet, tmp_path: Path) -> None:
+    key = pyrage.x25519.Identity.generate()
+    (tmp_path / "key").write_text(str(key))
+    with sealed(tmp_path / "database.age", (str(key.to_public()),)) as write:
+        write(random.randbytes(3_000_000))
+    content = bytearray((tmp_path / "database.age").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "database.age").write_bytes(content)
+    made = tmp_path / "made"
+    with (
+        pytest.raises(OperatorError, match=r"database\.age cannot be opened.*is damaged"),
+        opened(tmp_path / "database.age", tmp_path / "key") as plain,
+    ):
+        fleet.to(sshd.host()).run(f"cat > {made}.part && mv {made}.part {made}", stdin=plain)
+    assert not made.exists()
 
 
 @pytest.mark.nightly
@@ -162,10 +268,8 @@ def test_only_the_newest_are_kept_and_no_log_that_none_needs(
                 time.sleep(0.05)  # a backup's name is its second
         taken.append(keeper.take())
     assert [b.name for b in keeper.backups()] == [b.name for b in taken[1:]]
-    logs = sorted(p.name for p in (tmp_path / "kept/logs").iterdir())
-    position = taken[1].position
-    assert position
-    assert logs[0] == f"{position.file}.gz.age"
+    folders = {p.name for p in (tmp_path / "kept").iterdir()}
+    assert folders == {b.name for b in taken[1:]}
     secret = urlsplit((tmp_path / "url").read_text()).password
     assert secret
     assert not any(b"INSERT INTO" in p.read_bytes() for p in (tmp_path / "kept").rglob("*.age"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -12,6 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
+from moto.backends import get_backend
+from moto.cloudformation.models import CloudFormationBackend
 
 from provisioning.cli.main import main
 from provisioning.cloud import managers, operations
@@ -19,7 +23,7 @@ from provisioning.cloud.aws import Aws
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host, Inventory, load
 from swarm.model import Node
-from tests.provisioning.cloud.conftest import AMI, OTHER_AMI, REGION
+from tests.provisioning.cloud.conftest import ACCOUNT, AMI, OTHER_AMI, REGION
 
 
 @dataclass
@@ -241,6 +245,71 @@ def test_no_manager_goes_while_another_is_away(types: Types, world: World, tmp_p
         *(f"{step} {name}" for name in ("manager1", "manager2") for step in ("drain", "set up")),
     ]
     assert min(count for _, count in world.happened) == 2
+
+
+def stack() -> Any:
+    """Give the stack of the hosts as the emulator has it."""
+    found = get_backend("cloudformation")[ACCOUNT][REGION].stacks
+    return next(s for s in found.values() if s.name == "shop-swarm")
+
+
+def test_ctrl_c_in_the_update_of_aws_is_gone_on_with(
+    types: Types, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS goes on meanwhile: the same command waits for that, and sets up what came of it."""
+    assert types("up", "--yes", ami=AMI)[0] == 0
+    assert types("inventory", ami=AMI)[0] == 0
+    world.members = {h.name: h.address for h in load(tmp_path / "cluster.toml").managers}
+    executed = CloudFormationBackend.execute_change_set
+    pauses: list[float] = []
+
+    def slowly(*given: Any, **named: Any) -> None:
+        executed(*given, **named)
+        stack().status, stack().later = "UPDATE_IN_PROGRESS", ["UPDATE_IN_PROGRESS"] * 3
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cut:
+        cut.setattr(CloudFormationBackend, "execute_change_set", slowly)
+        clock = SimpleNamespace(sleep=pause, time=time.time)
+        cut.setattr("provisioning.cloud.deploy.time", clock)
+        status, said = types("replace-managers", "--yes", ami=OTHER_AMI)
+    assert (status, len(pauses), world.happened) == (130, 1, [("drain manager1", 3)])
+    assert "manager1 takes no tasks now. To go on, run the same command again." in said
+
+    stack().later = ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
+    status, said = types("replace-managers", "--yes", ami=OTHER_AMI)
+    assert status == 0, said
+    assert "shop-swarm: update in progress by somebody; waiting for it" in said
+    steps = [step for step, _ in world.happened[1:]]
+    assert steps == [
+        *("set up manager1", "served"),
+        *("drain manager2", "set up manager2", "served"),
+        *("drain manager3", "set up manager3", "served"),
+    ]
+    assert {n.reachability for n in world.nodes()} == {"reachable"}
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("DELETE_IN_PROGRESS", "is being deleted by somebody"),
+        ("UPDATE_ROLLBACK_FAILED", r"\./run ops cloud up"),
+    ],
+)
+def test_no_manager_goes_while_the_stack_cannot_be_changed(
+    state: str, told: str, types: Types, world: World, tmp_path: Path
+) -> None:
+    assert types("up", "--yes", ami=AMI)[0] == 0
+    assert types("inventory", ami=AMI)[0] == 0
+    world.members = {h.name: h.address for h in load(tmp_path / "cluster.toml").managers}
+    stack().status = state
+    status, said = types("replace-managers", "--yes", ami=OTHER_AMI)
+    assert status == 1
+    assert re.search(told, said), said
+    assert world.happened == []
 
 
 @pytest.mark.nightly

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
+from provisioning.release import history, proposal
 from provisioning.release.history import DONE, INTERRUPTED, UNDONE, Release
 from provisioning.release.proposal import choose_image, next_release
+from swarm.model import Snapshot
+from tests.provisioning.factories import inventory, service, task
 
 DIGEST = "@sha256:" + "a" * 64
 
@@ -54,3 +60,27 @@ def test_another_one_takes_the_place_of_what_was_interrupted() -> None:
 def test_numbers_are_never_used_again() -> None:
     made, unfinished = next_release([release(1, DONE), release(2, UNDONE)], release(0, INTERRUPTED))
     assert (made.number, unfinished) == (3, None)
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_where_nothing_is_left_of_a_release_the_next_is_like_the_first(
+    left: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that was restored may know nothing of the last migration."""
+    before = release(1, DONE)
+    services = (service(task()),) if left else ()
+    document = {"services": {"web": {"image": before.image}}}
+    stack = SimpleNamespace(name="app", document=document, objects=())
+    for name, answer in {
+        "read_secrets": {},
+        "read_salt": SimpleNamespace(kind="config", name="salt", content=b""),
+        "render_all": [stack],
+        "resolve": {before.image: before.image},
+        "snapshot": Snapshot(services, ()),
+        "managed_secrets": {},
+    }.items():
+        monkeypatch.setattr(proposal, name, lambda *_, answer=answer: answer)
+    monkeypatch.setattr(history, "read", lambda *_: [before])
+    cluster = SimpleNamespace(name="shop", spec=inventory(image="shop:1").cluster, inventory=None)
+    made = proposal.propose(cast(Any, cluster), cast(Any, None), None, print)
+    assert (made.before, made.fresh, made.migrates) == (before, not left, not left)

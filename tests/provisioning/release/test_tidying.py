@@ -68,7 +68,7 @@ def test_a_release_stands_whatever_becomes_of_the_tidying(
     monkeypatch.setattr(deploy, "collect_garbage", fail)
     cluster = SimpleNamespace(name="bookstore", manager=Manager)
     proposal = SimpleNamespace(
-        release=SimpleNamespace(number=7), before=None, objects=(), continues=True
+        release=SimpleNamespace(number=7), fresh=True, objects=(), continues=True
     )
     said: list[str] = []
 
