@@ -9,6 +9,7 @@ import uuid
 from typing import Any, Self
 
 import boto3
+import moto.cloudformation.parsing  # noqa: F401 - it brings all of moto's: the last one counts
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -292,24 +291,15 @@ def test_ctrl_c_in_the_update_of_aws_is_gone_on_with(
     assert {n.reachability for n in world.nodes()} == {"reachable"}
 
 
-@pytest.mark.parametrize(
-    ("state", "told"),
-    [
-        ("DELETE_IN_PROGRESS", "is being deleted by somebody"),
-        ("UPDATE_ROLLBACK_FAILED", r"\./run ops cloud up"),
-    ],
-)
-def test_no_manager_goes_while_the_stack_cannot_be_changed(
-    state: str, told: str, types: Types, world: World, tmp_path: Path
+def test_no_manager_goes_while_somebody_deletes_them_all(
+    types: Types, world: World, tmp_path: Path
 ) -> None:
     assert types("up", "--yes", ami=AMI)[0] == 0
     assert types("inventory", ami=AMI)[0] == 0
     world.members = {h.name: h.address for h in load(tmp_path / "cluster.toml").managers}
-    stack().status = state
+    stack().status = "DELETE_IN_PROGRESS"
     status, said = types("replace-managers", "--yes", ami=OTHER_AMI)
-    assert status == 1
-    assert re.search(told, said), said
-    assert world.happened == []
+    assert (status, "is being deleted by somebody" in said, world.happened) == (1, True, [])
 
 
 @pytest.mark.nightly
