@@ -42,7 +42,8 @@ def read_manifest(content: bytes) -> Taken:
     """Read a manifest."""
     row = json.loads(content)
     position = row.pop("position")
-    at, dumped = (datetime.fromisoformat(row.pop(key)) for key in ("at", "dumped"))
+    at = row.pop("at")
+    at, dumped = (datetime.fromisoformat(moment) for moment in (at, row.pop("dumped", at)))
     place = Position(**position) if position else None
     return Taken(**row, at=at, dumped=dumped, position=place)
 
