@@ -40,7 +40,7 @@ pytestmark = [
 LOGS_EVERY = 5  # seconds
 ORDERS = 30  # confirmed, before it may end badly
 ROUND = 60  # seconds that people shop at a time
-ROUNDS = 10  # at most: on a busy machine few get through
+ROUNDS = 15  # at most: on a busy machine few get through
 # As a managed database is that can be restored to a moment, and a user who may dump it.
 KEEPER = """
 mariadb -e "CREATE OR REPLACE USER keeper@'%' IDENTIFIED BY 'kept'; GRANT ALL ON *.* TO keeper@'%'"
@@ -135,6 +135,7 @@ def people(swarm: Swarm, scenario: str, seconds: int, name: str) -> Load:
         authority=door.authority,
         resolve=door.resolve,
         seed=f"backups: {name}",
+        more=() if scenario == "selling" else ("Buyer", "Seller"),
     )
 
 
