@@ -114,27 +114,19 @@ class Catalogue:
 
     async def search(self, wish: Search) -> Listing:
         """Return a page of books, with one query; the languages are asked for once a minute."""
-        found, meant, instead = await listing.page(self.database, wish), None, None
+        return await self.database.read(lambda queries: self._search(queries, wish))
+
+    async def _search(self, queries: Queries, wish: Search) -> Listing:
+        found, meant, instead = await listing.page(queries, wish), None, None
         if wish.text and not (wish.exact or wish.after):
             if not found.cards:
-                found, meant = await self._meant(wish, found)
+                found, meant = await _meant(queries, wish, found)
             elif 0 < (found.matches or 0) <= _FEW:
-                instead = await self._instead(wish, found.matches or 1)
+                instead = await _instead(queries, wish, found.matches or 1)
         if wish.after is None and self.clock() >= self._languages_until:
-            self._languages = await listing.languages(self.database)
+            self._languages = await listing.languages(queries)
             self._languages_until = self.clock() + MINUTE
         return Listing(*found, self._languages, meant, instead)
-
-    async def _instead(self, wish: Search, found: int) -> str | None:
-        """Return a text that finds many times as much, if what was typed may be that mistyped."""
-
-        more = _TIMES_MORE * found
-
-        async def finds(text: str, books: Mapping[str, int]) -> bool:
-            wanted = wish._replace(text=text)
-            return await listing.finds(self.database, wanted, books, at_least=more)
-
-        return await spelling.instead(self.database, wish.text, finds, more)
 
     async def shelves(self, language: str) -> Shelves:
         """Return what the front page shows: the newest books, and more of them in a language."""
@@ -149,19 +141,6 @@ class Catalogue:
         wanted = possible_ids(book_ids)
         found = await listing.cards(self.database, wanted) if wanted else {}
         return [found[book_id] for book_id in dict.fromkeys(book_ids) if book_id in found]
-
-    async def _meant(self, wish: Search, nothing: Found) -> tuple[Found, str | None]:
-        """Return what is found for what the text may have meant, and that text."""
-
-        found = nothing
-
-        async def finds(text: str, books: Mapping[str, int]) -> bool:
-            nonlocal found
-            found = await listing.page(self.database, wish._replace(text=text), books)
-            return bool(found.cards)
-
-        meant = await spelling.meant(self.database, wish.text, finds)
-        return found, meant
 
     async def suggestions(self, text: str) -> list[str]:
         """Return what somebody who is typing may mean: authors, series, titles."""
@@ -279,6 +258,30 @@ class Catalogue:
             lambda queries: repository.set_listed(queries, book.id, listed, self.clock())
         )
         self.changes.here(book.id, listed=True)
+
+
+async def _instead(queries: Queries, wish: Search, found: int) -> str | None:
+    """Return a text that finds many times as much, if what was typed may be that mistyped."""
+    more = _TIMES_MORE * found
+
+    async def finds(text: str, books: Mapping[str, int]) -> bool:
+        wanted = wish._replace(text=text)
+        return await listing.finds(queries, wanted, books, at_least=more)
+
+    return await spelling.instead(queries, wish.text, finds, more)
+
+
+async def _meant(queries: Queries, wish: Search, nothing: Found) -> tuple[Found, str | None]:
+    """Return what is found for what the text may have meant, and that text."""
+    found = nothing
+
+    async def finds(text: str, books: Mapping[str, int]) -> bool:
+        nonlocal found
+        found = await listing.page(queries, wish._replace(text=text), books)
+        return bool(found.cards)
+
+    meant = await spelling.meant(queries, wish.text, finds)
+    return found, meant
 
 
 def _once(person: Person, form_key: str) -> str | None:

@@ -119,7 +119,7 @@ class Database:
 
     async def all[T: tuple[Any, ...]](self, row: type[T], sql: str, values: Values = {}) -> list[T]:  # noqa: B006
         """Return every row as the named tuple `row`. See Queries.all."""
-        return await self._read(lambda queries: queries.all(row, sql, values))
+        return await self.read(lambda queries: queries.all(row, sql, values))
 
     async def one[T: tuple[Any, ...]](
         self,
@@ -128,11 +128,11 @@ class Database:
         values: Values = {},  # noqa: B006
     ) -> T | None:
         """Return the first row as the named tuple `row`, or None."""
-        return await self._read(lambda queries: queries.one(row, sql, values))
+        return await self.read(lambda queries: queries.one(row, sql, values))
 
     async def value(self, sql: str, values: Values = {}) -> Any:  # noqa: B006
         """Return the first column of the first row, or None."""
-        return await self._read(lambda queries: queries.value(sql, values))
+        return await self.read(lambda queries: queries.value(sql, values))
 
     async def moment(self) -> int:
         """Return what the database's clock shows, in milliseconds since 1970."""
@@ -140,7 +140,7 @@ class Database:
 
     async def together(self, *selects: Select) -> list[list[Any]]:
         """Return the rows of several SELECTs, asked at once. See Queries.together."""
-        return await self._read(lambda queries: queries.together(*selects))
+        return await self.read(lambda queries: queries.together(*selects))
 
     async def execute(self, sql: str, values: Values = {}) -> int:  # noqa: B006
         """Run one statement by itself and return how many rows it matched."""
@@ -160,8 +160,8 @@ class Database:
 
         return await self._persist(sql, once)
 
-    async def _read[T](self, query: Callable[[Queries], Awaitable[T]]) -> T:
-        """Run a query, once more when the pooled connection turned out to be dead."""
+    async def read[T](self, query: Callable[[Queries], Awaitable[T]]) -> T:
+        """Run what only reads on one connection, once more when that turned out to be dead."""
         try:
             async with self.connection() as queries:
                 return await query(queries)

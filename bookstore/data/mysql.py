@@ -1,20 +1,20 @@
-"""MySQL and MariaDB: which driver a URL chooses, how connections are set up, what errors mean."""
+"""MySQL and MariaDB: how connections are set up and looked after, what errors mean."""
 
 import re
-import ssl
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from time import monotonic
-from typing import Any, Literal, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Any, Literal
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakSet
 
 import structlog
-from databases.interfaces import ConnectionBackend, DatabaseBackend
+from databases.interfaces import ConnectionBackend
 
 from bookstore.data.answer import Answer
+from bookstore.data.drivers import driver, without_tls
 from bookstore.data.errors import (
     Conflict,
     ConnectionLost,
@@ -55,31 +55,6 @@ _PLACEHOLDER = re.compile(
 )
 
 
-class _Driver(NamedTuple):
-    backend: Callable[..., DatabaseBackend]
-    error: type[Exception]
-    found_rows: int  # the flag of a connection
-
-
-def _driver(scheme: str) -> _Driver:
-    """Return the driver that a URL names; only the chosen one costs time and memory."""
-    if scheme == "mysql":
-        import pymysql.err
-        from databases.backends.mysql import MySQLBackend
-        from pymysql.constants import CLIENT
-
-        return _Driver(MySQLBackend, pymysql.err.Error, CLIENT.FOUND_ROWS)
-    if scheme == "mysql+asyncmy":
-        import asyncmy.errors
-        from asyncmy.constants import CLIENT as ASYNCMY_CLIENT
-        from databases.backends.asyncmy import AsyncMyBackend
-
-        return _Driver(AsyncMyBackend, asyncmy.errors.Error, ASYNCMY_CLIENT.FOUND_ROWS)
-    raise ValueError(
-        f"{scheme}:// is no database of the shop. Write mysql://, mysql+asyncmy:// or sqlite:///."
-    )
-
-
 class Connections:
     """The driver's pool of connections, by its public ways."""
 
@@ -89,20 +64,22 @@ class Connections:
         """Choose the driver that a URL names: mysql:// is aiomysql, mysql+asyncmy:// is asyncmy,
         which is written in C."""
         scheme = urlsplit(url).scheme
-        driver = _driver(scheme)
+        chosen = driver(scheme)
         plain, tls = without_tls(url)
         self.packs = scheme == "mysql"  # see Wide
-        self.error = driver.error  # what the database itself has to say
+        self._prepares = scheme == "mysql+asyncmy"
+        self.error = chosen.error  # what the database itself has to say
         self._new_pool = partial(
-            driver.backend,
+            chosen.backend,
             plain,
             min_size=0,
             max_size=size,
             pool_recycle=_LONGEST_REST,
             charset="utf8mb4",
             connect_timeout=3,
-            client_flag=driver.found_rows,  # an UPDATE to the same value counts as matched
+            client_flag=chosen.found_rows,  # an UPDATE to the same value counts as matched
             init_command=_SESSION,
+            **chosen.options,
             **({} if tls is None else {"ssl": tls}),
         )
         self._backend = self._new_pool()
@@ -219,13 +196,21 @@ class Connections:
     async def run(
         self, raw: Any, statements: Sequence[tuple[str, Mapping[str, Any]]]
     ) -> list[Answer]:
-        """Run statements with their values, in one round trip; return what became of each."""
+        """Run statements with their values; return what became of each. They go in one round trip,
+        except where there are SELECTs alone and the driver has the server prepare them: once each
+        is known, all of them together take half as long."""
         cursor = await raw.cursor()
         filled = []
         for sql, values in statements:
             text, names = template(sql)
-            filled.append(cursor.mogrify(text, {name: values[name] for name in names}))
-        await cursor.execute("; ".join(filled))
+            filled.append((text, tuple([values[name] for name in names])))
+        if self._prepares and all(text.startswith("SELECT") for text, _values in filled):
+            answers = []
+            for text, given in filled:
+                await cursor.execute(text, given)
+                answers.append(await _answer(cursor))
+            return answers
+        await cursor.execute("; ".join([cursor.mogrify(*one) for one in filled]))
         answers = [await _answer(cursor)]
         for _further in filled[1:]:
             await cursor.nextset()
@@ -235,7 +220,7 @@ class Connections:
     async def run_many(self, raw: Any, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
         """Run one statement with each of many rows; return how many it affected."""
         cursor = await raw.cursor()
-        await cursor.executemany(template(sql)[0], rows)
+        await cursor.executemany(template(sql, "%({})s")[0], rows)
         return int(cursor.rowcount)
 
     def translate(self, error: Exception) -> Exception:
@@ -259,17 +244,6 @@ class Connections:
         if isinstance(error, OSError | EOFError):
             return ConnectionLost("the connection to the database broke")
         return error
-
-
-def without_tls(url: str) -> tuple[str, ssl.SSLContext | None]:
-    """Return a URL without what it says of TLS (?ssl=true, ?ssl_ca=FILE), and what it asks for: the
-    server must encrypt, and its certificate must be its own."""
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    ca = query.pop("ssl_ca", None)
-    wanted = query.pop("ssl", "false").lower() == "true" or ca is not None
-    plain = urlunsplit(parts._replace(query=urlencode(query)))
-    return plain, ssl.create_default_context(cafile=ca) if wanted else None
 
 
 async def _answer(cursor: Any) -> Answer:
@@ -302,17 +276,17 @@ async def _require_encryption(raw: Any) -> None:
 
 
 @lru_cache(maxsize=2048)
-def template(sql: str) -> tuple[str, tuple[str, ...]]:
-    """Return a statement with `:name` as `%(name)s` and `%` as `%%`, and the names; what stands in
-    quotes is left alone."""
+def template(sql: str, place: str = "%s") -> tuple[str, tuple[str, ...]]:
+    """Return a statement with a place for a value instead of each `:name` and `%%` for `%`, and the
+    names in their order; what stands in quotes is left alone."""
     parts, names, end = [], [], 0
     for match in _PLACEHOLDER.finditer(sql):
         parts.append(sql[end : match.start()].replace("%", "%%"))
         if match[1]:
             names.append(match[1])
-            parts.append(f"%({match[1]})s")
+            parts.append(place.format(match[1]))
         else:
             parts.append(match[0].replace("%", "%%"))
         end = match.end()
     parts.append(sql[end:].replace("%", "%%"))
-    return "".join(parts), tuple(dict.fromkeys(names))
+    return "".join(parts), tuple(names)

@@ -17,7 +17,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationStep
 from alembic.script import ScriptDirectory
 
-from bookstore.data.mysql import without_tls
+from bookstore.data.drivers import without_tls
 from bookstore.settings import Settings
 
 LOCK_SECONDS = 300
