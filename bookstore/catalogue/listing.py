@@ -8,7 +8,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from bookstore.catalogue import search, titles, words
+from bookstore.catalogue import facets, search, titles, words
 from bookstore.catalogue.repository import Source, words_id
 from bookstore.catalogue.search import PAGE, Cursor, Search
 from bookstore.data.wide import Wide
@@ -82,16 +82,6 @@ def _columns(dialect: str, rank: str, matches: str) -> Wide:
 _DETAILS = "LEFT JOIN book_details d ON d.book_id = b.id"
 
 
-# sort -> (columns, descending); the id makes every order total.
-_ORDERS = {
-    "newest": ("id", True),
-    "price-up": ("price", False),
-    "price-down": ("price", True),
-    "title": ("title_key", False),
-    "relevance": ("rank_", False),
-}
-
-
 async def page(source: Source, wish: Search, books: Mapping[str, int] = _UNKNOWN) -> Found:
     """Return one page of the books that the wish asks for. `books` is in how many books words of
     its text are, where that is known: the rare ones are then looked up first."""
@@ -99,11 +89,11 @@ async def page(source: Source, wish: Search, books: Mapping[str, int] = _UNKNOWN
 
 
 async def _browse_page(source: Source, wish: Search) -> Found:
-    where, values = _facets(wish, "books")
-    keyset, more = _keyset(wish)
+    where, values = facets.conditions(wish, "books")
+    keyset, more = facets.keyset(wish)
     inner = (
-        f"SELECT id FROM books {_index(source, wish)} WHERE {where}{keyset}"
-        f" ORDER BY {_order(wish)} LIMIT {PAGE + 1}"
+        f"SELECT id FROM books {facets.index(source, wish)} WHERE {where}{keyset}"
+        f" ORDER BY {facets.order(wish)} LIMIT {PAGE + 1}"
     )
     key = "b.title_key" if wish.sort == "title" else "NULL"
     matches = "NULL" if wish.after else f"({_count(source, wish)})"
@@ -111,7 +101,7 @@ async def _browse_page(source: Source, wish: Search) -> Found:
         _Row,
         f"SELECT {_columns(source.dialect, key, matches).of(source)}"
         f" FROM ({inner}) hits JOIN books b ON b.id = hits.id {_DETAILS}"
-        f" ORDER BY {_order(wish, 'b')}",
+        f" ORDER BY {facets.order(wish, 'b')}",
         {**values, **more},
     )
     return _found(wish, rows)
@@ -119,9 +109,9 @@ async def _browse_page(source: Source, wish: Search) -> Found:
 
 def _count(source: Source, wish: Search) -> str:
     """Return the statement that counts what a wish without text matches, up to COUNTED + 1."""
-    where, _values = _facets(wish, "counted")
+    where, _values = facets.conditions(wish, "counted")
     return (
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM books counted {_index(source, wish)}"
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM books counted {facets.index(source, wish)}"
         f" WHERE {where} LIMIT {COUNTED + 1}) some"
     )
 
@@ -155,8 +145,8 @@ async def _text_page(source: Source, wish: Search, books: Mapping[str, int]) -> 
     if terms.kind == "nothing":
         return Found([], 0, None)
     ids, values = _ids(source, terms, books)
-    joined, facets = _joined(source, wish)
-    keyset, more = _keyset(wish)
+    joined, narrowed = _joined(source, wish)
+    keyset, more = facets.keyset(wish)
     titled = " WHEN f.title_key IN :phrases AND ids.begun = 0 THEN 1" if terms.phrases else ""
     # The whole title; a title and its author; a title's beginning; words; what is only begun.
     inner = (
@@ -173,11 +163,11 @@ async def _text_page(source: Source, wish: Search, books: Mapping[str, int]) -> 
     rows = await source.all(
         _Row,
         f"SELECT {_columns(source.dialect, key, 'hits.matches').of(source)}"
-        f" FROM ({inner} ORDER BY {_order(wish)} LIMIT {PAGE + 1}) hits"
-        f" JOIN books b ON b.id = hits.id {_DETAILS} ORDER BY {_order(wish, 'hits')}",
+        f" FROM ({inner} ORDER BY {facets.order(wish)} LIMIT {PAGE + 1}) hits"
+        f" JOIN books b ON b.id = hits.id {_DETAILS} ORDER BY {facets.order(wish, 'hits')}",
         {
             **values,
-            **facets,
+            **narrowed,
             **more,
             "key": terms.beginning,
             "key_words": f"{terms.beginning} %",
@@ -197,15 +187,15 @@ async def finds(
     if terms.kind == "nothing":
         return False
     ids, values = _ids(source, terms, books)
-    joined, facets = _joined(source, wish)
+    joined, narrowed = _joined(source, wish)
     some = f"SELECT f.id FROM ({ids}) ids {joined} LIMIT {at_least}"
-    found = await source.value(f"SELECT COUNT(*) FROM ({some}) some", values | facets)
+    found = await source.value(f"SELECT COUNT(*) FROM ({some}) some", values | narrowed)
     return int(found) == at_least
 
 
 def _joined(source: Source, wish: Search) -> tuple[str, dict[str, Any]]:
     """Return what leads from the ids of hits to their books on sale, and its values."""
-    where, values = _facets(wish, "f")
+    where, values = facets.conditions(wish, "f")
     # From the hits to their books, never the other way round.
     join, force = "CROSS JOIN", ""
     if source.dialect == "mysql":
@@ -260,63 +250,6 @@ def _expression(source: Source, terms: search.Terms, books: Mapping[str, int]) -
     return " ".join(form.format(words.marked(word)) for word, form in wanted)
 
 
-def _facets(wish: Search, table: str) -> tuple[str, dict[str, Any]]:
-    """Return the conditions that the facets ask for, and their values."""
-    parts = [f"{table}.on_sale = 1"]
-    values: dict[str, Any] = {}
-    for column, codes in (
-        ("category", wish.categories),
-        ("language", wish.languages),
-        ("condition", wish.conditions),
-    ):
-        if len(codes) == 1:
-            parts.append(f"{table}.`{column}` = :{column}")
-            values[column] = codes[0]
-        elif codes:
-            parts.append(f"{table}.`{column}` IN :{column}")
-            values[column] = list(codes)
-    if wish.price_min is not None:
-        parts.append(f"{table}.price >= :price_min")
-        values["price_min"] = wish.price_min
-    if wish.price_max is not None:
-        parts.append(f"{table}.price <= :price_max")
-        values["price_max"] = wish.price_max
-    if wish.author:
-        parts.append(f"{table}.author = :author")
-        values["author"] = wish.author
-    if wish.seller is not None:
-        parts.append(f"{table}.seller_id = :seller")
-        values["seller"] = wish.seller
-    return " AND ".join(parts), values
-
-
-def _order(wish: Search, table: str = "") -> str:
-    column, descending = _ORDERS[wish.sort]
-    dot, way = f"{table}." if table else "", " DESC" if descending else ""
-    if column == "id":
-        return f"{dot}id{way}"
-    # The best match goes by rank, and among equals the newest comes first.
-    id_way = " DESC" if descending or column == "rank_" else ""
-    return f"{dot}{column}{way}, {dot}id{id_way}"
-
-
-def _keyset(wish: Search) -> tuple[str, dict[str, Any]]:
-    """Return the condition for what comes after the cursor. It is written without row values,
-    which MariaDB does not look up in an index."""
-    if wish.after is None:
-        return "", {}
-    column, descending = _ORDERS[wish.sort]
-    if column == "id":
-        return " AND id < :after_id", {"after_id": wish.after.id}
-    past = "<" if descending else ">"
-    id_past = "<" if descending or column == "rank_" else ">"
-    return (
-        f" AND {column} {past}= :after_value"
-        f" AND ({column} {past} :after_value OR id {id_past} :after_id)",
-        {"after_value": wish.after.value, "after_id": wish.after.id},
-    )
-
-
 def _found(wish: Search, rows: list[_Row]) -> Found:
     cards = _grouped(wish, rows[:PAGE])
     matches = None
@@ -325,7 +258,7 @@ def _found(wish: Search, rows: list[_Row]) -> Found:
     after = None
     if len(rows) > PAGE:
         last = rows[PAGE - 1]
-        column, _descending = _ORDERS[wish.sort]
+        column, _descending = facets.ORDERS[wish.sort]
         after = Cursor(last.price if column == "price" else last.rank_ or 0, last.id)
     seller = rows[0].seller_name if rows and wish.seller is not None else None
     return Found(cards, matches, after, seller)
@@ -355,10 +288,3 @@ def _card(row: _Row) -> Card:
 def same_title(title: str, author: str) -> tuple[str, str]:
     """Return what two editions of a book have in common."""
     return words.title_key(title), author.casefold()
-
-
-def _index(source: Source, wish: Search) -> str:
-    """Keep MySQL from reading whole rows in the order of their ids where an index has it all."""
-    if source.dialect == "mysql" and wish.author:
-        return "FORCE INDEX (books_author)"
-    return "IGNORE INDEX (PRIMARY)" if source.dialect == "mysql" else ""

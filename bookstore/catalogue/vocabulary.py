@@ -4,6 +4,7 @@ and what somebody who is typing may mean."""
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import batched
 from typing import Any, NamedTuple
 
@@ -11,13 +12,14 @@ from bookstore.catalogue import words
 from bookstore.catalogue.repository import Source
 from bookstore.data.database import Database
 from bookstore.data.queries import Queries
+from bookstore.data.wide import Wide
 
 LEARN_SECONDS = 10.0
 _AT_ONCE = 1_000  # books
 _BATCHES = 40  # a sweep
 _STUB = 7  # letters of a word in which typing errors are looked for
 _MAX_NAME = 120
-_NEAR = 400  # words that are looked at for one that was mistyped
+_NEAR = 800  # rows that are looked at for a word that was mistyped; a word may be in several
 
 
 class Word(NamedTuple):
@@ -169,6 +171,11 @@ class _Near(NamedTuple):
     books: int
 
 
+@cache
+def _near(place: int) -> Wide:
+    return Wide({"place": str(place), "word": "w.word", "books": "w.books"})
+
+
 async def around(
     source: Source,
     some: Iterable[str],
@@ -181,7 +188,7 @@ async def around(
     each mistyped word with the errors that it may have the words that share a stub with it, the
     frequent ones first, that are in as many books as `least`. With `rare`, there are such words
     only if a mistyped one is in no more books than that."""
-    statements = ["SELECT -1 AS place, word, books FROM search_words WHERE word IN :some"]
+    statements = [f"SELECT {_near(-1).of(source)} FROM search_words w WHERE w.word IN :some"]
     values: dict[str, Any] = {"some": list(some), "least": least}
     condition = ""
     if rare is not None:
@@ -192,20 +199,20 @@ async def around(
         values |= {"all": len(typed), "typed": sorted(typed), "rare": rare}
     for place, (word, errors) in enumerate(mistyped):
         statements.append(
-            f"SELECT {place}, word, books FROM (SELECT DISTINCT w.word, w.books"
-            f" FROM search_stubs s JOIN search_words w ON w.word = s.word"
+            f"SELECT * FROM (SELECT {_near(place).of(source)}"
+            " FROM search_stubs s JOIN search_words w ON w.word = s.word"
             f" WHERE s.stub IN :stubs{place} AND w.books >= :least{condition}"
             f" ORDER BY w.books DESC LIMIT {_NEAR}) near{place}"
         )
         values[f"stubs{place}"] = sorted(stubs(word, errors))
     known: dict[str, int] = {}
-    near: list[list[Word]] = [[] for _one in mistyped]
+    near: list[dict[Word, None]] = [{} for _one in mistyped]  # some share several stubs
     for place, word, books in await source.all(_Near, " UNION ALL ".join(statements), values):
         if place < 0:
             known[word] = books
         else:
-            near[place].append(Word(word, books))
-    return known, near
+            near[place][Word(word, books)] = None
+    return known, [list(words) for words in near]
 
 
 def authors_of(author: str) -> list[str]:
