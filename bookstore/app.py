@@ -74,6 +74,7 @@ def create_app(
     app.config.update(
         MAX_CONTENT_LENGTH=12 * 1024 * 1024,
         BODY_TIMEOUT=3 * settings.client_timeout,
+        RESPONSE_TIMEOUT=None,  # a slow reader gets all; one who takes nothing, see connections.py
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     databases = _databases(settings, open_database)

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections import OrderedDict
+from functools import cached_property
 from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge
@@ -59,11 +60,15 @@ class Entry:
         self.personal = _MARK in body
         kinds = [value for name, value in headers if name == b"content-type"] or [b""]
         self.compressible = encoding.compressible(kinds[-1].decode("latin-1"), len(body))
-        self.etag = hashlib.sha256(body).hexdigest()[:20]
         self.encoded: dict[str, bytes] = {}
         self.around = _OVERHEAD + sum(len(name) + len(value) for name, value in headers)
         self.count, self.seconds = counters("GET", route, status)
         self.not_modified, _seconds = counters("GET", route, 304)
+
+    @cached_property
+    def etag(self) -> str:
+        """Return what tells this body from others; one with marks is never asked for it."""
+        return hashlib.sha256(self.body).hexdigest()[:20]
 
     def size(self) -> int:
         """Return how many bytes it takes."""
