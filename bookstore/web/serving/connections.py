@@ -7,7 +7,6 @@ them, and once a second ends those whose peer takes too long.
 """
 
 import asyncio
-import re
 from collections import Counter
 from contextvars import ContextVar
 from typing import Any, NamedTuple, cast
@@ -16,6 +15,8 @@ import prometheus_client
 import structlog
 
 from bookstore.web.health import REGISTRY
+from bookstore.web.serving import heads
+from bookstore.web.serving.heads import UNKNOWN
 
 log = structlog.get_logger()
 
@@ -23,8 +24,6 @@ OPEN = prometheus_client.Gauge("bookstore_connections", "Connections open", regi
 ENDED = prometheus_client.Counter(
     "bookstore_connections_ended", "Connections that the shop ended", ["reason"], registry=REGISTRY
 )
-_LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n")
-_UNKNOWN = -1
 _LINGER = 2.0  # seconds for a refusal to be read before the connection is cut
 
 
@@ -109,7 +108,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._held = b""  # arrived and not yet handed to the server
-        self._body = 0  # bytes of the request's body still to come; _UNKNOWN: until its answer
+        self._body = 0  # bytes of the request's body still to come; UNKNOWN: until its answer
         self._working = False  # on a request
         self._complete = False  # its answer is handed to the server
         self._told = False  # the server, that the peer has gone
@@ -141,7 +140,7 @@ class Connection(asyncio.Protocol):
         if self._ended:
             return
         if self._body:
-            part = data if self._body == _UNKNOWN else data[: self._body]
+            part = data if self._body == UNKNOWN else data[: self._body]
             if self._body > 0:
                 self._body -= len(part)
             self._server.data_received(part)
@@ -199,24 +198,17 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, head: bytes, rest: bytes) -> None:
         lower = head.lower()
-        if b"\nupgrade:" in lower or lower.startswith(b"pri * http/2"):
-            self._refuse("400 Bad Request", "another protocol")
+        if fault := heads.fault(lower):
+            self._refuse("400 Bad Request", fault)
             return
-        if lower.count(b"\n") != lower.count(b"\r\n"):  # a head's end to some parsers, not to all
-            self._refuse("400 Bad Request", "no request")
-            return
-        if b"\ntransfer-encoding:" in lower:
-            self._body = _UNKNOWN
-        elif b"\ncontent-length:" in lower:
-            lengths = _LENGTH.findall(lower)
-            self._body = int(lengths[0]) if len(lengths) == 1 else _UNKNOWN
+        self._body = heads.length(lower)
         self._working, self._complete, self._used = True, False, True
-        body = rest if self._body == _UNKNOWN else rest[: self._body]
+        body = rest if self._body == UNKNOWN else rest[: self._body]
         if self._body > 0:
             self._body -= len(body)
         self._held = rest[len(body) :]
         _current.set(self)
-        self._server.data_received(head + body)
+        self._server.data_received(heads.shortened(head) + body)
 
     @property
     def _busy(self) -> bool:
@@ -225,7 +217,7 @@ class Connection(asyncio.Protocol):
     @property
     def closes(self) -> bool:
         """Tell whether nothing can follow the request at hand, because its end is not known."""
-        return self._body == _UNKNOWN
+        return self._body == UNKNOWN
 
     def complete(self) -> None:
         """Take note that the answer is about to be sent to its end."""
