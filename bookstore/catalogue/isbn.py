@@ -32,6 +32,8 @@ def clean(text: str) -> str:
 
 def isbn13_of(text: str) -> str | None:
     """Return the thirteen digits of a valid ISBN-10 or ISBN-13 in any spelling, or None."""
+    if sum(map(str.isdigit, text)) < 9:  # most of what is searched for
+        return None
     digits = clean(text)
     if len(digits) == 13 and digits.isdigit() and digits.startswith(("978", "979")):
         return digits if ean.calc_check_digit(digits[:-1]) == digits[-1] else None

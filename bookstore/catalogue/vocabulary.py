@@ -186,31 +186,39 @@ async def around(
 ) -> tuple[dict[str, int], list[list[Word]]]:
     """Return in how many books each of some words is, of those that the catalogue has; and for
     each mistyped word with the errors that it may have the words that share a stub with it, the
-    frequent ones first, that are in as many books as `least`. With `rare`, there are such words
-    only if a mistyped one is in no more books than that."""
-    statements = [f"SELECT {_near(-1).of(source)} FROM search_words w WHERE w.word IN :some"]
-    values: dict[str, Any] = {"some": list(some), "least": least}
-    condition = ""
-    if rare is not None:
+    frequent ones first, that are in as many books as `least`. With `rare` they are not looked for
+    where several are mistyped and all of them are in more books than that."""
+    values: dict[str, Any] = {"least": least}
+    statements, condition = [], ""
+    if others := set(some) - {word for word, _errors in mistyped}:
+        statements.append(
+            f"SELECT {_near(-1).of(source)} FROM search_words w WHERE w.word IN :some"
+        )
+        values["some"] = sorted(others)
+    typed = sorted({word for word, _errors in mistyped})
+    if rare is not None and len(typed) > 1:
         condition = (
             " AND :all > (SELECT COUNT(*) FROM search_words WHERE word IN :typed AND books > :rare)"
         )
-        typed = {word for word, _errors in mistyped}
-        values |= {"all": len(typed), "typed": sorted(typed), "rare": rare}
+        values |= {"all": len(typed), "typed": typed, "rare": rare}
     for place, (word, errors) in enumerate(mistyped):
+        # The word itself as well, which shares all its stubs with itself.
         statements.append(
-            f"SELECT * FROM (SELECT {_near(place).of(source)}"
+            f"SELECT {_near(place).of(source)}"
             " FROM search_stubs s JOIN search_words w ON w.word = s.word"
-            f" WHERE s.stub IN :stubs{place} AND w.books >= :least{condition}"
-            f" ORDER BY w.books DESC LIMIT {_NEAR}) near{place}"
+            f" WHERE s.stub IN :stubs{place}"
+            f" AND (w.books >= :least{condition} OR w.word = :word{place})"
+            f" ORDER BY w.books DESC LIMIT {_NEAR}"
         )
-        values[f"stubs{place}"] = sorted(stubs(word, errors))
+        values |= {f"stubs{place}": sorted(stubs(word, errors)), f"word{place}": word}
+    if len(statements) > 1:
+        statements = [f"SELECT * FROM ({one}) part{n}" for n, one in enumerate(statements)]
     known: dict[str, int] = {}
     near: list[dict[Word, None]] = [{} for _one in mistyped]  # some share several stubs
     for place, word, books in await source.all(_Near, " UNION ALL ".join(statements), values):
-        if place < 0:
+        if place < 0 or word == mistyped[place][0]:
             known[word] = books
-        else:
+        if place >= 0 and books >= least:
             near[place][Word(word, books)] = None
     return known, [list(words) for words in near]
 
