@@ -1,8 +1,8 @@
 """Tell every replica which books changed, so that it forgets the pages it kept of them.
 
 Each change writes a row in its own transaction; every replica reads the new rows twice a second.
-Rows may become visible in another order than their numbers, so each reading looks back over the
-last ten seconds and leaves out what it has seen.
+Rows may become visible in another order than their numbers, so each reading begins at the first
+number that is missing, for ten seconds, and leaves out what it has seen.
 """
 
 from collections import deque
@@ -105,6 +105,8 @@ class Changes:
         self._marks.append((now, highest))
         while self._marks and self._marks[0][0] < now - _LOOK_BACK:
             self._low = max(self._low, self._marks.popleft()[1])
+        while self._low + 1 in self._seen:
+            self._low += 1
         self._seen = {number for number in self._seen if number > self._low}
 
     async def forget_old(self) -> None:

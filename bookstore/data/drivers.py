@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from databases.interfaces import DatabaseBackend
 
-_PREPARED = 64  # statements that a connection of asyncmy keeps prepared
+_PREPARED = 32  # statements that a connection of asyncmy keeps prepared: up to 100 KB each there
 
 
 class Driver(NamedTuple):

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -12,8 +13,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bookstore.app import create_app
+from bookstore.catalogue.changes import Changes
 from bookstore.catalogue.service import Catalogue
-from bookstore.clock import now
+from bookstore.clock import SECOND, now
 from bookstore.contracts import HoldLine
 from bookstore.data.database import Database
 from bookstore.web.shop import Shop
@@ -57,6 +59,70 @@ async def test_a_sale_shows_at_once_here_and_soon_elsewhere(
         return "2 copies left" in (await elsewhere.get(f"/books/{book}")).text
 
     await soon(shown_elsewhere, True)
+
+
+class Listening:
+    """A replica that hears of changes when it is told to, by a clock of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self.now = 1_000_000
+        self.told: list[str] = []
+        self.read = 0
+        self._database = database
+        self.changes = Changes(self, lambda: self.now)  # type: ignore[arg-type]
+        self.changes.tell = lambda *tags: self.told.extend(tags)
+
+    async def all(self, *query: Any) -> list[Any]:
+        rows = await self._database.all(*query)
+        self.read += len(rows)
+        return rows
+
+    async def hear(self) -> list[str]:
+        """Return what the replica is told at this moment."""
+        self.told.clear()
+        self.now += SECOND // 2
+        await self.changes.poll()
+        return sorted(self.told)
+
+
+async def change(database: Database, *numbers: int) -> None:
+    """Have changes with these numbers become visible, each of the book of that number."""
+    for number in numbers:
+        await database.execute(
+            "INSERT INTO book_changes (id, book_id, isbn13, listed, changed_at)"
+            " VALUES (:id, :id, NULL, 0, 1000000)",
+            {"id": number},
+        )
+
+
+async def test_a_change_is_read_once_while_no_number_is_missing(database: Database) -> None:
+    replica = Listening(database)
+    await change(database, 1, 2, 3)
+    assert await replica.hear() == ["book 1", "book 2", "book 3"]
+    await change(database, 4)
+    assert [await replica.hear() for _each in range(3)] == [["book 4"], [], []]
+    assert replica.read == 4
+
+
+async def test_a_number_that_turns_up_late_is_heard_of_once(database: Database) -> None:
+    replica = Listening(database)
+    await change(database, 1, 3, 5)
+    assert await replica.hear() == ["book 1", "book 3", "book 5"]
+    await change(database, 4)
+    assert await replica.hear() == ["book 4"]
+    await change(database, 2, 6)
+    assert [await replica.hear() for _each in range(2)] == [["book 2", "book 6"], []]
+
+
+async def test_a_number_that_never_turns_up_is_waited_for_ten_seconds(database: Database) -> None:
+    replica = Listening(database)
+    await change(database, 2, 3)
+    heard = [await replica.hear() for _each in range(22)]
+    assert heard == [["book 2", "book 3"], *([[]] * 21)]
+    replica.read = 0
+    await change(database, 4)
+    assert [await replica.hear() for _each in range(2)] == [["book 4"], []]
+    assert replica.read == 1
 
 
 async def test_the_last_copy_leaves_the_listings_and_comes_back(
