@@ -14,6 +14,7 @@ import httpx
 from provisioning.rehearsal.cloud import ACME_ROOT
 from provisioning.rehearsal.layout import LOAD_BALANCER, SHOP
 
+SHOWN = 40  # failures of which is said when they were
 PATIENCE = 30.0  # seconds that a reader waits: slow is allowed, an error is not
 
 
@@ -67,7 +68,7 @@ class Load:
         slowest = max((outcome.seconds for outcome in self.outcomes), default=0)
         failed = sorted(self.failures, key=lambda outcome: outcome.began)
         when = "".join(
-            f"\n{f.began:6.1f}  {f.method} {f.answer}, {f.seconds:.1f} s" for f in failed
+            f"\n{f.began:6.1f}  {f.method} {f.answer}, {f.seconds:.1f} s" for f in failed[:SHOWN]
         )
         return (
             f"{len(failed)} of {len(self.outcomes)} requests failed, slowest {slowest:.1f} s{when}"
