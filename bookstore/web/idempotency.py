@@ -70,28 +70,34 @@ def idempotent[**P](
         if kept is not None:
             return _fitting(kept)
         g.answers, g.kept = answers, None
-        try:
-            response = await make_response(await handler(*args, **kwargs))
-        except Superseded:
-            kept = await answers.find()
-            if kept is None:
-                raise under_way() from None
-            return _fitting(kept)
-        except BaseException:
-            with suppress(DatabaseUnavailable):  # then the key is free again once abandoned
-                await answers.forget()
-            raise
-        assert isinstance(response, Response)
-        if _is_kept(response):
-            return response
-        if response.status_code >= 400:
-            await answers.forget()
-        else:
-            await answers.keep(answers.database, response)
-        return response
+        with answers.renewed():
+            return await _worked(answers, functools.partial(handler, *args, **kwargs))
 
     guarded.keeps_answers = True  # type: ignore[attr-defined]  # read by answer_given_before
     return guarded
+
+
+async def _worked(answers: KeptAnswers, handler: Callable[[], Awaitable[Any]]) -> Response:
+    """Do the work of a request, and keep its answer unless that was done along with it."""
+    try:
+        response = await make_response(await handler())
+    except Superseded:
+        kept = await answers.find()
+        if kept is None:
+            raise under_way() from None
+        return _fitting(kept)
+    except BaseException:
+        with suppress(DatabaseUnavailable):  # then the key is free again once abandoned
+            await answers.forget()
+        raise
+    assert isinstance(response, Response)
+    if _is_kept(response):
+        return response
+    if response.status_code >= 400:
+        await answers.forget()
+    else:
+        await answers.keep(answers.database, response)
+    return response
 
 
 async def keep_answer(queries: Queries, response: Response, *, or_undo: bool = False) -> None:

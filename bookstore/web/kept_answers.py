@@ -1,14 +1,15 @@
 """The answers that a context keeps under the keys of forms, and who is working on one now.
 
-Whoever works on a request holds a claim, which is the moment it began. A claim whose process seems
-to have died is taken over; should that process live after all, what it then writes under its old
-claim counts for nothing.
+Whoever works on a request holds a claim, which is the moment it began, and renews it now and then.
+A claim whose process seems to have died is taken over; should that process live after all, what it
+then writes under its old claim counts for nothing.
 """
 
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import NamedTuple
 
@@ -18,15 +19,19 @@ from bookstore.clock import DAY, SECOND, Clock
 from bookstore.data import deadline
 from bookstore.data.database import Database
 from bookstore.data.housekeeping import delete_older
-from bookstore.data.queries import Duplicate, Queries, Statement
+from bookstore.data.queries import DatabaseUnavailable, Duplicate, Queries, Statement
 from bookstore.web.i18n import gettext as _
 from bookstore.web.page_error import PageError
 from bookstore.web.sessions import TOKEN
 
 KEEP = 3 * DAY  # longer than a form is good for
-ABANDONED = 20 * SECOND  # an unanswered request this old died with its process
+RENEWED = 1.0  # seconds after which a process says, again and again, that it works on a request
+# A claim that was not renewed for so long died with its process. Shorter than an edge waits for an
+# answer (5 s), so that whoever is asked next answers before the edge asks somebody else.
+ABANDONED = 4 * SECOND
 _HEADERS = ("Location", "Content-Location", "HX-Redirect", "HX-Trigger", "Content-Type")
 _PATIENCE, _PAUSE = 7.0, 0.1  # seconds: for a twin's answer at most, and between two looks
+_renewals: set[asyncio.Future[None]] = set()  # that are under way; the loop itself keeps none
 
 
 class OtherContents(Exception):
@@ -40,9 +45,15 @@ class Superseded(Exception):
 class _Stored(NamedTuple):
     fingerprint: str
     started_at: int
+    renewed_at: int | None
     status: int | None
     headers: str | None
     body: str | None
+
+    @property
+    def heard(self) -> int:
+        """Return when whoever works on it was heard of last."""
+        return self.renewed_at or self.started_at
 
 
 class KeptAnswers:
@@ -101,9 +112,36 @@ class KeptAnswers:
             answer = self._answer(stored)
             if answer is not None:
                 return answer
-            if self._is_abandoned(stored) and await self._take_over(stored.started_at):
+            if self._is_abandoned(stored) and await self._take_over(stored):
                 return None
         raise under_way()
+
+    @contextmanager
+    def renewed(self) -> Iterator[None]:
+        """Say every second that the work goes on. Most is done before the first of them."""
+        over = asyncio.Event()
+        timer = asyncio.get_running_loop().call_later(RENEWED, self._renew_until, over)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            over.set()
+
+    def _renew_until(self, over: asyncio.Event) -> None:
+        renewal = asyncio.ensure_future(self._renew(over))
+        _renewals.add(renewal)
+        renewal.add_done_callback(_renewals.discard)
+
+    async def _renew(self, over: asyncio.Event) -> None:
+        while not over.is_set():
+            with suppress(DatabaseUnavailable):  # the next one may get through
+                await self.database.execute(
+                    f"UPDATE {self._table} SET renewed_at = :now WHERE scope = :scope"
+                    " AND `key` = :key AND started_at = :claim AND status IS NULL",
+                    {**self._where, "now": self._clock(), "claim": self._claim},
+                )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), RENEWED)
 
     async def keep(self, source: Database | Queries, response: Response) -> bool:
         """Keep an answer; tell whether the claim still was ours."""
@@ -154,22 +192,23 @@ class KeptAnswers:
         return response
 
     def _is_abandoned(self, stored: _Stored) -> bool:
-        return stored.status is None and stored.started_at < self._clock() - ABANDONED
+        return stored.status is None and stored.heard < self._clock() - ABANDONED
 
     async def _stored(self) -> _Stored | None:
         return await self.database.one(
             _Stored,
-            f"SELECT fingerprint, started_at, status, headers, body FROM {self._table}"
+            f"SELECT fingerprint, started_at, renewed_at, status, headers, body FROM {self._table}"
             " WHERE scope = :scope AND `key` = :key",
             self._where,
         )
 
-    async def _take_over(self, started_at: int) -> bool:
+    async def _take_over(self, stored: _Stored) -> bool:
         moment = self._clock()
         taken = await self.database.execute(
-            f"UPDATE {self._table} SET started_at = :now"
-            " WHERE scope = :scope AND `key` = :key AND started_at = :seen AND status IS NULL",
-            {**self._where, "now": moment, "seen": started_at},
+            f"UPDATE {self._table} SET started_at = :now, renewed_at = NULL"
+            " WHERE scope = :scope AND `key` = :key AND started_at = :seen AND status IS NULL"
+            " AND COALESCE(renewed_at, started_at) = :heard",
+            {**self._where, "now": moment, "seen": stored.started_at, "heard": stored.heard},
         )
         self._claim = moment
         return bool(taken)

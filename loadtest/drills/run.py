@@ -222,9 +222,10 @@ def _assess(
     result.incidents = incidents
     result.expectations += guards(drill, requests, ledger, incidents, samples, events)
     seen = recorder.read(folder, "outside")
-    # Nobody outside asks for what the fault takes away.
-    alike = judge.free_of(drill, requests)
-    result.expectations += outside(alike, seen, failures=drill.failures is None)
+    # Who is outside asks for what the fault takes away, or for none of it.
+    taken = len(judge.free_of(drill, seen)) < len(seen)
+    alike = requests if taken else judge.free_of(drill, requests)
+    result.expectations += outside(alike, seen, failures=taken or drill.failures is None)
     result.expectations += slowest_outside(drill, seen)
     result.expectations += generator(facts, requests, arrivals, status)
     if facts.commit:

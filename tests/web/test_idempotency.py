@@ -4,10 +4,16 @@ import asyncio
 import time
 
 import pytest
+from quart import Response
 
 from bookstore.clock import now
+from bookstore.web import kept_answers
+from bookstore.web.kept_answers import KeptAnswers
+from bookstore.web.page_error import PageError
 from bookstore.web.shop import Shop
 from tests.support.reader import Reader
+
+RENEWED_AT = "SELECT renewed_at FROM accounts_idempotency"
 
 
 async def keys_kept(shop: Shop) -> int:
@@ -88,6 +94,34 @@ async def test_a_request_whose_process_died_can_be_made_again(reader: Reader, sh
     answer = await reader.post("/account", {**form, "name": "Berta"})
     assert answer.status == 303
     assert "Idempotent-Replay" not in answer.headers
+
+
+async def test_who_is_silent_is_taken_for_dead_and_who_works_on_is_not(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_answers, "RENEWED", 0.01)
+    monkeypatch.setattr(kept_answers, "_PATIENCE", 0.0)
+    database = shop.extensions["bookstore.databases"]["accounts"]
+    moment = 1_000_000
+
+    def answers() -> KeptAnswers:
+        return KeptAnswers(
+            database, lambda: moment, "accounts", scope="ana", key="k", fingerprint="f"
+        )
+
+    first, second = answers(), answers()
+    assert await first.claim() is None
+    with first.renewed():
+        for _time in range(3):
+            moment += kept_answers.ABANDONED
+            async with asyncio.timeout(30):
+                while await database.value(RENEWED_AT) != moment:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            with pytest.raises(PageError):
+                await second.claim()
+    moment += kept_answers.ABANDONED + 1
+    assert await second.claim() is None
+    assert not await first.keep(database, Response(""))
 
 
 async def test_a_twin_waits_no_longer_than_any_request_may(
