@@ -137,14 +137,16 @@ def _curl(path: str) -> str:
     return f"curl -sSf --max-time 5 https://{REGISTRY}{path}"
 
 
-def _sql(run: Run, statement: str) -> str:
-    """Run a statement as the database's administrator; return what it said.
+def _sql(run: Run, statement: str, *, anyway: bool = False) -> str:
+    """Run statements as the database's administrator, `anyway` though one fails; return what they
+    said.
 
     Connections that are being ended count until they are, and keep even the administrator out.
     """
+    client, otherwise = ("mariadb -N -B -f", " || true") if anyway else ("mariadb -N -B", "")
     for _ in range(PATIENCE):
         with suppress(FullError):
-            return run(f"mariadb -N -B -e {shlex.quote(statement)}").strip()
+            return run(f"{client} -e {shlex.quote(statement)}{otherwise}").strip()
         time.sleep(0.2)
     raise OperatorError("The database has no connection left for its administrator.")
 
@@ -157,9 +159,5 @@ def _kill(run: Run, held: str, user: str) -> None:
         "SELECT id FROM information_schema.processlist "
         f"WHERE COALESCE(info, '') {held} '{HELD}'{whose} AND id <> CONNECTION_ID()",
     )
-    if found:
-        run(
-            "mariadb -f -e "
-            + shlex.quote("; ".join(f"KILL {n}" for n in found.split()))
-            + " || true"
-        )
+    if found:  # one that has ended by itself meanwhile is no error
+        _sql(run, "; ".join(f"KILL {n}" for n in found.split()), anyway=True)

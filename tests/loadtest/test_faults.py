@@ -273,6 +273,21 @@ def test_the_administrator_waits_for_connections_that_are_ended(
         cloud.forbid_writes(run)
 
 
+def test_connections_are_ended_also_where_the_administrator_has_to_wait_for_that() -> None:
+    machine, refused = Machine(deaf=False), False
+
+    def run(script: str) -> str:
+        nonlocal refused
+        if "KILL" in script and not refused:
+            refused = True
+            raise cloud.FullError("Too many connections")
+        return machine.run(script)
+
+    cloud.take_connections(URL, machine.run)
+    cloud.give_connections(run)
+    assert (refused, machine.held) == (True, 0)
+
+
 def test_a_release_that_no_host_has_is_another_manifest_of_the_same_image() -> None:
     said: list[str] = []
     image = "registry.bookstore.test/bookstore:abc@sha256:12"
