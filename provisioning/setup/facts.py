@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from provisioning.cluster import Cluster, host_at
@@ -11,7 +12,8 @@ from provisioning.setup.host import HostFacts, read_host
 from provisioning.setup.swarm import SwarmFacts, read_swarm
 from swarm.model import Node
 
-RAN_OUT = "certificates have expired"  # what the engine says, and that it is to leave and join
+# What the engine says of a certificate that ran out, from two places; to leave and join helps.
+RAN_OUT = re.compile(r"certificates have expired|\bcertificate \(.*\) not valid after ")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ class Facts:
     def ran_out(self, host: Host) -> bool:
         """Tell whether a host was off until its certificate in the swarm had run out."""
         member = self.hosts[host.name].membership
-        return self.swarm is not None and member.state == "error" and RAN_OUT in member.error
+        return (
+            self.swarm is not None
+            and member.state == "error"
+            and (RAN_OUT.search(member.error) is not None)
+        )
 
     def host_of(self, inventory: Inventory, node: Node) -> Host | None:
         """Find the host of the inventory behind a node, by node id, else by address."""
