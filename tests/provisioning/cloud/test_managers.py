@@ -252,6 +252,7 @@ def stack() -> Any:
     return next(s for s in found.values() if s.name == "shop-swarm")
 
 
+@pytest.mark.nightly
 def test_ctrl_c_in_the_update_of_aws_is_gone_on_with(
     types: Types, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
