@@ -37,16 +37,25 @@ up() {
     say "It runs. Look at it: https://$(setting DOMAIN)"
 }
 
+healthy() {
+    compose up --detach --wait --no-deps "$1" && return
+    say "$1 did not get healthy with $IMAGE. Its last lines:"
+    compose logs --no-log-prefix --tail 20 "$1" >&2
+    return 1
+}
+
 deploy() {
     local before copy
     before=$(setting IMAGE)
     export IMAGE=$1
     docker pull --quiet "$IMAGE"
     compose run --rm --no-deps migrate || fail "The migration failed; $before runs on."
+    trap 'compose rm --force --stop trial >/dev/null 2>&1' EXIT
+    healthy trial || fail "$before runs on." # no reader has met the other
+    compose rm --force --stop trial >/dev/null 2>&1
+    trap - EXIT
     for copy in shop1 shop2; do # the second when the first serves
-        if ! compose up --detach --wait --no-deps "$copy"; then
-            say "$copy did not get healthy with $IMAGE. Its last lines:"
-            compose logs --no-log-prefix --tail 20 "$copy" >&2
+        if ! healthy "$copy"; then
             IMAGE=$before compose up --detach --wait --no-deps shop1 shop2
             fail "$before runs again."
         fi
