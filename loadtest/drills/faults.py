@@ -47,10 +47,11 @@ for _ in $(seq 100); do
 done"""
 
 
-def _kill(service: str) -> str:
-    """Return the shell lines that kill the container of a service on a host."""
+def kill_one(service: str) -> str:
+    """Return the shell lines that kill a container of a service on a host."""
     return f"""set -e
-container={_containers(service)}
+container=$(echo {_containers(service)} | cut -d' ' -f1)
+[ -n "$container" ]
 docker kill -s KILL $container >/dev/null
 for _ in $(seq 50); do
   [ "$(docker inspect -f '{{{{.State.Running}}}}' $container)" = true ] || {{ echo acted; exit; }}
@@ -58,7 +59,7 @@ for _ in $(seq 50); do
 done"""
 
 
-KILL_EDGE, KILL_SOCKET = _kill(EDGE), _kill("edge_socket")
+KILL_EDGE, KILL_SOCKET = kill_one(EDGE), kill_one("edge_socket")
 
 
 class Faults(Observer):

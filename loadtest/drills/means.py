@@ -6,7 +6,7 @@ import shlex
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from loadtest.drills.faults import Faults
+from loadtest.drills.faults import Faults, kill_one
 from loadtest.drills.observer import SHOP
 from provisioning.errors import OperatorError
 from provisioning.rehearsal import storage
@@ -41,11 +41,6 @@ cat /dev/zero > {SMALL}/full 2>/dev/null || true
 echo x > {SMALL}/more 2>/dev/null || true
 [ -s {SMALL}/more ] || echo acted"""
 FREE = f"rm -f {SMALL}/full {SMALL}/more"
-KILL_REPLICA = f"""set -e
-container=$(docker ps -q -f label=com.docker.swarm.service.name={SHOP} | head -1)
-[ -n "$container" ]
-docker kill -s KILL $container >/dev/null
-[ "$(docker inspect -f '{{{{.State.Running}}}}' $container 2>/dev/null)" = true ] || echo acted"""
 
 MIB_A_STEP, STEP = 16, 0.5  # what is taken of a replica's memory, and how often (seconds)
 HOG = f"""import time
@@ -118,7 +113,7 @@ class Means(Faults):
 
     def kill_replica(self, host: str) -> None:
         """Kill one replica on a host."""
-        self._on(host, KILL_REPLICA, "No replica was killed")
+        self._on(host, kill_one(SHOP), "No replica was killed")
 
     def exhaust_memory(self, host: str) -> None:
         """Use up the memory that one replica on a host may have, little by little."""

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from loadtest.drills import means
-from loadtest.drills.means import KILL_REPLICA, Means
+from loadtest.drills.faults import kill_one
+from loadtest.drills.means import Means
+from loadtest.drills.observer import SHOP
 from provisioning.errors import OperatorError
 from provisioning.inventory import Host
 from provisioning.rehearsal import storage
@@ -32,12 +34,12 @@ def test_a_fault_that_did_not_act_is_an_error(act: Callable[[Means, str], None])
 def test_a_replica_that_does_not_die_is_noticed(host: Path, deaf: bool, said: str) -> None:
     if deaf:
         (host / "deaf").touch()
-    assert on(host, KILL_REPLICA) == said
+    assert on(host, kill_one(SHOP)) == said
 
 
 def test_where_there_is_no_replica_none_is_killed(host: Path) -> None:
     (host / "containers").write_text("")
-    assert on(host, KILL_REPLICA) == ""
+    assert on(host, kill_one(SHOP)) == ""
 
 
 @pytest.mark.parametrize("covers", [2, 0])
