@@ -22,6 +22,7 @@ def _lost(name: str, loses: str, costs: str) -> Drill:
         answers=BACK,
         seconds=80,
         felt="replaced",
+        slowest=7,  # who still knows of them all dials six times, as in all-workers-but-one
     )
 
 
