@@ -106,7 +106,13 @@ class Swarm:
     def cluster(self) -> Cluster:
         return cast(
             Cluster,
-            SimpleNamespace(services=self.services, snapshot=self.snapshot, manager=lambda: self),
+            SimpleNamespace(
+                name="bookstore",
+                hosts=(),
+                services=self.services,
+                snapshot=self.snapshot,
+                manager=lambda: self,
+            ),
         )
 
 

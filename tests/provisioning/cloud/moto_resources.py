@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from moto.core.common_models import CloudFormationModel
 from moto.core.responses import ActionResult
+from moto.ec2.models import instances
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.general import General
+from moto.ec2.utils import random_private_ip
 from moto.rds.models import DBInstance
 from moto.rds.responses import RDSResponse
 from moto.servicequotas.responses import ServiceQuotasResponse
@@ -349,6 +351,8 @@ def fill(monkeypatch: pytest.MonkeyPatch) -> None:
     change = classmethod(change_instance)
     monkeypatch.setattr(DBInstance, "update_from_cloudformation_json", change)
     monkeypatch.setattr(VPCBackend, "delete_vpc", delete_vpc(VPCBackend.delete_vpc))
+    # It draws from all of 10.0.0.0/8, of which one address in 256 is the overlay network's.
+    monkeypatch.setattr(instances, "random_private_ip", lambda: random_private_ip("10.0.0.0/16"))
     monkeypatch.setattr(General, "get_console_output", console)
     monkeypatch.setattr(RDSResponse, "describe_db_engine_versions", versions, raising=False)
     monkeypatch.setattr(ServiceQuotasResponse, "get_service_quota", quota)
