@@ -263,4 +263,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(run_to_its_end(main, "No fault had acted yet."))
+    sys.exit(run_to_its_end(main, "Nothing is broken: no drill was under way."))

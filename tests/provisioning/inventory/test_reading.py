@@ -227,7 +227,7 @@ def test_what_would_reach_a_shell_is_refused(tmp_path: Path, old: str, new: str)
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('currency = "XXX"', "[settings]: currency: it takes the code"),
+        ('currency = "XTS"', "[settings]: currency: it takes the code"),
         ('log_level = "LOUD"', "[settings]: log_level: it takes DEBUG, INFO"),
         (
             "hold_minuts = 5",
